@@ -1,0 +1,3 @@
+"""mbuild: a declarative build system for model images."""
+
+__version__ = "0.1.0"

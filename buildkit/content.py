@@ -1,0 +1,139 @@
+"""What a folder holds, and what a byte stream is made of, as plain values.
+
+In: entries and segments. Out: `Tree` (a folder's content, sorted, with a canonical document and so a digest) and
+`Recipe` (inline bytes and ranges of blobs that together make a stream).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from buildkit.digest import Digest
+from buildkit.errors import BuildFailure
+
+
+class Kind(StrEnum):
+    """What an entry of a tree is."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SYMLINK = "symlink"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One path of a tree. Files have a digest, symlinks a target (their text, unresolved)."""
+
+    path: str
+    kind: Kind
+    mode: int = 0o644
+    digest: Digest | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A folder's content: entries sorted by the bytes of their paths, parents before children, no path twice."""
+
+    entries: tuple[Entry, ...]
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Tree:
+        """Sort and check entries. Raises BuildFailure for a path that leads outside, is twice there, or lies in a file."""
+        ordered = tuple(sorted(entries, key=lambda entry: sort_key(entry.path)))
+        kinds: dict[str, Kind] = {}
+        for entry in ordered:
+            check_path(entry.path)
+            if entry.path in kinds:
+                raise BuildFailure(f"two entries have the path '{entry.path}'")
+            for parent in parents(entry.path):
+                if kinds.get(parent, Kind.DIRECTORY) is not Kind.DIRECTORY:
+                    raise BuildFailure(f"'{entry.path}' lies inside '{parent}', which is a {kinds[parent]}")
+            kinds[entry.path] = entry.kind
+        return cls(ordered)
+
+    def to_json(self) -> bytes:
+        """The canonical document; its sha256 is the tree's identity."""
+        rows = [_row(entry) for entry in self.entries]
+        return json.dumps({"tree": 1, "entries": rows}, separators=(",", ":"), sort_keys=True).encode()
+
+    @classmethod
+    def from_json(cls, document: bytes) -> Tree:
+        """Read what `to_json` wrote, checking it anew."""
+        return cls.of(_entry(row) for row in json.loads(document)["entries"])
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    row: dict[str, object] = {"path": entry.path, "kind": str(entry.kind), "mode": entry.mode}
+    if entry.digest:
+        row |= {"digest": str(entry.digest), "size": entry.digest.size}
+    if entry.target is not None:
+        row["target"] = entry.target
+    return row
+
+
+def _entry(row: dict[str, object]) -> Entry:
+    digest = Digest.parse(str(row["digest"]), int(str(row["size"]))) if "digest" in row else None
+    target = str(row["target"]) if "target" in row else None
+    return Entry(str(row["path"]), Kind(str(row["kind"])), int(str(row["mode"])), digest, target)
+
+
+def sort_key(path: str) -> bytes:
+    """Orders paths bytewise, as tar layers and trees are written; a directory comes before what it holds."""
+    return path.encode()
+
+
+def parents(path: str) -> Iterator[str]:
+    """The directories above a path, outermost first: 'a/b/c' gives 'a', 'a/b'."""
+    parts = path.split("/")[:-1]
+    for index in range(len(parts)):
+        yield "/".join(parts[: index + 1])
+
+
+def check_path(path: str) -> None:
+    """Raise BuildFailure unless a path is relative, plain, valid UTF-8 and stays below its root."""
+    if not path or path.startswith("/") or "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
+        raise BuildFailure(f"unsafe path {path!r}: expected a plain relative path below the root")
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise BuildFailure(f"path {path!r} is not valid UTF-8") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """Bytes that a recipe holds itself, such as a tar header."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`length` bytes of a blob from `offset` on."""
+
+    digest: Digest
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Segments that make a byte stream when read one after the other."""
+
+    segments: tuple[Inline | Slice, ...]
+
+    @property
+    def size(self) -> int:
+        """The stream's length in bytes."""
+        return sum(len(part.data) if isinstance(part, Inline) else part.length for part in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What an input artifact is at execution: some bytes, or (`tree`) the document of a `Tree`."""
+
+    digest: Digest
+    tree: bool = False

@@ -1,0 +1,103 @@
+"""Names of targets, and sets of them.
+
+In: what people write (`:x`, `//models:fraud`, `@mbuild//rules:model.bzl`, `//...`, `-//x`).
+Out: `Label`, `TargetPattern`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from buildkit.errors import BuildError
+
+# The characters of Bazel's labels, less those that file systems and shells quarrel over.
+_PACKAGE = re.compile(r"(?:[A-Za-z0-9_.+@=,~#-][A-Za-z0-9_.+@=,~#-]*(?:/(?!/)|$))*")
+_NAME = re.compile(r"[A-Za-z0-9_.+@=,~#/$()\[\]{}&!%^\"'* -]+")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Label:
+    """The name of a target or file: `@repository//package:name`; the repository '' is the workspace's own."""
+
+    repository: str
+    package: str
+    name: str
+
+    def __str__(self) -> str:
+        place = f"@{self.repository}" if self.repository else ""
+        return f"{place}//{self.package}:{self.name}"
+
+    @property
+    def path(self) -> str:
+        """The path of the file that this label would name, from the repository's root."""
+        return f"{self.package}/{self.name}" if self.package else self.name
+
+    @classmethod
+    def parse(cls, text: str, package: str = "", repository: str = "") -> Label:
+        """Read a label; `:name` and `name` are in `package` of `repository`. Raises BuildError."""
+        rest, repo = text, repository
+        if rest.startswith("@"):
+            repo, slashes, rest = rest[1:].partition("//")
+            if not slashes:
+                raise _invalid(text, "'//' after the repository's name is missing")
+            rest = "//" + rest
+        if rest.startswith("//"):
+            package, colon, name = rest[2:].partition(":")
+            name = name if colon else package.rpartition("/")[2]
+        else:
+            name = rest.removeprefix(":")
+        _check(text, package, name)
+        return cls(repo, package, name)
+
+
+def _check(text: str, package: str, name: str) -> None:
+    if not name:
+        raise _invalid(text, "it has no target name")
+    if not _PACKAGE.fullmatch(package) or package.endswith("/") or _has_dots(package):
+        raise _invalid(text, f"'{package}' is not a package name")
+    if not _NAME.fullmatch(name) or name.startswith("/") or name.endswith("/") or "//" in name or _has_dots(name):
+        raise _invalid(text, f"'{name}' is not a target name")
+
+
+def _has_dots(path: str) -> bool:
+    return any(part in (".", "..") for part in path.split("/"))
+
+
+def _invalid(text: str, why: str) -> BuildError:
+    return BuildError(f"invalid label {text!r}: {why}", hint="labels look like '//package:name' or ':name'")
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPattern:
+    """A set of targets: one (`//a:b`), a package's (`//a:all`), all below one (`//a/...`); `-` takes them away."""
+
+    package: str
+    name: str | None
+    below: bool
+    negative: bool
+    text: str
+
+    @classmethod
+    def parse(cls, text: str, package: str = "") -> TargetPattern:
+        """Read a pattern as it is written on the command line, relative to `package`. Raises BuildError."""
+        negative, rest = text.startswith("-"), text.removeprefix("-")
+        if rest == "..." or rest.endswith("/..."):
+            absolute = rest.startswith("//")
+            root = rest.removeprefix("//").removesuffix("...").rstrip("/")
+            if not absolute and package:
+                root = f"{package}/{root}" if root else package
+            if root:
+                _check(text, root, "all")
+            return cls(root, None, True, negative, text)
+        label = Label.parse(rest, package)
+        if label.repository:
+            raise BuildError(f"invalid pattern {text!r}: only this workspace's targets can be built")
+        every = label.name in ("all", "*") and ":" in rest
+        return cls(label.package, None if every else label.name, False, negative, text)
+
+    def matches(self, label: Label) -> bool:
+        """Whether a target of the workspace is in the set, the sign left aside."""
+        if self.below:
+            return not self.package or label.package == self.package or label.package.startswith(self.package + "/")
+        return label.package == self.package and self.name in (None, label.name)

@@ -1,0 +1,52 @@
+"""Names of images in registries: `host/repository:tag@digest`.
+
+In: what people write on a command line or in a BUILD file. Out: `Reference`, checked against the distribution
+specification ("Pulling manifests").
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from buildkit.errors import BuildError
+
+_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
+_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An image's place in a registry; at least one of `tag` and `digest` is usually given."""
+
+    host: str
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.host}/{self.repository}{tag}{digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read `host/repository[:tag][@digest]`; the host is never guessed. Raises BuildError."""
+        rest, at, digest = text.partition("@")
+        host, slash, path = rest.partition("/")
+        repository, colon, tag = path.partition(":")
+        if not slash or not _HOST.fullmatch(host) or not ("." in host or ":" in host or host == "localhost"):
+            raise _invalid(text, "it must begin with a registry's host")
+        if not _REPOSITORY.fullmatch(repository):
+            raise _invalid(text, f"'{repository}' is not a repository name (a-z, 0-9, '.', '_', '-', '/')")
+        if colon and not _TAG.fullmatch(tag):
+            raise _invalid(text, f"'{tag}' is not a tag")
+        if at and not _DIGEST.fullmatch(digest):
+            raise _invalid(text, f"'{digest}' is not a digest")
+        return cls(host, repository, tag or None, digest or None)
+
+
+def _invalid(text: str, why: str) -> BuildError:
+    return BuildError(f"invalid image reference {text!r}: {why}", hint="references look like 'host/repository:tag'")
