@@ -42,7 +42,7 @@ class Tree:
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Tree:
-        """Sort and check entries. Raises BuildFailure for a path that leads outside, is twice there, or lies in a file."""
+        """Sort and check entries. Raises BuildFailure for a path that leads outside, is doubled, or lies in a file."""
         ordered = tuple(sorted(entries, key=lambda entry: sort_key(entry.path)))
         kinds: dict[str, Kind] = {}
         for entry in ordered:
