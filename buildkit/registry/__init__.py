@@ -1,0 +1,9 @@
+"""An image ↔ a registry: logins from docker's configuration, pushes over oras, each byte checked."""
+
+from buildkit.registry.connection import connect
+from buildkit.registry.credentials import Credential, Credentials
+from buildkit.registry.memory import MemoryRegistry
+from buildkit.registry.push import push
+from buildkit.registry.registry import Registry
+
+__all__ = ["Credential", "Credentials", "MemoryRegistry", "Registry", "connect", "push"]

@@ -1,0 +1,19 @@
+"""The way to a real registry.
+
+In: a host, settings and logins. Out: a `Registry`; nothing is sent before it is used.
+"""
+
+from __future__ import annotations
+
+from buildkit.events import Listener
+from buildkit.registry.credentials import Credentials
+from buildkit.registry.registry import Registry
+
+
+def connect(
+    host: str, credentials: Credentials, listener: Listener, *, plain_http: bool = False, ca: str | None = None
+) -> Registry:
+    """A registry at `host`, whose TLS certificate `ca` (a file) vouches for; `plain_http` speaks without TLS."""
+    from buildkit.registry.oras import OrasRegistry  # late: oras and requests cost more than all of mbuild
+
+    return OrasRegistry(host, credentials, listener, plain_http=plain_http, ca=ca)

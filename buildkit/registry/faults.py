@@ -1,0 +1,127 @@
+"""What stood between us and a registry, said so that a person can mend it.
+
+In: a host, what was being done, and a status or a transport error. Out: `EnvironmentFault`s. No URL, header or secret
+is ever part of one: URLs may be signed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+from dataclasses import dataclass
+
+from buildkit.errors import EnvironmentFault
+
+_TEXT_LIMIT = 300
+_NOT_TLS = {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The host spoken to, and what about the way of speaking can be mended by a setting."""
+
+    host: str
+    plain_http: bool
+
+    def unreachable(self, doing: str, error: BaseException) -> EnvironmentFault:
+        """No answer: the name, the network, the port, or a connection that broke."""
+        causes = _causes(error)
+        if any(isinstance(cause, ssl.SSLError) for cause in causes):
+            return self._untrusted(doing, causes)
+        return EnvironmentFault(
+            f"cannot reach registry '{self.host}' while {doing}: {_why(causes)}",
+            hint="check the host, the port, the network and the proxy settings",
+        )
+
+    def _untrusted(self, doing: str, causes: list[BaseException]) -> EnvironmentFault:
+        failed = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
+        if failed:
+            return EnvironmentFault(
+                f"cannot trust registry '{self.host}' while {doing}: {_plain(failed.verify_message)}",
+                hint=f"name its certificate authority as 'ca' below [registry.\"{self.host}\"] in mbuild.toml",
+            )
+        reasons = {cause.reason for cause in causes if isinstance(cause, ssl.SSLError)}
+        if not reasons & _NOT_TLS:
+            why = ", ".join(sorted(reason.lower().replace("_", " ") for reason in reasons if reason))
+            return EnvironmentFault(
+                f"cannot speak TLS with registry '{self.host}' while {doing}: {why or 'the connection broke'}"
+            )
+        return EnvironmentFault(
+            f"registry '{self.host}' does not speak TLS, while {doing}",
+            hint="if it is meant to be spoken to without encryption, add '--plain-http'",
+        )
+
+    def unauthorized(self, doing: str, known: bool, body: bytes) -> EnvironmentFault:
+        """401: no login, or one that is not accepted."""
+        if known:
+            return EnvironmentFault(
+                f"registry '{self.host}' refused the login that docker's configuration has for it,"
+                f" while {doing}{_said(body)}",
+                hint=f"run 'docker login {self.host}' again; the account must be allowed to push",
+            )
+        return EnvironmentFault(
+            f"registry '{self.host}' wants a login, while {doing}; docker's configuration has none for it",
+            hint=f"run 'docker login {self.host}'",
+        )
+
+    def forbidden(self, doing: str, known: bool, body: bytes) -> EnvironmentFault:
+        """403: the login is known and may not do this."""
+        cure = "ask its owner for the permission" if known else f"run 'docker login {self.host}'"
+        return EnvironmentFault(f"registry '{self.host}' forbids {doing}{_said(body)}", hint=cure)
+
+    def unexpected(self, doing: str, status: int, body: bytes) -> EnvironmentFault:
+        """Any other answer that is not the one hoped for."""
+        hint = None
+        if self.plain_http and b"HTTPS server" in body:
+            hint = "it speaks TLS: leave out '--plain-http'"
+        elif status == 404:
+            hint = "check the host and the repository; some registries want a repository to be created first"
+        elif status == 413:
+            hint = "a proxy before the registry limits the size of uploads"
+        return EnvironmentFault(
+            f"registry '{self.host}' answered {status} while {doing}{_said(body)}",
+            hint=hint,
+        )
+
+    def wrong(self, doing: str, what: str) -> EnvironmentFault:
+        """An answer that breaks the distribution specification."""
+        return EnvironmentFault(f"registry '{self.host}' {what}, while {doing}")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """An error and all that it wraps: `requests` wraps urllib3's, which wraps the socket's."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        next_one = waiting.pop()
+        if isinstance(next_one, BaseException) and next_one not in found:
+            found.append(next_one)
+            waiting += [*next_one.args, next_one.__cause__, next_one.__context__, getattr(next_one, "reason", None)]
+    return found
+
+
+def _why(causes: list[BaseException]) -> str:
+    for cause in causes:
+        if isinstance(cause, TimeoutError) or "timed out" in str(cause):
+            return "no answer in time"
+        if isinstance(cause, OSError) and cause.strerror and type(cause).__module__ in ("builtins", "socket"):
+            return _plain(cause.strerror).lower()
+    return "the connection broke"
+
+
+def _said(body: bytes) -> str:
+    """The registry's own words: the errors of the distribution specification, or the first line of a text."""
+    try:
+        rows = json.loads(body)["errors"]
+        words = "; ".join(f"{row['code']}: {row.get('message', '')}".rstrip(": ") for row in rows)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        words = body[: 4 * _TEXT_LIMIT].decode("utf-8", "replace").strip().partition("\n")[0]
+        words = "" if words.startswith("<") else words
+    words = _plain(words)
+    return f": {words}" if words else ""
+
+
+def _plain(text: str) -> str:
+    """Text from outside, made safe for a terminal and short."""
+    return re.sub(r"[^\x20-\x7e\xa0-\U0010ffff]+", " ", text)[:_TEXT_LIMIT].strip()
