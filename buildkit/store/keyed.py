@@ -1,0 +1,67 @@
+"""Small files by key, each with its own checksum: the form of the action cache and of the cache of parsed files.
+
+In: keys and bytes. Out: the bytes, or None where they are missing, cut off or damaged; never a fault at reading.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from blake3 import blake3
+
+from buildkit.digest import Key
+from buildkit.store.faults import writing
+from buildkit.store.scratch import Scratch
+
+
+def seal(kind: str, payload: bytes) -> bytes:
+    """The payload below a line that names its kind and its checksum."""
+    return f"mbuild {kind} {blake3(payload).hexdigest()}\n".encode() + payload
+
+
+def unseal(kind: str, sealed: bytes) -> bytes | None:
+    """The payload of what `seal` made, or None for anything else."""
+    line, _, payload = sealed.partition(b"\n")
+    return payload if line == f"mbuild {kind} {blake3(payload).hexdigest()}".encode() else None
+
+
+def replace_file(path: Path, data: bytes, scratch: Scratch, *, mode: int) -> None:
+    """Write a file so that it is there whole or not at all, even if the machine stops. Raises OSError."""
+    temporary = scratch.path()
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+            os.fchmod(descriptor, mode)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class KeyedFiles:
+    """`<root>/<folder>/ab/<key>`: idempotent, atomic, verified."""
+
+    def __init__(self, root: Path, folder: str, scratch: Scratch | None = None) -> None:
+        self._root = root
+        self._folder = folder
+        self._scratch = scratch or Scratch(root)
+
+    def get(self, key: Key) -> bytes | None:
+        """What was put under the key, or None; an unreadable file is a missing one."""
+        try:
+            sealed = self._path(key).read_bytes()
+        except OSError:
+            return None
+        return unseal(self._folder, sealed)
+
+    def put(self, key: Key, data: bytes) -> None:
+        """Keep data under a key, instead of what was there."""
+        with writing(f"the folder '{self._folder}'", self._root):
+            replace_file(self._path(key), seal(self._folder, data), self._scratch, mode=0o600)
+
+    def _path(self, key: Key) -> Path:
+        return self._root / self._folder / key.hex[:2] / key.hex
