@@ -5,7 +5,7 @@ In: a request and the sources. Out: places to fetch it from, local ones first. T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from buildkit.errors import EnvironmentFault
@@ -38,7 +38,7 @@ def _links(request: FetchRequest, sources: Sources, faults: list[EnvironmentFaul
     network = sources.network
     places = [(place.url, partial(found_links, place.url)) for place in sources.python_places()]
     indexes = [(index.url, partial(project_links, index.url, request.name)) for index in sources.python_indexes()]
-    local, remote = _divided(places + indexes)
+    local, remote = _divided([*places, *indexes])
     for links in local if offline else local + remote:
         try:
             yield from links(network)
@@ -49,7 +49,7 @@ def _links(request: FetchRequest, sources: Sources, faults: list[EnvironmentFaul
 _Offer = Callable[[Network], tuple[Link, ...]]
 
 
-def _divided(offers: list[tuple[str, _Offer]]) -> tuple[list[_Offer], list[_Offer]]:
+def _divided(offers: Sequence[tuple[str, _Offer]]) -> tuple[list[_Offer], list[_Offer]]:
     """What this machine itself offers, and what lies behind a network."""
     local = [offer for url, offer in offers if local_path(url)]
     return local, [offer for url, offer in offers if not local_path(url)]
