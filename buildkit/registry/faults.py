@@ -73,8 +73,8 @@ class Peer:
     def unexpected(self, doing: str, status: int, body: bytes) -> EnvironmentFault:
         """Any other answer that is not the one hoped for."""
         hint = None
-        if self.plain_http and b"HTTPS server" in body:
-            hint = "it speaks TLS: leave out '--plain-http'"
+        if self.plain_http and status == 400:  # what servers say to plain HTTP on a TLS port
+            hint = "if it speaks TLS, leave out '--plain-http'"
         elif status == 404:
             hint = "check the host and the repository; some registries want a repository to be created first"
         elif status == 413:
