@@ -1,7 +1,7 @@
 """The action cache: what an action gave when it last ran.
 
-In: an action's `Key`. Out: its `ActionResult`, or None, which makes the action run. Whether the outputs' bytes are still
-to be had is the asker's question to the blob store.
+In: an action's `Key`. Out: its `ActionResult`, or None, which makes the action run. Whether the outputs' bytes are
+still to be had is the asker's question to the blob store.
 """
 
 from __future__ import annotations

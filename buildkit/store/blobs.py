@@ -41,8 +41,10 @@ class BlobStore(Protocol):
         """Whether the bytes can be had: stored; or adopted, and a stat still matches; or a recipe with all segments."""
 
     def open(self, digest: Digest) -> BinaryIO:
-        """Read a blob. A stored one is a plain seekable file; others are sequential and verified: BuildFailure, with the
-        source file's name, comes before the last wrong byte is handed out. BuildFailure if there is no such blob.
+        """Read a blob. A stored one is a plain seekable file; others are sequential and verified.
+
+        BuildFailure, with the source file's name, comes before the last wrong byte is handed out; and at once if there
+        is no such blob.
         """
 
     def read(self, digest: Digest) -> bytes:

@@ -22,13 +22,13 @@ from buildkit.content import Inline, Recipe, Slice
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault, InternalError
 from buildkit.store import recipes
-from buildkit.store.faults import writing
+from buildkit.store.faults import reading, writing
 from buildkit.store.hashing import Range, hash_file, measure
 from buildkit.store.index import Index
 from buildkit.store.keyed import replace_file
 from buildkit.store.reading import FileRange, SequentialReader, changed, gone
 from buildkit.store.scratch import Scratch
-from buildkit.store.sources import Clock, Sources
+from buildkit.store.sources import LARGE, Clock, Sources
 from buildkit.store.stamp import Stamp, stamp_now
 from buildkit.store.writing import DiskWriter, size_of
 
@@ -36,19 +36,20 @@ _TAG = (
     b"Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache of mbuild; it can be deleted at any time.\n"
 )
 _READ_BUFFER = 1 << 20
+_ANEW = "build again, so that it is made anew"
 
 
 class DiskStore:
-    """A `BlobStore` in a folder, shared by any number of processes."""
+    """A `BlobStore` in a folder, shared by any number of processes. Files of `large` bytes are worth a promise."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, large: int = LARGE) -> None:
         self.root = Path(os.path.abspath(root))  # noqa: PTH100 (`absolute` keeps `..`)
         with writing("the store", self.root):
             _found(self.root)
         _check_private(self.root / "parsed")
         self._scratch = Scratch(self.root)
         self._index = Index(self.root)
-        self._sources = Sources(self._index, Clock(self._scratch, self.root))
+        self._sources = Sources(self._index, Clock(self._scratch, self.root), large)
 
     # -- bytes in ----------------------------------------------------------------------------------------------------
 
@@ -122,6 +123,10 @@ class DiskStore:
 
     def has(self, digest: Digest) -> bool:
         """Whether the bytes can be had: stored; or adopted, and a stat still matches; or a recipe with all segments."""
+        promised = self._sources.promised(digest)
+        if promised:
+            return size_of(promised) == digest.size
+        digest = self.settled(digest)
         if self.owned_path(digest) or self._sources.live(digest):
             return True
         recipe = self.recipe(digest)
@@ -135,7 +140,8 @@ class DiskStore:
         digest = self.settled(digest)
         owned = self.owned_path(digest)
         if owned:
-            return owned.open("rb")
+            with reading(owned):
+                return owned.open("rb")
         if self._sources.live(digest) is None:
             recipe = self.recipe(digest)
             if recipe:
@@ -212,24 +218,27 @@ class DiskStore:
         """The likeliest source file of some bytes, to be verified by its reader. BuildFailure where there is none."""
         paths = self._sources.remembered(digest)
         if not paths:
-            raise BuildFailure(
-                f"the store has no {digest} ({digest.size} bytes)", hint="build again, so that it is made anew"
-            )
+            raise BuildFailure(f"the store has no {digest} ({digest.size} bytes)", hint=_ANEW)
         if size_of(paths[0]) < 0:
             raise gone(paths[0], digest)
         return paths[0]
 
     def _culprit(self, recipe: Recipe, digest: Digest) -> BuildFailure:
-        """A recipe's stream was not what it was: which of its pieces is to blame?"""
+        """The failure that names the piece to blame for a recipe's stream that is not what it was."""
         for segment in self._flat(recipe):
             part = self._readable(segment)
             if isinstance(part, FileRange):
                 found, _ = hash_file(part.path)
                 if found != part.blob:
-                    return changed(part.path, part.blob, str(found))
-        return BuildFailure(
-            f"the recipe of {digest} does not give its bytes", hint="build again, so that it is made anew"
-        )
+                    return self._damage(part, found)
+        return BuildFailure(f"the recipe of {digest} does not give its bytes", hint=_ANEW)
+
+    def _damage(self, part: FileRange, found: Digest) -> BuildFailure:
+        """Say what a file has become, and remove it if it is one of the store's own."""
+        if part.path != self._blob(part.blob):
+            return changed(part.path, part.blob, str(found))
+        part.path.unlink(missing_ok=True)
+        return BuildFailure(f"the store's copy of {part.blob} was damaged and has been removed", hint=_ANEW)
 
     def _plan(self, recipe: Recipe) -> _Plan:
         """What a pass over a recipe has to read, and what it has to find out on the way."""

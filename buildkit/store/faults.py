@@ -1,6 +1,6 @@
 """Troubles of disk and permission, told as what was being done and what to do next.
 
-In: an OSError (or sqlite's word for one). Out: `EnvironmentFault`, or `BuildFailure` where a source is simply not there.
+In: an OSError (or sqlite's word for one). Out: `EnvironmentFault`, or `BuildFailure` where a source is just not there.
 """
 
 from __future__ import annotations

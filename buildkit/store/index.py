@@ -102,6 +102,9 @@ class Index:
                 self._connection.close()
             self._connection = None
 
+    def __del__(self) -> None:
+        self.close()
+
     def _rows(self, statement: str, values: Sequence[object]) -> list[tuple[object, ...]]:
         with self._lock:
             return self._repaired(lambda: self._open().execute(statement, tuple(values)).fetchall())
@@ -132,14 +135,13 @@ class Index:
             self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=16
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchall()
-            connection.execute("PRAGMA synchronous = NORMAL")
-            if connection.execute("PRAGMA user_version").fetchone() != (_VERSION,):
-                connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
-        except sqlite3.DatabaseError:
+            # Its own lock, since sqlite does not wait when several processes switch a new file to WAL at once.
+            with writing("the index of source files", self._root), _locked(self._root / "index.lock"):
+                _prepare(connection)
+        except BaseException:
             connection.close()
             raise
-        self._owner = (os.getpid(), self._path.stat().st_ino)
+        self._owner = (os.getpid(), _inode(self._path))
         return connection
 
     def _set_aside(self) -> None:
@@ -160,6 +162,13 @@ class Index:
             f"cannot use the index '{self._path}': {error}",
             hint="is another program holding it? choose another folder with --cache-dir if it stays so",
         )
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    connection.execute("PRAGMA synchronous = NORMAL")
+    if connection.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+        connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
 
 
 def _primary(error: sqlite3.DatabaseError) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from buildkit.digest import Digest
-from buildkit.errors import BuildFailure
+from buildkit.errors import BuildError, BuildFailure
 from buildkit.store.faults import reading
 
 if TYPE_CHECKING:
@@ -54,25 +54,37 @@ class SequentialReader(io.RawIOBase):
         self._blame = blame
         self._hasher = hashlib.sha256()
         self._total = 0
+        self._failure: BuildError | None = None
 
     def readable(self) -> bool:
+        """Yes."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Fill the buffer as far as the current part goes; 0 only at the end of everything."""
         with memoryview(buffer).cast("B") as view:
-            if not view or not self._advance():
-                return 0
-            assert self._part is not None
-            count = self._part.readinto(view[: self._part.left])
-            self._check(view[:count])
-            return count
+            if self._failure:
+                raise self._failure
+            try:
+                return self._fill(view)
+            except BuildError as failure:
+                self._failure = failure  # whoever reads on must not mistake it for the end
+                raise
 
     def close(self) -> None:
+        """Let go of the file that is being read."""
         if self._part is not None:
             self._part.close()
             self._part = None
         super().close()
+
+    def _fill(self, view: memoryview) -> int:
+        if not view or not self._advance():
+            return 0
+        assert self._part is not None
+        count = self._part.readinto(view[: self._part.left])
+        self._check(view[:count])
+        return count
 
     def _advance(self) -> bool:
         while self._part is None or not self._part.left:
@@ -151,7 +163,7 @@ class _OpenRange:
             raise changed(self._part.path, self._part.blob, f"{size} bytes")
 
     def _check_end(self) -> None:
-        """Before the range's last bytes go out: is this still the file that was believed in?"""
+        """Before the range's last bytes go out, see that it is still the file that was believed in."""
         self._check_size()
         if self._hasher and self._hasher.hexdigest() != self._part.blob.hex:
             raise changed(self._part.path, self._part.blob, f"sha256:{self._hasher.hexdigest()}")

@@ -21,7 +21,7 @@ from buildkit.store.faults import writing
 
 
 class Scratch:
-    """This process's corner of `<root>/tmp`, made when first needed."""
+    """A process's corner of `<root>/tmp`, made when first needed."""
 
     def __init__(self, root: Path) -> None:
         self._parent = root / "tmp"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 
 from blake3 import blake3
@@ -55,11 +54,13 @@ class Clock:
 class Sources:
     """The stat memo and the adoptions of a store."""
 
-    def __init__(self, index: Index, clock: Clock) -> None:
+    def __init__(self, index: Index, clock: Clock, large: int = LARGE) -> None:
         self._index = index
         self._clock = clock
+        self._large = large
         self._promises: dict[str, Path] = {}
         self._kept: dict[str, Digest] = {}
+        self._fingerprints: dict[Path, tuple[Stamp, str]] = {}  # computed, to be recorded with the digest
         self._numbers = itertools.count()
 
     def known(self, path: Path) -> Digest | None:
@@ -79,9 +80,11 @@ class Sources:
         """The time before which a file must have rested for a digest computed from now on to be believed later."""
         return self._clock.now_ns()
 
-    def record(self, path: Path, stamp: Stamp, digest: Digest, started: int, fingerprint: str | None = None) -> None:
+    def record(self, path: Path, stamp: Stamp, digest: Digest, started: int) -> None:
         """Remember what a reading that began at `started` found."""
-        self._index.record(Fact(_absolute(path), stamp, digest, stamp.young(started), fingerprint))
+        path = _absolute(path)
+        seen, fingerprint = self._fingerprints.pop(path, (None, None))
+        self._index.record(Fact(path, stamp, digest, stamp.young(started), fingerprint if seen == stamp else None))
 
     def remember(self, path: Path, stat_before: os.stat_result, digest: Digest) -> None:
         """Remember what somebody else found. When that began is unknown, so much more rest is asked for."""
@@ -113,14 +116,16 @@ class Sources:
         return sorted(paths, key=lambda path: ((stamp := stamp_now(path)) is None or stamp.size != digest.size, path))
 
     def promise(self, path: Path) -> Digest:
-        """The file's digest if known, else a stand-in that `promised` understands."""
+        """The file's digest if that takes little work, else a stand-in that `promised` understands."""
         path = _absolute(path)
-        found = self.known(path)
-        if found is not None:
-            return found
         with reading(path):
             status = path.stat()
         check_regular(path, status)
+        if status.st_size < self._large:
+            return self.adopt(path)
+        found = self.known(path) or self._confirmed(path, Stamp.of(status))
+        if found is not None:
+            return found
         token = f"promised-{next(self._numbers)}"
         self._promises[token] = path
         return Digest(token, status.st_size)
@@ -142,25 +147,39 @@ class Sources:
 
     def _measure(self, path: Path) -> Digest:
         started = self.started()
-        before = self._index.fact(path)
         stamp = stamp_now(path)
-        fingerprint = None
-        if stamp and stamp.size >= LARGE and (before or self._index.fingerprints(stamp.size)):
-            recognised, fingerprint = self._recognise(path, stamp)
-            if recognised:
-                self.record(path, stamp, recognised, started, fingerprint)
-                return recognised
+        recognised = self._recognise(path, stamp) if stamp and stamp.size >= self._large else None
+        if stamp and recognised:
+            self.record(path, stamp, recognised, started)
+            return recognised
         digest, seen = hash_file(path)
-        self.record(path, seen, digest, started, fingerprint if seen == stamp else None)
+        self.record(path, seen, digest, started)
         return digest
 
-    def _recognise(self, path: Path, stamp: Stamp) -> tuple[Digest | None, str | None]:
-        """A large file that is known by another stat: compute its blake3, which may spare the slower sha256."""
-        known: Mapping[str, Digest] = self._index.fingerprints(stamp.size)
+    def _confirmed(self, path: Path, stamp: Stamp) -> Digest | None:
+        """The digest of a large file that is likely to be as it was, and worth a look before it is streamed."""
+        fact = self._index.fact(path)
+        if fact and fact.stamp == stamp:
+            return self._measure(path)  # hashed in the tick in which it was written: most likely just that
+        started = self.started()
+        recognised = self._recognise(path, stamp)
+        if recognised:
+            self.record(path, stamp, recognised, started)
+        return recognised
+
+    def _recognise(self, path: Path, stamp: Stamp) -> Digest | None:
+        """Know a large file whose stat is new by its blake3, which is several times faster than its sha256.
+
+        A file seen for the first time is not worth it; the fingerprint is taken when the stat of a known one changes.
+        """
+        known = self._index.fingerprints(stamp.size)
+        if not known and self._index.fact(path) is None:
+            return None
         fingerprint = _fingerprint(path)
         if stamp_now(path) != stamp:
-            return None, None
-        return known.get(fingerprint), fingerprint
+            return None
+        self._fingerprints[path] = (stamp, fingerprint)
+        return known.get(fingerprint)
 
 
 def _fingerprint(path: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -30,7 +30,7 @@ class DiskWriter:
         self._size = 0
         with self._faults():
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            self._file = open(descriptor, "wb", buffering=_BUFFER)  # noqa: PTH123, SIM115 (a descriptor; closed below)
+            self._file = os.fdopen(descriptor, "wb", buffering=_BUFFER)
 
     def __enter__(self) -> Self:
         return self
@@ -59,11 +59,10 @@ class DiskWriter:
 
     def discard(self) -> None:
         """Give the blob up, unless it is committed; never fails."""
-        try:
+        with suppress(OSError):  # what cannot be flushed to a full disk was to be thrown away
             self._file.close()
-        except OSError:
-            pass  # what could not be flushed to a full disk was to be thrown away
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._temporary.unlink()
 
     def _appear(self, final: Path, size: int) -> None:
         self._file.flush()
