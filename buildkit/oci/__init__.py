@@ -1,0 +1,1 @@
+"""Content → OCI documents: tar streams, layers, configs, manifests, layouts. No network, no store."""

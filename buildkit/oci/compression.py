@@ -1,0 +1,123 @@
+"""Compressors whose bytes are part of digests, and readers of whatever others compressed.
+
+In: chunks of a tar and their total size. Out, in one pass: the stream as it ships, and the uncompressed stream's
+digest.
+
+zstd's output depends on whether it has worker threads but not on how many; and on the size it is told beforehand. So
+there is always at least one worker, and the size is always pledged. The library is pinned exactly, and `VERSION`
+says what any change of it changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import os
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Protocol
+
+import zstandard
+
+from buildkit.errors import BuildFailure, EnvironmentFault, InternalError
+
+LEVEL = 3
+LIBRARY = (1, 5, 7)
+VERSION = f"zstd-{'.'.join(map(str, LIBRARY))}-{LEVEL}-checksum-workers"
+CHUNK = 1 << 20
+
+Sink = Callable[[bytes], object]
+
+
+class Readable(Protocol):
+    """What bytes can be read from, front to end."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+
+
+class _Decoder(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+def zstd(chunks: Iterable[bytes], size: int, sink: Sink) -> str:
+    """Compress `size` bytes of chunks into `sink`; gives the diff id: `sha256:` and the hash of what went in."""
+    _check_library()
+    workers = max(1, min(os.cpu_count() or 1, 8))
+    compressor = zstandard.ZstdCompressor(LEVEL, threads=workers, write_checksum=True, write_content_size=True)
+    stream = compressor.compressobj(size=size)
+    hasher = hashlib.sha256()
+    passed = 0
+    for chunk in chunks:
+        passed += len(chunk)
+        hasher.update(chunk)
+        _pass(stream.compress(chunk), sink)
+    if passed != size:
+        raise InternalError(f"a layer of {passed} bytes was announced with {size}")
+    _pass(stream.flush(), sink)
+    return f"sha256:{hasher.hexdigest()}"
+
+
+def _pass(data: bytes, sink: Sink) -> None:
+    if data:
+        sink(data)
+
+
+@cache
+def _check_library() -> None:
+    # A distribution may link python-zstandard to its own libzstd: other bytes, so other digests.
+    if zstandard.ZSTD_VERSION != LIBRARY:
+        found = ".".join(map(str, zstandard.ZSTD_VERSION))
+        raise EnvironmentFault(
+            f"the zstandard package brings zstd {found}, expected {'.'.join(map(str, LIBRARY))}",
+            hint="install mbuild with the zstandard wheel that it pins; layers' digests depend on it",
+        )
+
+
+def decompressed(source: Readable, what: str) -> Iterator[bytes]:
+    """The content of a gzip, xz, zstd or plain stream, told apart by its first bytes.
+
+    Raises BuildFailure, which names `what`, for a damaged or truncated stream.
+    """
+    head = source.read(CHUNK)
+    rest = iter(lambda: source.read(CHUNK), b"")
+    if head[:2] == b"\x1f\x8b":
+        return _drained(head, rest, what, lambda: zlib.decompressobj(31))
+    if head[:6] == b"\xfd7zXZ\0":
+        return _drained(head, rest, what, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ))
+    if head[:4] == b"\x28\xb5\x2f\xfd":
+        return _drained(head, rest, what, lambda: zstandard.ZstdDecompressor().decompressobj())
+    return _plain(head, rest)
+
+
+def _plain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if head:
+        yield head
+    yield from rest
+
+
+def _drained(head: bytes, rest: Iterator[bytes], what: str, start: Callable[[], _Decoder]) -> Iterator[bytes]:
+    decoder = start()
+    pending = head
+    try:
+        while pending:
+            data = decoder.decompress(pending)
+            if data:
+                yield data
+            if decoder.eof:
+                # Streams may follow one another, as parallel compressors write them.
+                pending = decoder.unused_data or next(rest, b"")
+                decoder = start() if pending else decoder
+            else:
+                pending = next(rest, b"")
+    except (zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
+        raise BuildFailure(f"{what} is damaged: {error}") from None
+    if not decoder.eof:
+        raise BuildFailure(f"{what} is damaged: its compressed stream ends early")

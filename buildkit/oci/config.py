@@ -1,0 +1,39 @@
+"""The image's configuration: how to run it, and which layers make its root (image-spec, config.md).
+
+In: a platform, settings of the process, the layers' diff ids. Out: the canonical JSON of an OCI image config.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from buildkit.oci.document import canonical
+
+EPOCH = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """An image config. `process` holds the `config` object's fields: User, Env, Entrypoint and so on."""
+
+    architecture: str
+    os: str
+    diff_ids: tuple[str, ...]
+    created_by: tuple[str, ...]  # one for each layer, lowest first
+    process: dict[str, Any] = field(default_factory=dict)
+    variant: str = ""
+    author: str = ""
+    created: str = EPOCH
+
+    def to_json(self) -> bytes:
+        """The canonical document; empty fields are left out."""
+        data: dict[str, Any] = {
+            "created": self.created,
+            "architecture": self.architecture,
+            "os": self.os,
+            "rootfs": {"type": "layers", "diff_ids": list(self.diff_ids)},
+            "history": [{"created": self.created, "created_by": text} for text in self.created_by],
+        }
+        optional = {"config": self.process, "variant": self.variant, "author": self.author}
+        return canonical(data | {key: value for key, value in optional.items() if value})

@@ -1,0 +1,44 @@
+"""An index: manifests of several platforms, or of one image and what is said of it (image-spec, image-index.md).
+
+In: descriptors of manifests. Out: `Index` and its canonical JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from buildkit.oci.descriptor import INDEX, Descriptor, pairs
+from buildkit.oci.document import canonical, parse_object
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index; the order of its manifests is the order of preference."""
+
+    manifests: tuple[Descriptor, ...]
+    annotations: tuple[tuple[str, str], ...] = ()
+    artifact_type: str = ""
+
+    def to_json(self) -> bytes:
+        """The canonical document; empty fields are left out."""
+        data: dict[str, Any] = {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [manifest.to_data() for manifest in self.manifests],
+        }
+        if self.artifact_type:
+            data["artifactType"] = self.artifact_type
+        if self.annotations:
+            data["annotations"] = dict(self.annotations)
+        return canonical(data)
+
+    @classmethod
+    def from_json(cls, document: bytes) -> Index:
+        """Read an index, ours or another's."""
+        data = parse_object(document, "an image index")
+        return cls(
+            tuple(Descriptor.from_data(manifest) for manifest in data.get("manifests") or ()),
+            pairs(data.get("annotations") or {}),
+            str(data.get("artifactType") or ""),
+        )

@@ -1,0 +1,83 @@
+"""A layer as other actions see it: where its bytes are, what they are uncompressed, and which paths they hold.
+
+In: entries of a filesystem. Out: a `Tree` with every parent directory; `Layer` and its small canonical document, which
+is the `descriptor` output of the tools that make layers.
+
+One policy for parent directories: every directory above an entry is in the layer, with mode 0755, but for those that
+everybody may write in (`tmp`, `var/tmp`: 1777). So a layer that repeats a directory never changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from buildkit.content import Entry, Kind, Tree, parents
+from buildkit.digest import Digest
+from buildkit.oci.descriptor import Descriptor
+from buildkit.oci.document import canonical, parse_object
+
+_OPEN_TO_ALL = {"tmp": 0o1777, "var/tmp": 0o1777}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A tar as it ships, the digest of the uncompressed tar, and the document of its tree.
+
+    `pth` lists the image paths of the files that extend Python's module search path as Python starts.
+    """
+
+    descriptor: Descriptor
+    diff_id: str
+    tree: Digest
+    pth: tuple[str, ...] = ()
+
+    def to_json(self) -> bytes:
+        """The canonical document."""
+        data: dict[str, Any] = {
+            "mediaType": self.descriptor.media_type,
+            "digest": str(self.descriptor.digest),
+            "size": self.descriptor.digest.size,
+            "diffID": self.diff_id,
+            "tree": str(self.tree),
+            "treeSize": self.tree.size,
+        }
+        if self.pth:
+            data["pth"] = list(self.pth)
+        return canonical(data)
+
+    @classmethod
+    def from_json(cls, document: bytes) -> Layer:
+        """Read what `to_json` wrote."""
+        data = parse_object(document, "a layer's descriptor")
+        tree = Digest.parse(data["tree"], data["treeSize"])
+        return cls(Descriptor.from_data(data), data["diffID"], tree, tuple(data.get("pth", ())))
+
+
+def directory_mode(path: str) -> int:
+    """The mode of a directory of an image."""
+    return _OPEN_TO_ALL.get(path, 0o755)
+
+
+def file_mode(mode: int) -> int:
+    """0755 where the owner may execute the file, else 0644; setuid, setgid and umask leave no trace."""
+    return 0o755 if mode & 0o100 else 0o644
+
+
+def directory(path: str) -> Entry:
+    """The entry of a directory."""
+    return Entry(path, Kind.DIRECTORY, directory_mode(path))
+
+
+def symlink(path: str, target: str) -> Entry:
+    """The entry of a symbolic link; its mode is what Linux shows."""
+    return Entry(path, Kind.SYMLINK, 0o777, target=target)
+
+
+def with_parents(entries: Iterable[Entry]) -> Tree:
+    """The tree of `entries` and of every directory above them. Raises BuildFailure as `Tree.of` does."""
+    known = list(entries)
+    paths = {entry.path for entry in known}
+    missing = {parent for entry in known for parent in parents(entry.path)} - paths
+    return Tree.of([*known, *map(directory, missing)])

@@ -1,0 +1,107 @@
+"""An OCI image layout: a folder that registries' tools read (image-spec, image-layout.md).
+
+In: the descriptor of a manifest or index, and how to open blobs. Out: `oci-layout`, `index.json`, `blobs/sha256/…` in a
+folder. Each blob is checked while it is copied and gets its name last, so a folder never holds a wrong blob.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from buildkit.digest import Digest
+from buildkit.errors import BuildFailure, EnvironmentFault
+from buildkit.oci.descriptor import INDEX, Descriptor, pairs
+from buildkit.oci.document import canonical
+from buildkit.oci.index import Index
+from buildkit.oci.manifest import Manifest
+
+OpenBlob = Callable[[Digest], BinaryIO]
+REFERENCE_NAME = "org.opencontainers.image.ref.name"
+_CHUNK = 1 << 20
+
+
+def write_layout(folder: Path, root: Descriptor, open_blob: OpenBlob, *, tag: str = "") -> None:
+    """Write the image or index that `root` describes, and all that it needs; `tag` names it in the layout's index.
+
+    What the folder already holds stays; an entry of the same tag is replaced.
+    """
+    entry = replace(root, annotations=pairs({**dict(root.annotations), REFERENCE_NAME: tag})) if tag else root
+    try:
+        (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+        for digest in closure(root, open_blob):
+            _copy(folder, digest, open_blob)
+        _replace(folder / "oci-layout", canonical({"imageLayoutVersion": "1.0.0"}))
+        _replace(folder / "index.json", _with(folder / "index.json", entry).to_json())
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write the OCI layout '{folder}': {error.strerror}") from error
+
+
+def closure(root: Descriptor, open_blob: OpenBlob) -> Iterator[Digest]:
+    """The blobs that an image or index needs, each once, what is pointed at before what points at it."""
+    seen: set[Digest] = set()
+    for digest in _closure(root, open_blob):
+        if digest not in seen:
+            seen.add(digest)
+            yield digest
+
+
+def _closure(root: Descriptor, open_blob: OpenBlob) -> Iterator[Digest]:
+    document = read(root.digest, open_blob)
+    if root.media_type == INDEX:
+        for child in Index.from_json(document).manifests:
+            yield from _closure(child, open_blob)
+    else:
+        manifest = Manifest.from_json(document)
+        yield from (layer.digest for layer in manifest.layers)
+        yield manifest.config.digest
+    yield root.digest
+
+
+def read(digest: Digest, open_blob: OpenBlob) -> bytes:
+    """A small blob, checked."""
+    with open_blob(digest) as source:
+        data = source.read()
+    if Digest.of(data) != digest:
+        raise BuildFailure(f"blob {digest} is damaged: found {Digest.of(data)}, {len(data)} bytes")
+    return data
+
+
+def _with(path: Path, entry: Descriptor) -> Index:
+    """The layout's index with one more entry."""
+    old = Index.from_json(path.read_bytes()) if path.exists() else Index(())
+    tag = dict(entry.annotations).get(REFERENCE_NAME)
+    kept = [
+        known
+        for known in old.manifests
+        if (dict(known.annotations).get(REFERENCE_NAME) != tag if tag else known.digest != entry.digest)
+    ]
+    return replace(old, manifests=(*kept, entry))
+
+
+def _copy(folder: Path, digest: Digest, open_blob: OpenBlob) -> None:
+    final = folder / "blobs" / "sha256" / digest.hex
+    if final.exists() and final.stat().st_size == digest.size:
+        return
+    partial = final.with_name(f".{digest.hex}.{os.getpid()}")
+    try:
+        hasher = hashlib.sha256()
+        with open_blob(digest) as source, partial.open("wb") as target:
+            while chunk := source.read(_CHUNK):
+                hasher.update(chunk)
+                target.write(chunk)
+        if hasher.hexdigest() != digest.hex:
+            raise BuildFailure(f"blob {digest} is damaged: found sha256:{hasher.hexdigest()}")
+        partial.rename(final)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_bytes(data)
+    partial.rename(path)

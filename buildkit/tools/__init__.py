@@ -1,0 +1,21 @@
+"""The tools that actions call, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from buildkit.tools.debian_layer import debian_layer
+from buildkit.tools.files_layer import files_layer
+from buildkit.tools.image_config import image_config
+from buildkit.tools.image_manifest import image_manifest
+from buildkit.tools.tar_layer import tar_layer
+from buildkit.tools.tool import Parameter, Tool, tool
+from buildkit.tools.wheel_layer import wheel_layer
+from buildkit.tools.write import write
+
+TOOLS: Mapping[str, Tool] = {
+    found.name: found
+    for found in (debian_layer, files_layer, image_config, image_manifest, tar_layer, wheel_layer, write)
+}
+
+__all__ = ["TOOLS", "Parameter", "Tool", "tool"]

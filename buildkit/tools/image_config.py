@@ -1,0 +1,101 @@
+"""Layers and settings → an image's configuration, once the layers are known to fit each other.
+
+Settings: `architecture`, `os`, and if wanted `variant`, `author`, `created`, `names` (the layers' names, for errors and
+history), and `config`: the fields of the OCI config's own object (`User`, `Env`, `Entrypoint`, `Cmd`, `WorkingDir`,
+`ExposedPorts`, `Labels`, `StopSignal`, `Volumes`). `Env` may be a mapping, which is written in the order of its names;
+`ExposedPorts` and `Volumes` may be lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from buildkit.content import Blob, Entry, Kind, Tree, parents
+from buildkit.digest import Digest
+from buildkit.errors import BuildFailure
+from buildkit.oci.config import EPOCH, ImageConfig
+from buildkit.oci.layer import Layer
+from buildkit.store import BlobStore
+from buildkit.tools.tool import Json, tool
+
+_SETTINGS = frozenset({"architecture", "os", "variant", "author", "created", "names", "config"})
+_PROCESS = frozenset(
+    {"User", "Env", "Entrypoint", "Cmd", "WorkingDir", "ExposedPorts", "Labels", "StopSignal", "Volumes"}
+)
+
+
+@tool(version=1, outputs=("config",))
+def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], settings: Json) -> dict[str, Digest]:
+    """The OCI config of an image with the given layers, lowest first.
+
+    Raises BuildFailure where two layers hold different things at one path, or where a path of one leads through a
+    symlink or a file of another: the image would depend on the order in which layers are laid over each other.
+    """
+    _check_names(settings, _SETTINGS, "settings")
+    layers = [Layer.from_json(store.read(blob.digest)) for blob in descriptors]
+    names = [str(name) for name in settings.get("names") or ()] or [
+        f"layer {number} ({layer.descriptor.digest})" for number, layer in enumerate(layers, 1)
+    ]
+    check_layers([Tree.from_json(store.read(blob.digest)) for blob in trees], names)
+    config = ImageConfig(
+        architecture=str(settings["architecture"]),
+        os=str(settings["os"]),
+        diff_ids=tuple(layer.diff_id for layer in layers),
+        created_by=tuple(f"mbuild: {name}" for name in settings.get("names") or ["layer"] * len(layers)),
+        process=_process(settings.get("config") or {}),
+        variant=str(settings.get("variant") or ""),
+        author=str(settings.get("author") or ""),
+        created=str(settings.get("created") or EPOCH),
+    )
+    return {"config": store.put(config.to_json())}
+
+
+def check_layers(trees: Sequence[Tree], names: Sequence[str]) -> None:
+    """Raise BuildFailure, which names both layers, unless the trees fit over each other in any order."""
+    merged: dict[str, tuple[Entry, str]] = {}
+    for tree, name in zip(trees, names, strict=True):
+        for entry in tree.entries:
+            before = merged.setdefault(entry.path, (entry, name))
+            if before[0] != entry:
+                raise BuildFailure(
+                    f"'{entry.path}' is {_what(before[0])} in {before[1]} and {_what(entry)} in {name}",
+                    hint="leave the path out of one of the two layers",
+                )
+    for entry, name in merged.values():
+        for parent in parents(entry.path):
+            above = merged.get(parent)
+            if above and above[0].kind is not Kind.DIRECTORY:
+                raise BuildFailure(
+                    f"'{entry.path}' of {name} lies inside '{parent}', which is {_what(above[0])} in {above[1]}",
+                    hint="write the path that is really meant, or leave it out of one of the two layers",
+                )
+
+
+def _what(entry: Entry) -> str:
+    if entry.kind is Kind.SYMLINK:
+        return f"a symlink to '{entry.target}'"
+    if entry.kind is Kind.DIRECTORY:
+        return f"a directory (mode {entry.mode:04o})"
+    return f"a file ({entry.digest}, mode {entry.mode:04o})"
+
+
+def _process(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The config's own object: what is empty is left out, sets are written as the specification wants them."""
+    _check_names(given, _PROCESS, "settings' config")
+    process = dict(given)
+    if isinstance(env := process.get("Env"), Mapping):
+        process["Env"] = [f"{name}={value}" for name, value in sorted(env.items())]
+    for field in ("ExposedPorts", "Volumes"):
+        process[field] = {_port(member) if field == "ExposedPorts" else member: {} for member in given.get(field) or ()}
+    return {name: value for name, value in process.items() if value not in (None, "", [], (), {})}
+
+
+def _port(port: object) -> str:
+    return str(port) if "/" in str(port) else f"{port}/tcp"
+
+
+def _check_names(given: Mapping[str, Any], known: frozenset[str], what: str) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise BuildFailure(f"an image's {what} know no '{unknown[0]}'", hint=f"known are {', '.join(sorted(known))}")

@@ -1,0 +1,55 @@
+"""What the tools that make layers give back: the layer's blob, its descriptor and its tree's document.
+
+In: a tar's chunks and size, or a recipe; the tree. Out: the three digests of the outputs `layer`, `descriptor`, `tree`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from buildkit.content import Tree
+from buildkit.digest import Digest
+from buildkit.oci import compression
+from buildkit.oci.descriptor import LAYER, LAYER_ZSTD, Descriptor
+from buildkit.oci.layer import Layer
+from buildkit.store import BlobStore
+
+OUTPUTS = ("layer", "descriptor", "tree")
+
+
+def compressed(
+    store: BlobStore, chunks: Iterable[bytes], size: int, tree: Callable[[], Tree], pth: tuple[str, ...] = ()
+) -> dict[str, Digest]:
+    """Store a tar as tar+zstd. `tree` is asked when the chunks have passed: digests may come with them."""
+    with store.writer() as writer:
+        diff_id = compression.zstd(chunks, size, writer.write)
+        digest = writer.commit()
+    return described(store, Descriptor(LAYER_ZSTD, digest), diff_id, tree(), pth)
+
+
+def plain(store: BlobStore, digest: Digest, tree: Tree) -> dict[str, Digest]:
+    """The outputs for an uncompressed layer that the store has, as bytes or as a recipe."""
+    return described(store, Descriptor(LAYER, digest), str(digest), tree)
+
+
+def described(
+    store: BlobStore, descriptor: Descriptor, diff_id: str, tree: Tree, pth: tuple[str, ...] = ()
+) -> dict[str, Digest]:
+    """Store the documents of a layer whose blob is there."""
+    document = store.put(tree.to_json())
+    layer = Layer(descriptor, diff_id, document, pth)
+    return {"layer": descriptor.digest, "descriptor": store.put(layer.to_json()), "tree": document}
+
+
+def batched(chunks: Iterable[bytes], least: int = 1 << 18) -> Iterator[bytes]:
+    """The same bytes in larger chunks: small files cost one step for many of them."""
+    batch: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        batch.append(chunk)
+        size += len(chunk)
+        if size >= least:
+            yield b"".join(batch)
+            batch, size = [], 0
+    if batch:
+        yield b"".join(batch)

@@ -1,0 +1,122 @@
+"""Wheels → one layer with what an installer would leave of them, without an installer and without a folder between.
+
+Members go from the zip archives straight into the tar, and from there through the compressor into the store; each
+file's digest, the tar's and the compressed stream's are computed on the way. The order of the image's paths is known
+before, since sizes and hashes are declared: that is why RECORD can be written anew in its place.
+
+What differs from pip: INSTALLER says "mbuild"; there is no bytecode (the image's own interpreter compiles it), no
+REQUESTED and no direct_url.json; RECORD is sorted; scripts start `/usr/bin/python3`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import mmap
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from buildkit.content import Blob, Entry, Kind, Tree
+from buildkit.digest import Digest
+from buildkit.errors import BuildFailure
+from buildkit.oci import tar
+from buildkit.oci.layer import with_parents
+from buildkit.store import BlobStore
+from buildkit.tools.ahead import ahead
+from buildkit.tools.layer_output import OUTPUTS, batched, compressed
+from buildkit.tools.tool import tool
+from buildkit.tools.wheel import Installed, Recorded, Scheme, Wheel, decoded, read
+from buildkit.tools.zip_reader import Buffer
+
+
+class _Owned(NamedTuple):
+    wheel: Wheel
+    file: Installed
+
+
+@tool(version=1, outputs=OUTPUTS, threads=True)
+def wheel_layer(store: BlobStore, *, wheels: list[Blob], names: list[str], python: str) -> dict[str, Digest]:
+    """One tar+zstd layer of all the wheels, for Debian's Python of the given version ("3.11").
+
+    Raises BuildFailure, which names wheel and member, for a wheel that is damaged, hostile or not what its RECORD says,
+    and for two wheels that own one path with different contents.
+    """
+    scheme = Scheme(python)
+    with ExitStack() as opened:
+        read_wheels = [
+            read(_buffer(store, blob, opened), name, scheme) for blob, name in zip(wheels, names, strict=True)
+        ]
+        files = _merged(read_wheels)
+        layout = with_parents(_declared(owned.file) for owned in files.values())
+        digests: dict[str, Digest] = {}
+        chunks = ahead(batched(_stream(layout, files, digests)))
+        pth = tuple(path for path in files if path.endswith(".pth") and path.rpartition("/")[0] == scheme.packages)
+        return compressed(store, chunks, tar.size_of(layout), lambda: _told(layout, digests), tuple(sorted(pth)))
+
+
+def _buffer(store: BlobStore, blob: Blob, opened: ExitStack) -> Buffer:
+    """A wheel's bytes: mapped where they are a file, else read."""
+    path = store.path(blob.digest)
+    if path is None or blob.digest.size == 0:
+        return store.read(blob.digest)
+    file = opened.enter_context(path.open("rb"))
+    try:
+        return opened.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, io.UnsupportedOperation):
+        return store.read(blob.digest)
+
+
+def _merged(wheels: list[Wheel]) -> dict[str, _Owned]:
+    """Every path with its owner; wheels may share a path (of a namespace package) if they agree on its content."""
+    files: dict[str, _Owned] = {}
+    for wheel in wheels:
+        for file in wheel.files:
+            before = files.setdefault(file.path, _Owned(wheel, file))
+            if (before.file.recorded, before.file.executable) != (file.recorded, file.executable):
+                raise BuildFailure(
+                    f"'{file.path}' is in {before.wheel.name} and, with different content, in {wheel.name}",
+                    hint="leave one of the two packages out, or lock versions that do not collide",
+                )
+    return files
+
+
+def _declared(file: Installed) -> Entry:
+    # No digest yet: RECORD's hash need not be sha256, and nobody has looked. The size is what the header needs.
+    return Entry(file.path, Kind.FILE, 0o755 if file.executable else 0o644, Digest("", file.recorded.size))
+
+
+def _stream(layout: Tree, files: dict[str, _Owned], digests: dict[str, Digest]) -> Iterator[bytes]:
+    """The tar, and as a by-product the digest of each file."""
+    for entry in layout.entries:
+        yield tar.entry_header(entry)
+        owned = files.get(entry.path)
+        if owned:
+            hasher = _Hasher(owned.file.recorded)
+            yield from map(hasher.passed, owned.wheel.content(owned.file))
+            digests[entry.path] = hasher.digest()
+            yield tar.padding(owned.file.recorded.size)
+    yield tar.END
+
+
+class _Hasher:
+    """A file's digest: RECORD's own hash, which was just verified, or computed where RECORD uses another function."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+        self._hasher = None if recorded.algorithm == "sha256" else hashlib.sha256()
+
+    def passed(self, chunk: bytes) -> bytes:
+        if self._hasher:
+            self._hasher.update(chunk)
+        return chunk
+
+    def digest(self) -> Digest:
+        known = self._hasher.hexdigest() if self._hasher else decoded(self._recorded.hash).hex()
+        return Digest(known, self._recorded.size)
+
+
+def _told(layout: Tree, digests: dict[str, Digest]) -> Tree:
+    return Tree.of(
+        Entry(entry.path, entry.kind, entry.mode, digests.get(entry.path), entry.target) for entry in layout.entries
+    )
