@@ -1,9 +1,8 @@
 """Layers and settings → an image's configuration, once the layers are known to fit each other.
 
-Settings: `architecture`, `os`, and if wanted `variant`, `author`, `created`, `names` (the layers' names, for errors and
-history), and `config`: the fields of the OCI config's own object (`User`, `Env`, `Entrypoint`, `Cmd`, `WorkingDir`,
-`ExposedPorts`, `Labels`, `StopSignal`, `Volumes`). `Env` may be a mapping, which is written in the order of its names;
-`ExposedPorts` and `Volumes` may be lists.
+Settings: `platform` (`os`, `architecture`, if need be `variant`), and if wanted `user`, `environment` (a mapping,
+written in the order of its names), `entrypoint`, `command`, `working_dir`, `ports` (numbers, or texts such as "53/udp"),
+`labels`, `stop_signal`, `author`, `created`, and `names`: the layers' names, for errors and the history.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from buildkit.oci.layer import Layer
 from buildkit.store import BlobStore
 from buildkit.tools.tool import Json, tool
 
-_SETTINGS = frozenset({"architecture", "os", "variant", "author", "created", "names", "config"})
-_PROCESS = frozenset(
-    {"User", "Env", "Entrypoint", "Cmd", "WorkingDir", "ExposedPorts", "Labels", "StopSignal", "Volumes"}
+_KNOWN = frozenset(
+    {"platform", "user", "environment", "entrypoint", "command", "working_dir", "ports", "labels", "stop_signal"}
+    | {"author", "created", "names"}
 )
 
 
@@ -32,19 +31,22 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
     Raises BuildFailure where two layers hold different things at one path, or where a path of one leads through a
     symlink or a file of another: the image would depend on the order in which layers are laid over each other.
     """
-    _check_names(settings, _SETTINGS, "settings")
+    unknown = sorted(set(settings) - _KNOWN)
+    if unknown:
+        raise BuildFailure(f"an image has no setting '{unknown[0]}'", hint=f"known are {', '.join(sorted(_KNOWN))}")
     layers = [Layer.from_json(store.read(blob.digest)) for blob in descriptors]
     names = [str(name) for name in settings.get("names") or ()] or [
         f"layer {number} ({layer.descriptor.digest})" for number, layer in enumerate(layers, 1)
     ]
     check_layers([Tree.from_json(store.read(blob.digest)) for blob in trees], names)
+    platform = settings["platform"]
     config = ImageConfig(
-        architecture=str(settings["architecture"]),
-        os=str(settings["os"]),
+        architecture=str(platform["architecture"]),
+        os=str(platform["os"]),
         diff_ids=tuple(layer.diff_id for layer in layers),
-        created_by=tuple(f"mbuild: {name}" for name in settings.get("names") or ["layer"] * len(layers)),
-        process=_process(settings.get("config") or {}),
-        variant=str(settings.get("variant") or ""),
+        created_by=tuple(f"mbuild: {name}" for name in names) if settings.get("names") else ("mbuild",) * len(layers),
+        process=_process(settings),
+        variant=str(platform.get("variant") or ""),
         author=str(settings.get("author") or ""),
         created=str(settings.get("created") or EPOCH),
     )
@@ -80,22 +82,20 @@ def _what(entry: Entry) -> str:
     return f"a file ({entry.digest}, mode {entry.mode:04o})"
 
 
-def _process(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The config's own object: what is empty is left out, sets are written as the specification wants them."""
-    _check_names(given, _PROCESS, "settings' config")
-    process = dict(given)
-    if isinstance(env := process.get("Env"), Mapping):
-        process["Env"] = [f"{name}={value}" for name, value in sorted(env.items())]
-    for field in ("ExposedPorts", "Volumes"):
-        process[field] = {_port(member) if field == "ExposedPorts" else member: {} for member in given.get(field) or ()}
-    return {name: value for name, value in process.items() if value not in (None, "", [], (), {})}
+def _process(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The config's own object (image-spec, config.md), without what is empty."""
+    process: dict[str, Any] = {
+        "User": settings.get("user"),
+        "Env": [f"{name}={value}" for name, value in sorted((settings.get("environment") or {}).items())],
+        "Entrypoint": list(settings.get("entrypoint") or ()),
+        "Cmd": list(settings.get("command") or ()),
+        "WorkingDir": settings.get("working_dir"),
+        "ExposedPorts": {_port(port): {} for port in settings.get("ports") or ()},
+        "Labels": dict(settings.get("labels") or {}),
+        "StopSignal": settings.get("stop_signal"),
+    }
+    return {name: value for name, value in process.items() if value}
 
 
 def _port(port: object) -> str:
     return str(port) if "/" in str(port) else f"{port}/tcp"
-
-
-def _check_names(given: Mapping[str, Any], known: frozenset[str], what: str) -> None:
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise BuildFailure(f"an image's {what} know no '{unknown[0]}'", hint=f"known are {', '.join(sorted(known))}")
