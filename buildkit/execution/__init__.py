@@ -1,0 +1,10 @@
+"""Actions → blobs: keys, the order of work, sandboxes and roots.
+
+In: an action graph and a machine. Out: the digests of what was wanted.
+"""
+
+from buildkit.execution.execute import Execution, Failed, execute
+from buildkit.execution.machine import Machine
+from buildkit.execution.root import host_root, prepare_root
+
+__all__ = ["Execution", "Failed", "Machine", "execute", "host_root", "prepare_root"]

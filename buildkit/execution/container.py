@@ -1,0 +1,89 @@
+"""A command's action: its inputs laid out, its root made, its command run, its outputs taken.
+
+In: a RUN action and its inputs' blobs. Out: an `ActionResult`. Raises BuildFailure when the command fails.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from buildkit.content import Blob
+from buildkit.digest import Digest, Key
+from buildkit.errors import BuildFailure
+from buildkit.execution.collecting import collect, put_file
+from buildkit.execution.failure import command_failure, output_failure
+from buildkit.execution.placing import place
+from buildkit.execution.root import host_root, prepare_root
+from buildkit.execution.sandbox.request import OUT, WORK, Bind, Command, Sandbox
+from buildkit.graph.action import Action, Artifact
+from buildkit.store import ActionResult, BlobStore
+from buildkit.store.faults import writing
+
+
+class Stopped(Exception):
+    """The build was stopped while this action ran; it has no result."""
+
+
+def run_command(
+    action: Action,
+    key: Key,
+    environment: Mapping[str, str],
+    blobs: Mapping[Artifact, Blob],
+    store: BlobStore,
+    sandbox: Sandbox,
+    stop: threading.Event,
+) -> ActionResult:
+    """Run a command action once."""
+    root = host_root() if isinstance(action.root, str) else prepare_root(_layers(action, blobs), store)
+    log = store.root / "logs" / f"{key.hex}.log"
+    with writing("an action's files", store.root), store.temporary() as scratch:
+        out, work = scratch / "out", scratch / "build"
+        out.mkdir(mode=0o755)
+        (work / "out").mkdir(parents=True)
+        binds = place([(artifact.path, blobs[artifact]) for artifact in action.inputs], work, WORK, store)
+        command = Command(
+            argv=action.command,
+            environment=tuple(environment.items()),
+            root=root,
+            scratch=scratch,
+            mounts=(Bind(WORK, work), Bind(OUT, out, writable=True), *binds),
+            timeout=float(action.timeout),
+        )
+        with _Log(log) as printed:
+            ended = sandbox.run(command, printed.write, stop)
+        if ended.stopped:
+            raise Stopped
+        if not ended.ok:
+            raise command_failure(action, ended, log)
+        try:
+            outputs = collect(out, action.outputs, store)
+        except BuildFailure as error:
+            raise output_failure(action, error, log) from error
+        kept = put_file(log, store) if log.is_file() else None
+        log.unlink(missing_ok=True)
+        return ActionResult(outputs, 0, kept)
+
+
+def _layers(action: Action, blobs: Mapping[Artifact, Blob]) -> list[Digest]:
+    return [blobs[layer].digest for layer in action.root if isinstance(layer, Artifact)]
+
+
+class _Log:
+    """A file that appears with the first byte; what an earlier run left there goes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.unlink(missing_ok=True)
+
+    def __enter__(self) -> _Log:
+        return self
+
+    def write(self, data: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as file:
+            file.write(data)
+
+    def __exit__(self, *error: object) -> None:
+        pass

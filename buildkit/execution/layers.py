@@ -1,0 +1,219 @@
+"""A layer's tar stream → a folder, and nothing outside it.
+
+In: the bytes of a layer (plain, gzip or zstd, told by their first bytes). Out: a folder with its files, and a `Layer`:
+what a later layer's `.wh.` entries take away, and which big files were left out because they lie elsewhere already.
+
+The folder is new, so every path in it is one that this file made: a member whose parent is a symlink, or is no folder,
+is refused by looking at what was made, and the file system is never asked to follow anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from buildkit.content import Kind, check_path, parents
+from buildkit.digest import Digest
+from buildkit.errors import BuildFailure
+
+WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"
+_CHUNK = 1 << 20
+
+# Given where a member's bytes begin and how many they are: the blob that they are, if they need not be copied.
+Elsewhere = Callable[[int, int], Digest | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What an unpacked layer is beside its files: (path, blob) of files left out, removed paths, emptied folders."""
+
+    elsewhere: tuple[tuple[str, Digest], ...] = ()
+    removed: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """The document kept beside the folder."""
+        elsewhere = [[path, str(digest), digest.size] for path, digest in self.elsewhere]
+        return json.dumps({"elsewhere": elsewhere, "removed": self.removed, "emptied": self.emptied})
+
+    @classmethod
+    def from_json(cls, text: str) -> Layer:
+        """Read what `to_json` wrote."""
+        data = json.loads(text)
+        elsewhere = tuple((path, Digest.parse(digest, size)) for path, digest, size in data["elsewhere"])
+        return cls(elsewhere, tuple(data["removed"]), tuple(data["emptied"]))
+
+
+def unpack(stream: BinaryIO, folder: Path, elsewhere: Elsewhere | None = None) -> Layer:
+    """Unpack a layer into an empty folder. With `elsewhere` the stream must be plain and seekable."""
+    unpacking = _Unpacking(folder)
+    try:
+        with _opened(stream, seekable=elsewhere is not None) as archive:
+            for member in archive:
+                unpacking.add(member, archive, elsewhere)
+    except (tarfile.TarError, EOFError, UnicodeError) as error:
+        raise BuildFailure(f"damaged layer: {error}") from error
+    return unpacking.finish()
+
+
+@contextmanager
+def _opened(stream: BinaryIO, *, seekable: bool) -> Iterator[tarfile.TarFile]:
+    if seekable:
+        with tarfile.open(fileobj=stream, mode="r:", errors="strict") as archive:
+            yield archive
+        return
+    with _decompressed(stream) as plain, tarfile.open(fileobj=plain, mode="r|", errors="strict") as archive:
+        yield archive
+
+
+@contextmanager
+def _decompressed(stream: BinaryIO) -> Iterator[IO[bytes]]:
+    head = stream.read(6)
+    whole = _Rejoined(head, stream)
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        import zstandard
+
+        try:
+            with zstandard.ZstdDecompressor().stream_reader(cast(IO[bytes], whole), read_across_frames=True) as reader:
+                yield reader
+        except zstandard.ZstdError as error:
+            raise BuildFailure(f"damaged layer: {error}") from error
+    elif head.startswith(b"\x1f\x8b"):
+        import gzip
+        import zlib
+
+        try:
+            with gzip.GzipFile(fileobj=cast(IO[bytes], whole)) as unzipped:
+                yield cast(IO[bytes], unzipped)
+        except (zlib.error, gzip.BadGzipFile) as error:
+            raise BuildFailure(f"damaged layer: {error}") from error
+    else:
+        yield cast(IO[bytes], whole)
+
+
+class _Rejoined:
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head, self._rest = head, rest
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._head:
+            return self._rest.read(size)
+        if size < 0:
+            head, self._head = self._head, b""
+            return head + self._rest.read()
+        head, self._head = self._head[:size], self._head[size:]
+        return head
+
+
+@dataclass(slots=True)
+class _Unpacking:
+    folder: Path
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict)
+    elsewhere: dict[str, Digest] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    emptied: list[str] = field(default_factory=list)
+
+    def add(self, member: tarfile.TarInfo, archive: tarfile.TarFile, elsewhere: Elsewhere | None) -> None:
+        """Make one member."""
+        path = _plain(member.name)
+        if not path:
+            return
+        parent, _, name = path.rpartition("/")
+        if name.startswith(WHITEOUT):
+            self._white_out(parent, name)
+            return
+        self._make_parents(path)
+        if member.isdir():
+            self._make_folder(path, member.mode)
+            return
+        self._clear(path)
+        target = self.folder / path
+        if member.isreg():
+            self._write(path, target, member, archive, elsewhere)
+        elif member.issym():
+            target.symlink_to(member.linkname)
+            self.kinds[path] = Kind.SYMLINK
+        elif member.islnk():
+            self._link(path, target, _plain(member.linkname))
+        else:
+            raise BuildFailure(f"layer member '{path}' is a device, socket or pipe")
+
+    def finish(self) -> Layer:
+        """Set the folders' modes, which might have forbidden to fill them."""
+        for path, mode in self.modes.items():
+            # What we made we must be able to link from and to remove.
+            (self.folder / path).chmod(mode & 0o1777 | 0o700)
+        return Layer(tuple(sorted(self.elsewhere.items())), tuple(self.removed), tuple(self.emptied))
+
+    def _white_out(self, parent: str, name: str) -> None:
+        if name == OPAQUE:
+            self.emptied.append(parent)
+            return
+        path = f"{parent}/{name.removeprefix(WHITEOUT)}".lstrip("/")
+        check_path(path)
+        self.removed.append(path)
+
+    def _make_parents(self, path: str) -> None:
+        for parent in parents(path):
+            kind = self.kinds.get(parent)
+            if kind is None:
+                self._make_folder(parent, 0o755)
+            elif kind is not Kind.DIRECTORY:
+                raise BuildFailure(f"layer member '{path}' lies inside '{parent}', which is a {kind}")
+
+    def _make_folder(self, path: str, mode: int) -> None:
+        if self.kinds.get(path) is not Kind.DIRECTORY:
+            self._clear(path)
+            (self.folder / path).mkdir()
+        self.kinds[path] = Kind.DIRECTORY
+        self.modes[path] = mode
+
+    def _clear(self, path: str) -> None:
+        kind = self.kinds.pop(path, None)
+        if kind is Kind.DIRECTORY:
+            raise BuildFailure(f"layer member '{path}' is there as a directory already")
+        if kind is not None:
+            (self.folder / path).unlink()
+            self.elsewhere.pop(path, None)
+
+    def _write(
+        self, path: str, target: Path, member: tarfile.TarInfo, archive: tarfile.TarFile, elsewhere: Elsewhere | None
+    ) -> None:
+        blob = elsewhere(member.offset_data, member.size) if elsewhere else None
+        with target.open("xb") as file:
+            if blob is not None:
+                self.elsewhere[path] = blob
+            else:
+                content = archive.extractfile(member)
+                assert content is not None
+                shutil.copyfileobj(content, file, _CHUNK)
+            os.fchmod(file.fileno(), member.mode & 0o777 | 0o400)
+        self.kinds[path] = Kind.FILE
+
+    def _link(self, path: str, target: Path, source: str) -> None:
+        if self.kinds.get(source) is not Kind.FILE:
+            raise BuildFailure(f"layer member '{path}' is a hard link to '{source}', which is no file before it")
+        target.hardlink_to(self.folder / source)
+        self.kinds[path] = Kind.FILE
+        if source in self.elsewhere:
+            self.elsewhere[path] = self.elsewhere[source]
+
+
+def _plain(name: str) -> str:
+    """A member's path without the `./` and `/` that archivers add; '' is the root itself. Refuses what leads out."""
+    path = name.removeprefix("./").rstrip("/")
+    if path in ("", "."):
+        return ""
+    check_path(path)
+    return path

@@ -1,0 +1,91 @@
+"""One child process, from its start to its end.
+
+In: a started process whose output is a pipe. Out: whether it ended by itself; its output goes to `log` as it comes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from enum import Enum, auto
+
+from buildkit.execution.sandbox.request import Log
+
+
+class Watched(Enum):
+    """Why a watched process is gone."""
+
+    ENDED = auto()
+    TIMED_OUT = auto()
+    STOPPED = auto()
+
+
+def watch(
+    process: subprocess.Popen[bytes],
+    log: Log,
+    stop: threading.Event,
+    *,
+    timeout: float | None,
+    grace: float,
+    terminate: Callable[[], None],
+    kill: Callable[[], None],
+) -> Watched:
+    """Pass output on until the process has ended; end it when `stop` is set or its time is over.
+
+    `terminate` asks it to end, `kill` leaves it no choice. Whatever interrupts this function, the process is killed.
+    """
+    try:
+        return _watch(process, log, stop, timeout, grace, terminate, kill)
+    except BaseException:
+        kill()
+        process.wait()
+        raise
+    finally:
+        if process.stdout:
+            process.stdout.close()
+
+
+def _watch(
+    process: subprocess.Popen[bytes],
+    log: Log,
+    stop: threading.Event,
+    timeout: float | None,
+    grace: float,
+    terminate: Callable[[], None],
+    kill: Callable[[], None],
+) -> Watched:
+    verdict, deadline = Watched.ENDED, None if timeout is None else time.monotonic() + timeout
+    killing: float | None = None
+    while _pump(process, log):
+        now = time.monotonic()
+        if verdict is Watched.ENDED and (stop.is_set() or (deadline is not None and now >= deadline)):
+            verdict = Watched.STOPPED if stop.is_set() else Watched.TIMED_OUT
+            killing = now + grace
+            if grace:
+                terminate()
+        if killing is not None and now >= killing:
+            kill()
+            killing = None
+    process.wait()
+    return verdict
+
+
+def _pump(process: subprocess.Popen[bytes], log: Log) -> bool:
+    """Pass on what is there, waiting a moment for it; False once there can be no more."""
+    assert process.stdout is not None
+    descriptor = process.stdout.fileno()
+    ready, _, _ = select.select([descriptor], [], [], 0.1)
+    if ready:
+        data = os.read(descriptor, 65536)
+        if data:
+            log(data)
+            return True
+        # End of output; the process itself may live a moment longer.
+        time.sleep(0.005)
+        return process.poll() is None
+    # A process without isolation may have left something behind that holds the pipe.
+    return process.poll() is None

@@ -1,0 +1,198 @@
+"""One action: its key, the cache, and if that has nothing, the work.
+
+In: an action and the blobs of the derived artifacts that it reads. Out: `Done`, or `Missing`: the
+fetched files whose bytes must be there first. Methods are called from many threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from buildkit.content import Blob, Tree
+from buildkit.digest import Digest, Key
+from buildkit.errors import BuildFailure, InternalError
+from buildkit.events import ActionStarted, Listener
+from buildkit.execution.container import Stopped, run_command
+from buildkit.execution.environment import environment
+from buildkit.execution.key import fetch_key, resolve, run_key, tool_key
+from buildkit.execution.machine import Machine, Tool
+from buildkit.execution.marker import machine_marker
+from buildkit.execution.sources import Sources
+from buildkit.execution.workers import Workers
+from buildkit.graph.action import HOST, Action, ActionKind, Artifact
+from buildkit.store import ActionResult, DiskStore
+
+# From this size on, a source is worth being read once for its own digest and for its layer's.
+STREAMED = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An action's outputs, by name; whether it was really executed."""
+
+    key: str
+    outputs: Mapping[str, Digest]
+    ran: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Inputs whose digests are known and whose bytes are not there."""
+
+    artifacts: tuple[Artifact, ...]
+
+
+Blobs = dict[Artifact, Blob]
+
+
+class Step:
+    """Does actions on a machine."""
+
+    def __init__(self, machine: Machine, workers: Workers, stop: threading.Event, listener: Listener) -> None:
+        self.stop = stop
+        self.sources = Sources(machine.store, machine.locate)
+        self._machine = machine
+        self._workers = workers
+        self._listener = listener
+
+    def promised(self, action: Action) -> Done | None:
+        """What a fetch will give, if its definition or an earlier build says so."""
+        arguments = action.arguments
+        sha256, size = str(arguments["sha256"]), arguments.get("size", -1)
+        key = fetch_key(sha256)
+        name = action.outputs[0][0]
+        if isinstance(size, int) and size >= 0:
+            return Done(key.hex, {name: Digest(sha256, size)}, ran=False)
+        known = self._machine.actions.get(key)
+        return Done(key.hex, {name: known.outputs["file"]}, ran=False) if known else None
+
+    def fetch(self, number: int, action: Action) -> Done | Missing:
+        """Get the bytes of a fetch, unless the store has them."""
+        self._check_stopped()
+        known = self.promised(action)
+        if known and all(self._machine.store.has(digest) for digest in known.outputs.values()):
+            return known
+        self._tell_start(number, action)
+        digest = self._machine.fetch({name: resolve(value, {}) for name, value in action.arguments.items()})
+        key = fetch_key(digest.hex)
+        self._machine.actions.put(key, ActionResult({"file": digest}))
+        return Done(key.hex, {action.outputs[0][0]: digest}, ran=True)
+
+    def run(self, number: int, action: Action, derived: Mapping[Artifact, Blob]) -> Done | Missing:
+        """Do a tool's or a command's action, unless the cache knows what it gives."""
+        self._check_stopped()
+        if action.kind is ActionKind.TOOL and self._streams(action):
+            missing = self._missing(derived)
+            return missing or self._stream(number, action, derived)
+        blobs = dict(derived) | {source: self.sources.blob(source) for source in action.needs if source.source}
+        key = self._key(action, blobs)
+        found = self._machine.actions.get(key)
+        if found and self._usable(action, found):
+            return Done(key.hex, found.outputs, ran=False)
+        if missing := self._missing(derived):
+            return missing
+        self._check_stopped()
+        self._tell_start(number, action)
+        result = self._work(action, key, blobs)
+        self.sources.check(action.needs)
+        self._machine.actions.put(key, result)
+        return Done(key.hex, result.outputs, ran=True)
+
+    def _key(self, action: Action, blobs: Blobs) -> Key:
+        if action.kind is ActionKind.TOOL:
+            return tool_key(action, self._tool(action).version, blobs)
+        own = action.root == HOST or self._machine.sandbox.kind == "none"
+        marker = f"{self._machine.sandbox.kind == 'none'} {machine_marker(self._machine.store.root)}" if own else ""
+        return run_key(action, environment(action.environment), blobs, marker)
+
+    def _usable(self, action: Action, result: ActionResult) -> bool:
+        """Whether every byte of a cached result can still be had."""
+        trees = {name for name, artifact in action.outputs if artifact.tree}
+        names = {name for name, _ in action.outputs}
+        return names <= set(result.outputs) and all(
+            self._has(digest, tree=name in trees) for name, digest in result.outputs.items()
+        )
+
+    def _has(self, digest: Digest, *, tree: bool) -> bool:
+        store = self._machine.store
+        if not tree or not store.has(digest):
+            return store.has(digest)
+        entries = Tree.from_json(store.read(digest)).entries
+        return all(store.has(entry.digest) for entry in entries if entry.digest)
+
+    def _missing(self, derived: Mapping[Artifact, Blob]) -> Missing | None:
+        lost = tuple(artifact for artifact, blob in derived.items() if not self._machine.store.has(blob.digest))
+        return Missing(lost) if lost else None
+
+    def _work(self, action: Action, key: Key, blobs: Blobs) -> ActionResult:
+        if action.kind is ActionKind.TOOL:
+            return ActionResult(self._call(action, blobs))
+        machine = self._machine
+        variables = environment(action.environment)
+        return run_command(action, key, variables, blobs, machine.store, machine.sandbox, self.stop)
+
+    def _call(self, action: Action, blobs: Blobs) -> Mapping[str, Digest]:
+        tool, store = self._tool(action), self._machine.store
+        arguments: dict[str, Any] = {name: resolve(value, blobs) for name, value in action.arguments.items()}
+        try:
+            if tool.threads or not isinstance(store, DiskStore):
+                outputs: Mapping[str, Digest] | None = tool.function(store, **arguments)
+            else:
+                outputs = self._workers.call(tool.function, store.root, arguments, self.stop)
+        except BuildFailure as error:
+            where = f"while making '{action.subject}' for {action.owner}"
+            raise BuildFailure(
+                error.message, span=error.span, hint=error.hint, notes=(*error.notes, where), details=error.details
+            ) from error
+        if outputs is None:
+            raise Stopped
+        declared = {name for name, _ in action.outputs}
+        if not declared <= set(outputs):
+            raise InternalError(f"tool '{tool.name}' gave {sorted(outputs)}, declared are {sorted(declared)}")
+        return outputs
+
+    def _streams(self, action: Action) -> bool:
+        """Whether a big source's digest is to be found while its layer's is, in one reading."""
+        if not getattr(self._tool(action), "streams", False):
+            return False
+        return any(self._unread(source) for source in action.inputs if source.source)
+
+    def _unread(self, source: Artifact) -> bool:
+        path = self.sources.path(source)
+        return path.is_file() and path.stat().st_size >= STREAMED and self._machine.store.known(path) is None
+
+    def _stream(self, number: int, action: Action, derived: Mapping[Artifact, Blob]) -> Done:
+        """Run a tool before its key is known: it reads sources under stand-ins for their digests."""
+        self._tell_start(number, action)
+        store, blobs, stats = self._machine.store, dict(derived), {}
+        for source in action.needs:
+            if source.source and self._unread(source):
+                path = self.sources.path(source)
+                stats[source] = path.stat()
+                blobs[source] = Blob(store.promise(path))
+            elif source.source:
+                blobs[source] = self.sources.blob(source)
+        outputs = self._call(action, blobs)
+        for source, before in stats.items():
+            blobs[source] = Blob(store.settled(blobs[source].digest))
+            self.sources.learn(source, blobs[source].digest, before)
+        self.sources.check(action.needs)
+        key = self._key(action, blobs)
+        self._machine.actions.put(key, ActionResult(outputs))
+        return Done(key.hex, outputs, ran=True)
+
+    def _tool(self, action: Action) -> Tool:
+        tool = self._machine.tools.get(action.tool)
+        if tool is None:
+            raise InternalError(f"{action.owner}: no tool is called '{action.tool}'")
+        return tool
+
+    def _tell_start(self, number: int, action: Action) -> None:
+        self._listener(ActionStarted(number, action.mnemonic, action.owner, action.subject))
+
+    def _check_stopped(self) -> None:
+        if self.stop.is_set():
+            raise Stopped
