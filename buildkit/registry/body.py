@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
-from buildkit.registry.registry import Moved, OpenBlob
+from buildkit.registry.registry import Moved, OpenBlob, Reader
 
 CHUNK = 1 << 20
 
@@ -32,7 +32,7 @@ class BlobBody:
         sha256, sent, held = hashlib.sha256(), 0, b""
         self._moved(0)
         with _ours(self._digest), self._open() as blob:
-            while chunk := blob.read(CHUNK):
+            while chunk := _chunk(blob):
                 sha256.update(chunk)
                 if held:
                     yield held
@@ -51,6 +51,15 @@ class BlobBody:
                 f" found {size} bytes of sha256:{hex}",
                 hint="build the target again; nothing was tagged",
             )
+
+
+def _chunk(blob: Reader) -> bytes:
+    """A whole chunk, however small the pieces are in which the blob comes: a layer has a header for each file."""
+    parts, missing = [], CHUNK
+    while missing and (part := blob.read(missing)):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
 
 
 @contextmanager

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 
 import pytest
 from little_registry import Shelf
 
+from buildkit.content import Inline, Recipe, Slice
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
 from buildkit.events import Event, Progress, ignore
 from buildkit.reference import Reference
 from buildkit.registry import MemoryRegistry, push
 from buildkit.registry.registry import Moved, OpenBlob
+from buildkit.store import DiskStore
 
 OCI = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -96,6 +99,27 @@ def test_what_is_no_manifest_is_not_pushed(data: bytes) -> None:
     digest = store.put(data)
     with pytest.raises(BuildError):
         push(TAGGED, digest, store, MemoryRegistry(), ignore, 1)
+
+
+def test_a_weights_file_edited_after_the_build_is_named_and_nothing_is_tagged(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(bytes(3 << 20))
+    store = DiskStore(tmp_path / "store")
+    adopted = store.adopt(weights)
+    layer = store.seal(Recipe((Inline(b"header"), Slice(adopted, 0, adopted.size), Inline(b"end"))))
+    config = store.put(b"{}")
+    rows = [{"mediaType": OCI, "digest": str(digest), "size": digest.size} for digest in (config, layer)]
+    image = store.put(json.dumps({"config": rows[0], "layers": rows[1:]}).encode())
+    registry = MemoryRegistry()
+    push(TAGGED, image, store, registry, ignore, 2)
+    assert len(registry.blobs["ml/fraud", str(layer)]) == layer.size
+
+    weights.write_bytes(b"x" * (3 << 20))
+    registry = MemoryRegistry()
+    with pytest.raises(BuildFailure) as caught:
+        push(TAGGED, image, store, registry, ignore, 2)
+    assert str(weights) in caught.value.message
+    assert registry.manifests == {}
 
 
 class BrokenRegistry(MemoryRegistry):
