@@ -1,0 +1,40 @@
+"""The language of BUILD and .bzl files: Starlark. Text goes in, frozen values or errors with a place come out.
+
+`parse` gives a syntax tree that may be pickled; `evaluate` runs it; `call` calls one of its functions from Python.
+"""
+
+from buildkit.lang.builtins import UNIVERSE
+from buildkit.lang.conversion import from_python, to_python
+from buildkit.lang.evaluator import Load, call, evaluate
+from buildkit.lang.functions import Builtin, Call, Function, Printer
+from buildkit.lang.limits import Limits
+from buildkit.lang.parser import parse
+from buildkit.lang.syntax import File
+from buildkit.lang.text import represent
+from buildkit.lang.values import Dict, HostValue, List, Range, Struct, Value, equal, freeze, type_name
+
+__all__ = [
+    "parse",
+    "evaluate",
+    "call",
+    "File",
+    "Limits",
+    "Load",
+    "Printer",
+    "Value",
+    "List",
+    "Dict",
+    "Range",
+    "Struct",
+    "HostValue",
+    "Function",
+    "Builtin",
+    "Call",
+    "UNIVERSE",
+    "freeze",
+    "equal",
+    "type_name",
+    "represent",
+    "to_python",
+    "from_python",
+]

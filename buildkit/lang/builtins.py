@@ -1,0 +1,308 @@
+"""The functions and constants that every file knows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cmp_to_key
+from typing import Any
+
+from buildkit.errors import BuildError
+from buildkit.lang.attributes import attribute, attribute_names
+from buildkit.lang.collection_methods import fill
+from buildkit.lang.functions import Builtin, Call
+from buildkit.lang.limits import INTEGER_DIGITS, check_elements, check_integer
+from buildkit.lang.operators import elements, listed, order, sort_values
+from buildkit.lang.text import display, float_text, represent, to_float
+from buildkit.lang.values import Dict, List, Range, Struct, Value, type_name
+
+_MISSING = object()
+
+
+def _integer(value: Any, function: str, parameter: str) -> int:
+    if type(value) is not int:
+        raise BuildError(f"{function}() needs an int as '{parameter}', found '{type_name(value)}'")
+    return value
+
+
+def _string(value: Any, function: str, parameter: str) -> str:
+    if type(value) is not str:
+        raise BuildError(f"{function}() needs a string as '{parameter}', found '{type_name(value)}'")
+    return value
+
+
+def _abs(x: Any, /) -> Value:
+    if type(x) is int or type(x) is float:
+        return abs(x)
+    raise BuildError(f"abs() needs a number, found '{type_name(x)}'")
+
+
+def _all(x: Value, /) -> bool:
+    return all(elements(x))
+
+
+def _any(x: Value, /) -> bool:
+    return any(elements(x))
+
+
+def _bool(x: Value = False, /) -> bool:
+    return bool(x)
+
+
+def _bytes(x: Any, /) -> bytes:
+    if type(x) is bytes:
+        return x
+    if type(x) is str:
+        return x.encode("utf-8", "replace")
+    items = listed(x)
+    for number, item in enumerate(items):
+        if type(item) is not int or not 0 <= item < 256:
+            raise BuildError(f"bytes() needs ints from 0 to 255: element {number} is {_shown(item)}")
+    return bytes(items)  # type: ignore[arg-type]
+
+
+def _shown(value: Value) -> str:
+    text = represent(value)
+    return text if len(text) <= 40 else f"of type '{type_name(value)}'"
+
+
+def _dict(pairs: Value = (), /, **named: Value) -> Dict:
+    result = Dict()
+    fill(result, pairs, "dict")
+    result.entries |= named
+    return result
+
+
+def _dir(x: Value, /) -> List:
+    return List(list(attribute_names(x)))
+
+
+def _enumerate(x: Value, start: Any = 0, /) -> List:
+    first = _integer(start, "enumerate", "start")
+    return List(list(enumerate(listed(x), first)))
+
+
+def _fail(call: Call, *args: Value, msg: Value = None, attr: Any = None, sep: Any = " ") -> Value:
+    parts = [display(arg) for arg in args]
+    if msg is not None:
+        parts.append(display(msg))
+    text = _string(sep, "fail", "sep").join(parts)
+    if attr is not None:
+        text = f"attribute {_string(attr, 'fail', 'attr')}: {text}"
+    raise call.error(text or "fail() was called")
+
+
+def _float(x: Any = 0.0, /) -> float:
+    if type(x) is float:
+        return x
+    if type(x) is int or type(x) is bool:
+        return to_float(x)
+    if type(x) is not str:
+        raise BuildError(f"float() needs a number, a bool or a string, found '{type_name(x)}'")
+    try:
+        value = float(x) if "_" not in x and x == x.strip() else math.nan
+    except ValueError:
+        raise BuildError(f"invalid float literal {_shown(x)}") from None
+    words = x.lower().lstrip("+-")
+    if math.isnan(value) and words != "nan":
+        raise BuildError(f"invalid float literal {_shown(x)}")
+    if math.isinf(value) and words not in ("inf", "infinity"):
+        raise BuildError("floating-point number is too large")
+    return value
+
+
+def _getattr(x: Value, name: Any, default: Value = _MISSING, /) -> Value:
+    try:
+        return attribute(x, _string(name, "getattr", "name"))
+    except BuildError:
+        if default is _MISSING or type(name) is not str:
+            raise
+        return default
+
+
+def _hasattr(x: Value, name: Any, /) -> bool:
+    return _string(name, "hasattr", "name") in attribute_names(x)
+
+
+def _hash(x: Any, /) -> int:
+    if type(x) is bytes:
+        code = 0x811C9DC5
+        for byte in x:
+            code = ((code ^ byte) * 0x01000193) & 0xFFFFFFFF
+        return code
+    code = 0
+    data = _string(x, "hash", "x").encode("utf-16-be", "surrogatepass")
+    for place in range(0, len(data), 2):
+        code = (31 * code + (data[place] << 8 | data[place + 1])) & 0xFFFFFFFF
+    return code - (1 << 32) if code >= 1 << 31 else code
+
+
+def _int(x: Any, base: Any = _MISSING) -> int:
+    if type(x) is str:
+        return _parse_int(x, 10 if base is _MISSING else _integer(base, "int", "base"))
+    if base is not _MISSING:
+        raise BuildError("int() takes a base only with a string")
+    if type(x) is int or type(x) is bool:
+        return int(x)
+    if type(x) is float:
+        if math.isnan(x) or math.isinf(x):
+            raise BuildError(f"cannot convert float {float_text(x)} to an integer")
+        return int(x)
+    raise BuildError(f"int() needs a number, a bool or a string, found '{type_name(x)}'")
+
+
+_PREFIXES = {"0x": 16, "0o": 8, "0b": 2}
+
+
+def _parse_int(text: str, base: int) -> int:
+    if base != 0 and not 2 <= base <= 36:
+        raise BuildError(f"int() needs a base of 0 or from 2 to 36, found {_shown(base)}")
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    prefix = _PREFIXES.get(digits[:2].lower())
+    if prefix is not None and base in (0, prefix):
+        digits, used = digits[2:], prefix
+    elif base == 0 and len(digits) > 1 and digits[0] == "0" and digits.strip("0"):
+        raise BuildError(f"int() cannot tell the base of {_shown(text)}", hint="write octal numbers as '0o17'")
+    else:
+        used = base or 10
+    if len(digits) > INTEGER_DIGITS:
+        raise BuildError(f"integer of {len(digits)} digits is too large: the bound is {INTEGER_DIGITS}")
+    if not (digits.isascii() and digits.isalnum()):
+        raise BuildError(f"invalid integer literal {_shown(text)} with base {base}")
+    try:
+        value = int(digits, used)
+    except ValueError:
+        raise BuildError(f"invalid integer literal {_shown(text)} with base {base}") from None
+    return check_integer(-value if text[0] == "-" else value)
+
+
+def _len(x: Any, /) -> int:
+    if type(x) is Range:
+        return x.count()
+    if type(x) in (str, bytes, tuple, List, Dict):
+        return len(x)
+    count = getattr(x, "count", None)
+    if count is not None and not isinstance(x, (int, float, Struct)):
+        return int(count())
+    raise BuildError(f"value of type '{type_name(x)}' has no length")
+
+
+def _list(x: Value = (), /) -> List:
+    return List(listed(x))
+
+
+def _extreme(name: str, sign: int) -> Callable[..., Value]:
+    def find(call: Call, /, *args: Value, key: Value = None) -> Value:
+        items = listed(args[0]) if len(args) == 1 else list(args)
+        if not items:
+            raise BuildError(f"{name}() needs at least one element")
+        ranks = items if key is None else [call.callback(key, [item], {}) for item in items]
+        best = 0
+        for place in range(1, len(items)):
+            if order(ranks[place], ranks[best]) * sign > 0:
+                best = place
+        return items[best]
+
+    return find
+
+
+def _print(call: Call, /, *args: Value, sep: Any = " ") -> None:
+    text = _string(sep, "print", "sep").join([display(arg) for arg in args])
+    call.thread.printer(call.span, text)
+
+
+def _range(start: Any, stop: Any = None, step: Any = 1, /) -> Range:
+    if stop is None:
+        start, stop = 0, _integer(start, "range", "stop")
+    _integer(start, "range", "start")
+    _integer(stop, "range", "stop")
+    if _integer(step, "range", "step") == 0:
+        raise BuildError("range() needs a step that is not zero")
+    return Range(range(start, stop, step))
+
+
+def _repr(x: Value, /) -> str:
+    return represent(x)
+
+
+def _reversed(x: Value, /) -> List:
+    return List(listed(x)[::-1])
+
+
+def _sorted(call: Call, x: Value, /, *, key: Value = None, reverse: Any = False) -> List:
+    if type(reverse) is not bool:
+        raise BuildError(f"sorted() needs a bool as 'reverse', found '{type_name(reverse)}'")
+    items = listed(x)
+    call.thread.charge(len(items))
+    if key is None:
+        return List(sort_values(items, descending=reverse))
+    ranks = [call.callback(key, [item], {}) for item in items]
+    places = sorted(range(len(items)), key=cmp_to_key(lambda one, two: order(ranks[one], ranks[two])), reverse=reverse)
+    return List([items[place] for place in places])
+
+
+def _str(x: Any, /) -> str:
+    if type(x) is bytes:
+        return x.decode("utf-8", "replace")
+    return display(x)
+
+
+def _struct(**fields: Value) -> Struct:
+    return Struct("struct", {name: fields[name] for name in sorted(fields)})
+
+
+def _tuple(x: Value = (), /) -> tuple[Value, ...]:
+    return tuple(listed(x))
+
+
+def _type(x: Value, /) -> str:
+    return type_name(x)
+
+
+def _zip(*args: Value) -> List:
+    counts = [arg.count() if type(arg) is Range else 0 for arg in args]
+    if counts and min(counts) > 0:
+        check_elements(min(counts))
+    return List(list(zip(*[elements(arg) for arg in args], strict=False)))
+
+
+_PLAIN: Mapping[str, Callable[..., Value]] = {
+    "abs": _abs,
+    "all": _all,
+    "any": _any,
+    "bool": _bool,
+    "bytes": _bytes,
+    "dict": _dict,
+    "dir": _dir,
+    "enumerate": _enumerate,
+    "float": _float,
+    "getattr": _getattr,
+    "hasattr": _hasattr,
+    "hash": _hash,
+    "int": _int,
+    "len": _len,
+    "list": _list,
+    "range": _range,
+    "repr": _repr,
+    "reversed": _reversed,
+    "str": _str,
+    "struct": _struct,
+    "tuple": _tuple,
+    "type": _type,
+    "zip": _zip,
+}
+_CALLING: Mapping[str, Callable[..., Value]] = {
+    "fail": _fail,
+    "max": _extreme("max", 1),
+    "min": _extreme("min", -1),
+    "print": _print,
+    "sorted": _sorted,
+}
+
+UNIVERSE: Mapping[str, Value] = {
+    "None": None,
+    "True": True,
+    "False": False,
+    **{name: Builtin(name, function, plain=True) for name, function in _PLAIN.items()},
+    **{name: Builtin(name, function) for name, function in _CALLING.items()},
+}

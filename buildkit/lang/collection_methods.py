@@ -1,0 +1,163 @@
+"""The methods of lists and dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from buildkit.errors import BuildError
+from buildkit.lang.limits import check_elements
+from buildkit.lang.operators import elements, listed, position
+from buildkit.lang.text import represent
+from buildkit.lang.values import Dict, List, Value, equal, from_key, to_key, type_name
+
+
+def _append(self: List, item: Value, /) -> None:
+    self.check_mutable()
+    check_elements(len(self.items) + 1)
+    self.items.append(item)
+
+
+def _clear_list(self: List, /) -> None:
+    self.check_mutable()
+    self.items.clear()
+
+
+def _extend(self: List, items: Value, /) -> None:
+    self.check_mutable()
+    added = listed(items)
+    check_elements(len(self.items) + len(added))
+    self.items += added
+
+
+def _index(self: List, item: Value, start: Any = None, end: Any = None, /) -> int:
+    size = len(self.items)
+    for bound in (start, end):
+        if bound is not None and type(bound) is not int:
+            raise BuildError(f"index() needs ints as bounds, found '{type_name(bound)}'")
+    for place in range(*slice(start, end).indices(size)):
+        if equal(self.items[place], item):
+            return place
+    raise BuildError(f"{_shown(item)} is not in the list")
+
+
+def _insert(self: List, index: Any, item: Value, /) -> None:
+    self.check_mutable()
+    if type(index) is not int:
+        raise BuildError(f"insert() needs an int as index, found '{type_name(index)}'")
+    check_elements(len(self.items) + 1)
+    size = len(self.items)
+    self.items.insert(max(-size, min(index, size)), item)
+
+
+def _pop_list(self: List, index: Any = -1, /) -> Value:
+    self.check_mutable()
+    if not self.items:
+        raise BuildError("cannot pop from an empty list")
+    return self.items.pop(position(index, len(self.items), "list"))
+
+
+def _remove(self: List, item: Value, /) -> None:
+    self.check_mutable()
+    for place, one in enumerate(self.items):
+        if equal(one, item):
+            del self.items[place]
+            return
+    raise BuildError(f"{_shown(item)} is not in the list")
+
+
+def _shown(value: Value) -> str:
+    text = represent(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+LIST_METHODS: dict[str, Callable[..., Value]] = {
+    "append": _append,
+    "clear": _clear_list,
+    "extend": _extend,
+    "index": _index,
+    "insert": _insert,
+    "pop": _pop_list,
+    "remove": _remove,
+}
+
+
+def _clear_dict(self: Dict, /) -> None:
+    self.check_mutable()
+    self.entries.clear()
+
+
+def _get(self: Dict, key: Value, default: Value = None, /) -> Value:
+    return self.get(key, default)
+
+
+def _items(self: Dict, /) -> List:
+    return List(list(self.items()))
+
+
+def _keys(self: Dict, /) -> List:
+    return List(self.keys())
+
+
+_REQUIRED = object()
+
+
+def _pop_dict(self: Dict, key: Value, default: Value = _REQUIRED, /) -> Value:
+    self.check_mutable()
+    token = to_key(key)
+    if token in self.entries:
+        return self.entries.pop(token)
+    if default is _REQUIRED:
+        raise BuildError(f"key {_shown(key)} is not in the dict")
+    return default
+
+
+def _popitem(self: Dict, /) -> tuple[Value, Value]:
+    self.check_mutable()
+    for token in self.entries:
+        return from_key(token), self.entries.pop(token)
+    raise BuildError("cannot pop from an empty dict")
+
+
+def _setdefault(self: Dict, key: Value, default: Value = None, /) -> Value:
+    self.check_mutable()
+    return self.entries.setdefault(to_key(key), default)
+
+
+def _update(self: Dict, pairs: Value = (), /, **named: Value) -> None:
+    self.check_mutable()
+    added = Dict()
+    fill(added, pairs, "update")
+    self.entries |= added.entries
+    self.entries |= named
+
+
+def _values(self: Dict, /) -> List:
+    return List(self.values())
+
+
+def fill(target: Dict, pairs: Any, function: str) -> None:
+    """Add a dict's entries, or pairs, to a dict."""
+    if type(pairs) is Dict:
+        target.entries.update(pairs.entries)
+        return
+    for number, pair in enumerate(elements(pairs)):
+        if type(pair) not in (tuple, List):
+            raise BuildError(f"{function}() needs pairs: element {number} is of type '{type_name(pair)}'")
+        items = listed(pair)
+        if len(items) != 2:
+            raise BuildError(f"{function}() needs pairs: element {number} has length {len(items)}")
+        target[items[0]] = items[1]
+
+
+DICT_METHODS: dict[str, Callable[..., Value]] = {
+    "clear": _clear_dict,
+    "get": _get,
+    "items": _items,
+    "keys": _keys,
+    "pop": _pop_dict,
+    "popitem": _popitem,
+    "setdefault": _setdefault,
+    "update": _update,
+    "values": _values,
+}

@@ -1,0 +1,362 @@
+"""Operators on values: arithmetic, order, membership, indexing, slicing, iteration.
+
+Each is a function of values alone; a mistake is a BuildError without a place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import cmp_to_key
+from typing import Any
+
+from buildkit.errors import BuildError
+from buildkit.lang.limits import DEPTH, INTEGER_BITS, check_elements, check_integer, check_length, too_deep
+from buildkit.lang.text import interpolate, to_float
+from buildkit.lang.values import Dict, List, Range, Value, contains, equal, type_name
+
+_NUMBERS = (int, float)
+
+
+def _numbers(left: Value, right: Value) -> bool:
+    return type(left) in _NUMBERS and type(right) in _NUMBERS
+
+
+def _refused(operator: str, left: Value, right: Value) -> BuildError:
+    return BuildError(f"unsupported operation: '{type_name(left)}' {operator} '{type_name(right)}'")
+
+
+def _number(result: Any) -> Value:
+    return check_integer(result) if type(result) is int else result
+
+
+def _floats(left: Any, right: Any) -> tuple[Any, Any]:
+    # Python refuses some mixed operations on large integers by OverflowError; say it in our words.
+    if type(left) is not type(right):
+        return to_float(left), to_float(right)
+    return left, right
+
+
+def add(left: Any, right: Any) -> Value:
+    """`left + right`."""
+    if _numbers(left, right):
+        left, right = _floats(left, right)
+        return _number(left + right)
+    kind = type(left)
+    if kind is type(right):
+        if kind is str or kind is bytes:
+            check_length(len(left) + len(right))
+            return left + right  # type: ignore[no-any-return]
+        if kind is tuple:
+            check_elements(len(left) + len(right))
+            return left + right  # type: ignore[no-any-return]
+        if kind is List:
+            check_elements(len(left) + len(right))
+            return List(left.items + right.items)
+    error = _refused("+", left, right)
+    if str in (kind, type(right)):
+        raise BuildError(error.message, hint="turn the other one into a string: str(x)")
+    raise error
+
+
+def subtract(left: Any, right: Any) -> Value:
+    """`left - right`."""
+    if _numbers(left, right):
+        left, right = _floats(left, right)
+        return _number(left - right)
+    raise _refused("-", left, right)
+
+
+def multiply(left: Any, right: Any) -> Value:
+    """`left * right`."""
+    if _numbers(left, right):
+        if type(left) is int and type(right) is int and left.bit_length() + right.bit_length() > INTEGER_BITS + 1:
+            raise BuildError(f"integer is too large: the bound is {INTEGER_BITS} bits")
+        left, right = _floats(left, right)
+        return _number(left * right)
+    if type(left) is int:
+        left, right = right, left
+    if type(right) is int:
+        count = max(right, 0)
+        if type(left) is str or type(left) is bytes:
+            check_length(len(left) * count)
+            return left * count  # type: ignore[no-any-return]
+        if type(left) is tuple:
+            check_elements(len(left) * count)
+            return left * count
+        if type(left) is List:
+            check_elements(len(left) * count)
+            return List(left.items * count)
+    raise _refused("*", left, right)
+
+
+def divide(left: Any, right: Any) -> Value:
+    """`left / right`: always a float."""
+    if not _numbers(left, right):
+        raise _refused("/", left, right)
+    if right == 0:
+        raise BuildError("division by zero")
+    try:
+        return left / right  # type: ignore[no-any-return]
+    except OverflowError:
+        raise BuildError("integer is too large to be a float") from None
+
+
+def floor_divide(left: Any, right: Any) -> Value:
+    """`left // right`."""
+    if not _numbers(left, right):
+        raise _refused("//", left, right)
+    if right == 0:
+        raise BuildError("division by zero")
+    left, right = _floats(left, right)
+    if type(left) is float:
+        return float(math.floor(left / right)) if math.isfinite(left / right) else left / right
+    return left // right  # type: ignore[no-any-return]
+
+
+def modulo(left: Any, right: Any) -> Value:
+    """`left % right`: the remainder, with the divisor's sign; or a string formatted."""
+    if type(left) is str:
+        return interpolate(left, right)
+    if not _numbers(left, right):
+        raise _refused("%", left, right)
+    if right == 0:
+        raise BuildError("modulo by zero")
+    left, right = _floats(left, right)
+    if type(left) is float and math.isinf(left):
+        return math.nan
+    return left % right  # type: ignore[no-any-return]
+
+
+def union(left: Any, right: Any) -> Value:
+    """`left | right`: bits, or two dicts with the right one's values first."""
+    if type(left) is int and type(right) is int:
+        return left | right
+    if type(left) is Dict and type(right) is Dict:
+        result = Dict()
+        result.entries = left.entries | right.entries
+        return result
+    raise _refused("|", left, right)
+
+
+def _bits(symbol: str, function: Callable[[int, int], int]) -> Callable[[Any, Any], Value]:
+    def operate(left: Any, right: Any) -> Value:
+        if type(left) is int and type(right) is int:
+            return function(left, right)
+        raise _refused(symbol, left, right)
+
+    return operate
+
+
+def shift_left(left: Any, right: Any) -> Value:
+    """`left << right`."""
+    if type(left) is not int or type(right) is not int:
+        raise _refused("<<", left, right)
+    _check_shift(right)
+    if left and left.bit_length() + right > INTEGER_BITS:
+        raise BuildError(f"integer is too large: the bound is {INTEGER_BITS} bits")
+    return left << right if left else 0
+
+
+def shift_right(left: Any, right: Any) -> Value:
+    """`left >> right`."""
+    if type(left) is not int or type(right) is not int:
+        raise _refused(">>", left, right)
+    _check_shift(right)
+    return left >> min(right, INTEGER_BITS + 1)
+
+
+def _check_shift(count: int) -> None:
+    if count < 0:
+        raise BuildError(f"negative shift count: {count}")
+
+
+def member(left: Any, right: Any) -> bool:
+    """`left in right`."""
+    kind = type(right)
+    if kind is List or kind is tuple:
+        return contains(right, left)
+    if kind is Dict or kind is Range:
+        return left in right
+    if kind is str:
+        if type(left) is str:
+            return left in right
+        raise BuildError(f"'in string' needs a string on its left, found '{type_name(left)}'")
+    if kind is bytes:
+        if type(left) is bytes or (type(left) is int and 0 <= left < 256):
+            return left in right
+        raise BuildError(f"'in bytes' needs bytes or a byte on its left, found '{type_name(left)}'")
+    test = getattr(right, "contains", None)
+    if test is not None:
+        return bool(test(left))
+    raise _refused("in", left, right)
+
+
+_ORDERED = (str, bytes, bool)
+
+
+def order(left: Any, right: Any, operator: str = "<", depth: int = 0) -> int:
+    """-1, 0 or 1: how two values compare. Raises BuildError for values without an order."""
+    kind = type(left)
+    if kind is type(right):
+        if kind is int or kind in _ORDERED:
+            return (left > right) - (left < right)
+        if kind is tuple or kind is List:
+            return _order_sequences(left, right, operator, depth)
+    if _numbers(left, right):
+        if left != left or right != right:
+            return (left != left) - (right != right)
+        return (left > right) - (left < right)
+    raise _refused(operator, left, right)
+
+
+def _order_sequences(left: Sequence[Any], right: Sequence[Any], operator: str, depth: int) -> int:
+    if depth > DEPTH:
+        raise too_deep("compared")
+    for one, two in zip(left, right, strict=False):
+        if not equal(one, two, depth + 1):
+            return order(one, two, operator, depth + 1)
+    return (len(left) > len(right)) - (len(left) < len(right))
+
+
+def sort_values(values: Iterable[Value], *, descending: bool) -> list[Value]:
+    """Values in order; equal ones keep theirs."""
+    listed = list(values)
+    kinds = set(map(type, listed))
+    if len(kinds) <= 1 and kinds <= {str, int, bytes}:
+        return sorted(listed, reverse=descending)  # type: ignore[type-var]
+    return sorted(listed, key=cmp_to_key(order), reverse=descending)
+
+
+def _compare(symbol: str, accept: Callable[[int], bool]) -> Callable[[Any, Any], bool]:
+    def operate(left: Any, right: Any) -> bool:
+        return accept(order(left, right, symbol))
+
+    return operate
+
+
+BINARY: dict[str, Callable[[Any, Any], Value]] = {
+    "+": add,
+    "-": subtract,
+    "*": multiply,
+    "/": divide,
+    "//": floor_divide,
+    "%": modulo,
+    "|": union,
+    "&": _bits("&", lambda left, right: left & right),
+    "^": _bits("^", lambda left, right: left ^ right),
+    "<<": shift_left,
+    ">>": shift_right,
+    "in": member,
+    "not in": lambda left, right: not member(left, right),
+    "==": equal,
+    "!=": lambda left, right: not equal(left, right),
+    "<": _compare("<", lambda sign: sign < 0),
+    "<=": _compare("<=", lambda sign: sign <= 0),
+    ">": _compare(">", lambda sign: sign > 0),
+    ">=": _compare(">=", lambda sign: sign >= 0),
+}
+
+
+def unary(operator: str, value: Any) -> Value:
+    """`-x`, `+x`, `~x`."""
+    if type(value) is int or (type(value) is float and operator != "~"):
+        if operator == "-":
+            return -value
+        return value if operator == "+" else ~value
+    raise BuildError(f"unsupported operation: {operator}'{type_name(value)}'")
+
+
+def elements(value: Any, what: str = "value") -> Iterable[Value]:
+    """What iterating over a value gives. Raises BuildError where it is not iterable."""
+    kind = type(value)
+    if kind is List:
+        return value.items  # type: ignore[no-any-return]
+    if kind is tuple:
+        return value  # type: ignore[no-any-return]
+    if kind is Dict:
+        return value.keys()  # type: ignore[no-any-return]
+    if kind is Range:
+        return value.numbers  # type: ignore[no-any-return]
+    iterate = getattr(value, "iterate", None)
+    if iterate is not None:
+        return iterate()  # type: ignore[no-any-return]
+    hint = "use x.elems()" if kind is str or kind is bytes else None
+    raise BuildError(f"value of type '{type_name(value)}' is not iterable", hint=hint)
+
+
+def listed(value: Any) -> list[Value]:
+    """The elements of a value as a new Python list, within bounds."""
+    if type(value) is Range:
+        check_elements(value.count())
+    return list(elements(value))
+
+
+def index(value: Any, key: Any) -> Value:
+    """`value[key]`."""
+    kind = type(value)
+    if kind is Dict:
+        try:
+            return value[key]  # type: ignore[no-any-return]
+        except KeyError:
+            raise _no_key(value, key) from None
+    if kind is List or kind is tuple or kind is str or kind is bytes or kind is Range:
+        size = value.count() if kind is Range else len(value)
+        return value[position(key, size, type_name(value))]  # type: ignore[no-any-return]
+    lookup = getattr(value, "index", None)
+    if lookup is not None and not isinstance(value, (int, float)):
+        try:
+            return lookup(key)  # type: ignore[no-any-return]
+        except KeyError:
+            raise _no_key((), key) from None
+    raise BuildError(f"value of type '{type_name(value)}' cannot be indexed")
+
+
+def _no_key(value: Iterable[Value], key: Value) -> BuildError:
+    from buildkit.errors import did_you_mean
+    from buildkit.lang.text import represent
+
+    text = represent(key)
+    hint = did_you_mean(key, [name for name in value if type(name) is str]) if type(key) is str else None
+    return BuildError(f"key {text if len(text) < 80 else 'given'} is not in the dict", hint=hint)
+
+
+def position(key: Any, size: int, kind: str) -> int:
+    """A place in a sequence, from its start; negative ones count from the end. Raises BuildError outside."""
+    if type(key) is not int:
+        raise BuildError(f"index of a {kind} must be an int, found '{type_name(key)}'")
+    place = key + size if key < 0 else key
+    if not 0 <= place < size:
+        shown = key if abs(key) < 10**20 else "given"
+        raise BuildError(f"index {shown} is out of range: the {kind} has {size} element" + ("" if size == 1 else "s"))
+    return place
+
+
+def take_slice(value: Any, low: Any, high: Any, step: Any) -> Value:
+    """`value[low:high:step]`."""
+    for name, bound in (("start", low), ("stop", high), ("step", step)):
+        if bound is not None and type(bound) is not int:
+            raise BuildError(f"slice {name} must be an int, found '{type_name(bound)}'")
+    if step == 0:
+        raise BuildError("slice step cannot be zero")
+    kind = type(value)
+    part = slice(low, high, step)
+    if kind is List:
+        return List(value.items[part])
+    if kind is tuple or kind is str or kind is bytes:
+        return value[part]  # type: ignore[no-any-return]
+    if kind is Range:
+        return Range(value.numbers[part])
+    raise BuildError(f"value of type '{type_name(value)}' cannot be sliced")
+
+
+def store(container: Any, key: Any, value: Value) -> None:
+    """`container[key] = value`."""
+    kind = type(container)
+    if kind is Dict:
+        container[key] = value
+    elif kind is List:
+        container.check_mutable()
+        container.items[position(key, len(container.items), "list")] = value
+    else:
+        raise BuildError(f"value of type '{type_name(container)}' does not support item assignment")

@@ -1,0 +1,205 @@
+"""The methods of strings and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from buildkit.errors import BuildError
+from buildkit.lang.limits import check_length
+from buildkit.lang.operators import elements
+from buildkit.lang.text import format_string
+from buildkit.lang.values import List, Value, type_name
+
+
+def _text(value: Any, method: str, parameter: str) -> str:
+    if type(value) is not str:
+        raise BuildError(f"{method}() needs a string as '{parameter}', found '{type_name(value)}'")
+    return value
+
+
+def _bounds(self: str, start: Any, end: Any, method: str) -> tuple[int, int]:
+    for name, bound in (("start", start), ("end", end)):
+        if bound is not None and type(bound) is not int:
+            raise BuildError(f"{method}() needs an int as '{name}', found '{type_name(bound)}'")
+    low, high, _ = slice(start, end).indices(len(self))
+    return low, high
+
+
+def _plain(name: str) -> Callable[..., Value]:
+    function = getattr(str, name)
+
+    def method(self: str, /) -> Value:
+        return function(self)  # type: ignore[no-any-return]
+
+    return method
+
+
+def _count(self: str, sub: Any, start: Any = None, end: Any = None, /) -> int:
+    low, high = _bounds(self, start, end, "count")
+    return self[low:high].count(_text(sub, "count", "sub")) if low <= high else 0
+
+
+def _elems(self: str, /) -> List:
+    return List(list(self))
+
+
+def _codepoints(self: str, /) -> List:
+    return List(list(self))
+
+
+def _ords(self: str, /) -> List:
+    return List([ord(char) for char in self])
+
+
+def _affix(name: str) -> Callable[..., Value]:
+    function = getattr(str, name)
+
+    def method(self: str, affix: Any, start: Any = None, end: Any = None, /) -> bool:
+        low, high = _bounds(self, start, end, name)
+        choices = affix if type(affix) is tuple else (affix,)
+        texts = tuple(_text(choice, name, "sub") for choice in choices)
+        return low <= high and function(self[low:high], texts)  # type: ignore[no-any-return]
+
+    return method
+
+
+def _search(name: str) -> Callable[..., Value]:
+    function = getattr(str, name)
+
+    def method(self: str, sub: Any, start: Any = None, end: Any = None, /) -> int:
+        low, high = _bounds(self, start, end, name)
+        place: int = function(self, _text(sub, name, "sub"), low, high)
+        return place
+
+    return method
+
+
+def _index(name: str) -> Callable[..., Value]:
+    search = _search(name)
+
+    def method(self: str, sub: Any, start: Any = None, end: Any = None, /) -> int:
+        place: Any = search(self, sub, start, end)
+        if place < 0:
+            raise BuildError("substring not found")
+        return place  # type: ignore[no-any-return]
+
+    return method
+
+
+def _format(self: str, /, *positional: Value, **keyword: Value) -> str:
+    return format_string(self, positional, keyword)
+
+
+def _join(self: str, items: Value, /) -> str:
+    parts = list(elements(items))
+    for number, part in enumerate(parts):
+        if type(part) is not str:
+            raise BuildError(f"join() needs strings: element {number} is of type '{type_name(part)}'")
+    check_length(sum(map(len, parts)) + len(self) * len(parts))  # type: ignore[arg-type]
+    return self.join(parts)  # type: ignore[arg-type]
+
+
+def _strip(name: str) -> Callable[..., Value]:
+    function = getattr(str, name)
+
+    def method(self: str, chars: Any = None, /) -> str:
+        return function(self, chars if chars is None else _text(chars, name, "chars"))  # type: ignore[no-any-return]
+
+    return method
+
+
+def _partition(name: str) -> Callable[..., Value]:
+    function = getattr(str, name)
+
+    def method(self: str, sep: Any, /) -> tuple[str, str, str]:
+        if not _text(sep, name, "sep"):
+            raise BuildError(f"{name}() needs a separator that is not empty")
+        return function(self, sep)  # type: ignore[no-any-return]
+
+    return method
+
+
+def _remove(name: str) -> Callable[..., Value]:
+    function = getattr(str, name)
+
+    def method(self: str, affix: Any, /) -> str:
+        return function(self, _text(affix, name, "affix"))  # type: ignore[no-any-return]
+
+    return method
+
+
+def _replace(self: str, old: Any, new: Any, count: Any = -1, /) -> str:
+    old, new = _text(old, "replace", "old"), _text(new, "replace", "new")
+    if type(count) is not int:
+        raise BuildError(f"replace() needs an int as 'count', found '{type_name(count)}'")
+    check_length(len(self) + self.count(old) * max(0, len(new) - len(old)))
+    return self.replace(old, new, max(count, -1) if count < 2**31 else -1)
+
+
+def _split(name: str) -> Callable[..., Value]:
+    function = getattr(str, name)
+
+    def method(self: str, sep: Any = None, maxsplit: Any = None) -> List:
+        if sep is not None and not _text(sep, name, "sep"):
+            raise BuildError(f"{name}() needs a separator that is not empty")
+        if maxsplit is not None and type(maxsplit) is not int:
+            raise BuildError(f"{name}() needs an int as 'maxsplit', found '{type_name(maxsplit)}'")
+        most = -1 if maxsplit is None or maxsplit < 0 or maxsplit >= 2**31 else maxsplit
+        return List(function(self, sep, most))
+
+    return method
+
+
+def _splitlines(self: str, keepends: Any = False) -> List:
+    if type(keepends) is not bool:
+        raise BuildError(f"splitlines() needs a bool as 'keepends', found '{type_name(keepends)}'")
+    lines = self.replace("\r\n", "\n").replace("\r", "\n") if not keepends else self
+    parts = lines.split("\n") if not keepends else _kept(lines)
+    if parts and parts[-1] == "":
+        parts.pop()
+    return List(parts)  # type: ignore[arg-type]
+
+
+def _kept(text: str) -> list[str]:
+    import re
+
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
+
+
+_PLAIN_METHODS = "capitalize isalnum isalpha isdigit islower isspace istitle isupper lower title upper".split()
+
+STRING_METHODS: dict[str, Callable[..., Value]] = {
+    **{name: _plain(name) for name in _PLAIN_METHODS},
+    "count": _count,
+    "elems": _elems,
+    "codepoints": _codepoints,
+    "elem_ords": _ords,
+    "codepoint_ords": _ords,
+    "startswith": _affix("startswith"),
+    "endswith": _affix("endswith"),
+    "find": _search("find"),
+    "rfind": _search("rfind"),
+    "index": _index("find"),
+    "rindex": _index("rfind"),
+    "format": _format,
+    "join": _join,
+    "strip": _strip("strip"),
+    "lstrip": _strip("lstrip"),
+    "rstrip": _strip("rstrip"),
+    "partition": _partition("partition"),
+    "rpartition": _partition("rpartition"),
+    "removeprefix": _remove("removeprefix"),
+    "removesuffix": _remove("removesuffix"),
+    "replace": _replace,
+    "split": _split("split"),
+    "rsplit": _split("rsplit"),
+    "splitlines": _splitlines,
+}
+
+
+def _bytes_elems(self: bytes, /) -> List:
+    return List(list(self))
+
+
+BYTES_METHODS: dict[str, Callable[..., Value]] = {"elems": _bytes_elems}

@@ -1,0 +1,261 @@
+"""Values → text: `repr`, `str`, the `%` operator and `str.format`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from buildkit.errors import BuildError
+from buildkit.lang.limits import DEPTH, check_length, too_deep
+from buildkit.lang.values import Dict, HostValue, List, Range, Struct, Value, type_name
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def represent(value: Value) -> str:
+    """What `repr` gives."""
+    return _Writer().text(value, write_strings=True)
+
+
+def display(value: Value) -> str:
+    """What `str` and `print` give: strings as they are, all else as `repr` shows it."""
+    return value if type(value) is str else represent(value)
+
+
+def quote(text: str) -> str:
+    """A string as a literal in double quotes."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if char.isprintable():
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def quote_bytes(data: bytes) -> str:
+    """Bytes as a literal."""
+    text = "".join(_ESCAPES.get(chr(byte)) or (chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in data)
+    return f'b"{text}"'
+
+
+def float_text(value: float) -> str:
+    """A float as `str` shows it: always with a point or an exponent."""
+    if math.isinf(value):
+        return "+inf" if value > 0 else "-inf"
+    if math.isnan(value):
+        return "nan"
+    return repr(value)
+
+
+class _Writer:
+    """Writes a value; remembers what it is inside of, so that a list that holds itself ends."""
+
+    def __init__(self) -> None:
+        self._inside: list[int] = []
+        self._length = 0
+
+    def text(self, value: Any, *, write_strings: bool = True) -> str:
+        kind = type(value)
+        if kind is str:
+            return self._counted(quote(value) if write_strings else value)
+        if kind is int or kind is bool or value is None:
+            return str(value)
+        if kind is float:
+            return float_text(value)
+        if kind is bytes:
+            return self._counted(quote_bytes(value))
+        if kind is tuple or kind is List or kind is Dict or isinstance(value, Struct):
+            return self._container(value, kind)
+        if kind is Range:
+            return _range_text(value.numbers)
+        if isinstance(value, HostValue):
+            return self._counted(value.represent())
+        return f"<{type_name(value)}>"
+
+    def _counted(self, text: str) -> str:
+        self._length += len(text)
+        check_length(self._length)
+        return text
+
+    def _container(self, value: Any, kind: type) -> str:
+        if id(value) in self._inside:
+            return "{...}" if kind is Dict else "[...]"
+        if len(self._inside) >= DEPTH:
+            raise too_deep("shown")
+        self._inside.append(id(value))
+        try:
+            return self._counted(self._elements(value, kind))
+        finally:
+            self._inside.pop()
+
+    def _elements(self, value: Any, kind: type) -> str:
+        if kind is List:
+            return "[" + self._joined(value.items) + "]"
+        if kind is tuple:
+            return "(" + self._joined(value) + (",)" if len(value) == 1 else ")")
+        if kind is Dict:
+            return "{" + ", ".join(f"{self.text(key)}: {self.text(item)}" for key, item in value.items()) + "}"
+        name = value.constructor if type(value.constructor) is str else type_name(value)
+        return f"{name}(" + ", ".join(f"{key} = {self.text(item)}" for key, item in value.fields.items()) + ")"
+
+    def _joined(self, items: Iterable[Value]) -> str:
+        return ", ".join([self.text(item) for item in items])
+
+
+def _range_text(numbers: range) -> str:
+    if numbers.step != 1:
+        return f"range({numbers.start}, {numbers.stop}, {numbers.step})"
+    return f"range({numbers.start}, {numbers.stop})"
+
+
+def interpolate(pattern: str, arguments: Value) -> str:
+    """`pattern % arguments`."""
+    values: Sequence[Value] = arguments if type(arguments) is tuple else (arguments,)
+    parts: list[str] = []
+    used = position = 0
+    while True:
+        place = pattern.find("%", position)
+        if place < 0:
+            break
+        parts.append(pattern[position:place])
+        code = pattern[place + 1 : place + 2]
+        position = place + 2
+        if code == "%":
+            parts.append("%")
+            continue
+        if not code:
+            raise BuildError("incomplete format pattern ends with '%': use %% for literal percent sign")
+        if code == "(":
+            end = pattern.find(")", position)
+            code, position, value = pattern[end + 1 : end + 2], end + 2, _named(arguments, pattern[position:end], end)
+            used = len(values)
+        else:
+            if code not in "srdioxXcfFeEgG":
+                raise BuildError(f"unsupported format character '%{code}': use %% for literal percent sign")
+            if used >= len(values):
+                raise BuildError(
+                    "not enough arguments for format pattern " + quote(pattern) + f": {represent(tuple(values))}"
+                )
+            value = values[used]
+            used += 1
+        parts.append(_converted(code, value))
+    if used < len(values) and not (type(arguments) is Dict and not parts):
+        raise BuildError(
+            f"not all arguments converted: the pattern has {used} placeholders, found {len(values)} values"
+        )
+    parts.append(pattern[position:])
+    result = "".join(parts)
+    check_length(len(result))
+    return result
+
+
+def _named(arguments: Value, name: str, end: int) -> Value:
+    if end < 0:
+        raise BuildError("incomplete format pattern: '%(' is never closed")
+    if type(arguments) is not Dict:
+        raise BuildError(f"format '%({name})' requires a dict, found '{type_name(arguments)}'")
+    if name not in arguments:
+        raise BuildError(f"format pattern names the missing key '{name}'")
+    return arguments[name]
+
+
+def _converted(code: str, value: Any) -> str:
+    if code == "s":
+        return display(value)
+    if code == "r":
+        return represent(value)
+    if code == "c":
+        if type(value) is int and 0 <= value < 0x110000 and not 0xD800 <= value < 0xE000:
+            return chr(value)
+        if type(value) is str and len(value) == 1:
+            return value
+        raise BuildError(f"format '%c' requires one character or its code, found {_brief(value)}")
+    if type(value) is not int and type(value) is not float:
+        raise BuildError(f"format '%{code}' requires a number, found '{type_name(value)}'")
+    if code in "fFeEgG":
+        return _float(code, value)
+    if type(value) is float:
+        if math.isnan(value) or math.isinf(value):
+            raise BuildError(f"cannot convert {float_text(value)} to an integer")
+        value = int(value)
+    return format(value, code if code in "xXo" else "d")
+
+
+def _float(code: str, value: float) -> str:
+    number = to_float(value)
+    if math.isinf(number) or math.isnan(number):
+        return float_text(number)
+    if code in "gG":
+        text = float_text(number)
+        return text.upper() if code == "G" else text
+    return format(number, code)
+
+
+def to_float(value: int | float) -> float:
+    """A number as a float. Raises BuildError where an integer is too large."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise BuildError("integer is too large to be a float") from None
+
+
+def _brief(value: Value) -> str:
+    text = represent(value)
+    return text if len(text) <= 40 else f"a value of type '{type_name(value)}'"
+
+
+def format_string(pattern: str, positional: Sequence[Value], keyword: dict[str, Value]) -> str:
+    """`pattern.format(*positional, **keyword)`."""
+    parts: list[str] = []
+    position, automatic, manual = 0, 0, False
+    while position < len(pattern):
+        char = pattern[position]
+        if char not in "{}":
+            stop = min(
+                (place for place in (pattern.find("{", position), pattern.find("}", position)) if place >= 0),
+                default=len(pattern),
+            )
+            parts.append(pattern[position:stop])
+            position = stop
+            continue
+        if pattern[position : position + 2] == char * 2:
+            parts.append(char)
+            position += 2
+            continue
+        if char == "}":
+            raise BuildError("single '}' in format pattern: use '}}' for a literal one")
+        end = pattern.find("}", position)
+        if end < 0:
+            raise BuildError("'{' in format pattern is never closed: use '{{' for a literal one")
+        name = pattern[position + 1 : end]
+        position = end + 1
+        if name == "" or name.isdecimal():
+            if (manual and name == "") or (automatic and name != ""):
+                raise BuildError("cannot mix manual and automatic numbering in a format pattern")
+            manual = manual or name != ""
+            number = int(name[:9]) if name else automatic
+            automatic += name == ""
+            if number >= len(positional):
+                raise BuildError(f"no replacement found for index {number}")
+            parts.append(display(positional[number]))
+            continue
+        _check_field(name)
+        if name not in keyword:
+            raise BuildError(f"missing argument '{name}' for format pattern")
+        parts.append(display(keyword[name]))
+    result = "".join(parts)
+    check_length(len(result))
+    return result
+
+
+def _check_field(name: str) -> None:
+    for char in ".[],{!:":
+        if char in name:
+            raise BuildError(f"invalid character '{char}' inside replacement field '{name}'")

@@ -1,0 +1,354 @@
+"""The values of the language that are not Python's own, and what holds for all of them.
+
+None, bool, int, float, str, bytes and tuple are Python's. `List`, `Dict`, `Range` and `Struct` are here because
+Starlark's differ: `True` and `1` are different keys, values freeze, and nothing changes while it is iterated over.
+`HostValue` is the base of what the engine adds. Mistakes are BuildErrors without a place; the evaluator adds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, TypeAlias
+
+from buildkit.errors import BuildError
+from buildkit.lang.limits import DEPTH, check_elements, too_deep
+
+Value: TypeAlias = object
+
+
+class HostValue:
+    """Base class of values that the engine supplies, such as labels and artifacts.
+
+    A subclass may define `invoke(call, positional, keyword)` to be callable, `freeze()` to hear that its file has run,
+    and `exported(name)` to hear which top-level name of a .bzl file it is assigned to.
+    """
+
+    __slots__ = ()
+    type_name: ClassVar[str] = "value"
+
+    def attribute(self, name: str) -> Value:
+        """The value of a field or method; KeyError where there is none."""
+        raise KeyError(name)
+
+    def attributes(self) -> Iterable[str]:
+        """The names that `attribute` knows."""
+        return ()
+
+    def represent(self) -> str:
+        """What `repr` shows."""
+        return f"<{self.type_name}>"
+
+
+class List:
+    """A list. `List(items)` takes over a Python list rather than copying it."""
+
+    __slots__ = ("frozen", "items", "iterating")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, items: Iterable[Value] = ()) -> None:
+        self.items: list[Value] = items if type(items) is list else list(items)
+        self.frozen = False
+        self.iterating = 0
+
+    def check_mutable(self) -> None:
+        """Raise BuildError if the list is frozen or being iterated over."""
+        if self.frozen:
+            raise _frozen("list", "list(x)")
+        if self.iterating:
+            raise BuildError("cannot change a list while it is iterated over", hint="iterate over a copy: list(x)")
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Value:
+        return self.items[index]
+
+    def __contains__(self, value: Value) -> bool:
+        return contains(self.items, value)
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __repr__(self) -> str:
+        return f"List({self.items!r})"
+
+
+class _Key:
+    """Stands for a dict key that Python would confuse with another: True is not 1, and NaN is itself."""
+
+    __slots__ = ("original", "token")
+
+    def __init__(self, original: Value, token: Value) -> None:
+        self.original = original
+        self.token = token
+
+    def __hash__(self) -> int:
+        return hash(self.token)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is _Key and self.token == other.token
+
+
+_BOOL_KEYS = {True: _Key(True, ("bool", True)), False: _Key(False, ("bool", False))}
+
+
+def to_key(value: Value, depth: int = 0) -> Any:
+    """What stands for a value as a key of a Python dict. Raises BuildError for what is not hashable."""
+    kind = type(value)
+    if kind is str or kind is int:
+        return value
+    if kind is bool:
+        return _BOOL_KEYS[value]  # type: ignore[index]
+    if kind is float:
+        return value if value == value else _Key(value, ("nan",))
+    if kind is tuple:
+        if depth > DEPTH:
+            raise too_deep("a key")
+        parts = tuple([to_key(item, depth + 1) for item in value])  # type: ignore[attr-defined]
+        same = all(map(_is, parts, value))  # type: ignore[call-overload]
+        return value if same else _Key(value, ("tuple", parts))
+    if isinstance(value, Struct):
+        return _Key(value, ("struct", value.constructor, to_key(tuple(value.fields.items()), depth + 1)))
+    try:
+        hash(value)
+    except TypeError:
+        raise BuildError(f"unhashable type: '{type_name(value)}'", hint=_unhashable_hint(value)) from None
+    return value
+
+
+def _is(left: object, right: object) -> bool:
+    return left is right
+
+
+def _unhashable_hint(value: Value) -> str | None:
+    return "use a tuple" if type(value) is List else None
+
+
+def from_key(key: Any) -> Value:
+    """The value that a key stands for."""
+    return key.original if type(key) is _Key else key
+
+
+class Dict:
+    """A dict in insertion order. Python code reads it with `in`, `[]`, `get`, `items` and iteration."""
+
+    __slots__ = ("entries", "frozen", "iterating")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, items: Mapping[Any, Value] | Iterable[tuple[Value, Value]] = ()) -> None:
+        self.entries: dict[Any, Value] = {}
+        self.frozen = False
+        self.iterating = 0
+        pairs = items.items() if isinstance(items, (Mapping, Dict)) else items
+        for key, value in pairs:
+            self.entries[to_key(key)] = value
+
+    def check_mutable(self) -> None:
+        """Raise BuildError if the dict is frozen or being iterated over."""
+        if self.frozen:
+            raise _frozen("dict", "dict(x)")
+        if self.iterating:
+            raise BuildError("cannot change a dict while it is iterated over", hint="iterate over a copy: list(x)")
+
+    def __iter__(self) -> Iterator[Value]:
+        return map(from_key, self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __contains__(self, key: Value) -> bool:
+        return to_key(key) in self.entries
+
+    def __getitem__(self, key: Value) -> Value:
+        return self.entries[to_key(key)]
+
+    def __setitem__(self, key: Value, value: Value) -> None:
+        self.check_mutable()
+        self.entries[to_key(key)] = value
+        check_elements(len(self.entries))
+
+    def get(self, key: Value, default: Value = None) -> Value:
+        """The value of a key, or the default."""
+        return self.entries.get(to_key(key), default)
+
+    def keys(self) -> list[Value]:
+        """The keys, in order."""
+        return [from_key(key) for key in self.entries]
+
+    def values(self) -> list[Value]:
+        """The values, in order of their keys."""
+        return list(self.entries.values())
+
+    def items(self) -> list[tuple[Any, Value]]:
+        """(key, value) pairs, in order."""
+        return [(from_key(key), value) for key, value in self.entries.items()]
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __repr__(self) -> str:
+        return f"Dict({dict(self.items())!r})"
+
+
+class Range:
+    """What `range` gives: a sequence of integers that is never stored."""
+
+    __slots__ = ("numbers",)
+
+    def __init__(self, numbers: range) -> None:
+        self.numbers = numbers
+
+    def count(self) -> int:
+        """The length, also where Python's `len` would overflow."""
+        start, stop, step = self.numbers.start, self.numbers.stop, self.numbers.step
+        return max(0, (stop - start + step - (1 if step > 0 else -1)) // step)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __bool__(self) -> bool:
+        return bool(self.numbers)
+
+    def __getitem__(self, index: int) -> int:
+        return self.numbers[index]
+
+    def __contains__(self, value: Value) -> bool:
+        return type(value) is int and value in self.numbers
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Range and self.numbers == other.numbers
+
+    def __hash__(self) -> int:
+        return hash(self.numbers)
+
+    def __repr__(self) -> str:
+        return repr(self.numbers)
+
+
+class Struct:
+    """Named fields that never change. `constructor` is 'struct', or what makes instances of one kind, like a provider."""
+
+    __slots__ = ("constructor", "fields")
+
+    def __init__(self, constructor: Any, fields: Mapping[str, Value]) -> None:
+        self.constructor = constructor
+        self.fields: dict[str, Value] = dict(fields)
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __hash__(self) -> int:
+        return hash(to_key(self))
+
+    def __repr__(self) -> str:
+        return f"Struct({self.constructor!r}, {self.fields!r})"
+
+
+def _frozen(kind: str, copy: str) -> BuildError:
+    return BuildError(
+        f"cannot change a frozen {kind}", hint=f"values freeze when their file has run; change a copy: {copy}"
+    )
+
+
+_NAMES: dict[type, str] = {
+    type(None): "NoneType",
+    bool: "bool",
+    int: "int",
+    float: "float",
+    str: "string",
+    bytes: "bytes",
+    tuple: "tuple",
+    List: "list",
+    Dict: "dict",
+    Range: "range",
+}
+
+
+def type_name(value: Value) -> str:
+    """What `type` gives."""
+    name = _NAMES.get(type(value))
+    if name is not None:
+        return name
+    if isinstance(value, Struct) and type(value.constructor) is not str:
+        return str(getattr(value.constructor, "instance_type_name", "struct"))
+    return str(getattr(value, "type_name", "struct"))
+
+
+_PLAIN = frozenset((str, int, bytes, bool, type(None)))
+
+
+def equal(left: Value, right: Value, depth: int = 0) -> bool:
+    """Starlark's `==`: numbers by value, but True is not 1; containers by their elements."""
+    if left is right:
+        return True
+    kind, other = type(left), type(right)
+    if kind is not other:
+        numbers = (kind is int and other is float) or (kind is float and other is int)
+        return numbers and left == right
+    if kind in _PLAIN:
+        return left == right
+    if kind is float:
+        return left == right or (left != left and right != right)
+    if depth > DEPTH:
+        raise too_deep("compared")
+    if kind is tuple or kind is List:
+        return len(left) == len(right) and all(  # type: ignore[arg-type]
+            equal(one, two, depth + 1)
+            for one, two in zip(left, right, strict=True)  # type: ignore[call-overload]
+        )
+    if isinstance(left, Dict) and isinstance(right, Dict):
+        return _same_entries(left.entries, right.entries, depth)
+    if isinstance(left, Struct) and isinstance(right, Struct):
+        return left.constructor == right.constructor and _same_entries(left.fields, right.fields, depth)
+    return bool(left == right)
+
+
+def _same_entries(left: dict[Any, Value], right: dict[Any, Value], depth: int) -> bool:
+    return len(left) == len(right) and all(
+        key in right and equal(value, right[key], depth + 1) for key, value in left.items()
+    )
+
+
+def contains(items: Iterable[Value], value: Value) -> bool:
+    """Whether an element equals a value."""
+    return any(equal(item, value) for item in items)
+
+
+def freeze(value: Value) -> Value:
+    """Make a value and all that it holds immutable, and return it."""
+    pending, seen = [value], set()
+    while pending:
+        item = pending.pop()
+        kind = type(item)
+        if kind in _PLAIN or kind is float or id(item) in seen:
+            continue
+        seen.add(id(item))
+        pending += _held(item)
+    return value
+
+
+def _held(item: Any) -> Iterable[Value]:
+    """What a value holds; lists and dicts are marked on the way."""
+    kind = type(item)
+    if kind is tuple:
+        return item  # type: ignore[no-any-return]
+    if kind is List or kind is Dict:
+        if item.frozen:
+            return ()
+        item.frozen = True
+        return item.items if kind is List else [*item, *item.entries.values()]
+    if kind is Struct:
+        return item.fields.values()  # type: ignore[no-any-return]
+    holds: Callable[[], Iterable[Value]] | None = getattr(item, "holds", None)
+    if holds is not None:
+        return holds()
+    notify = getattr(item, "freeze", None)
+    if notify is not None:
+        notify()
+    return ()
