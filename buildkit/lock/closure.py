@@ -1,0 +1,78 @@
+"""Named packages → everything that they cannot be without.
+
+In: a catalog, names, and names to leave out. Out: packages sorted by name; or a BuildError that tells the way to what
+is missing. The choice among alternatives is fixed: what is chosen already, else the first alternative that can be had.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Sequence
+
+from buildkit.errors import BuildError, did_you_mean
+from buildkit.lock.packages import Catalog, Package, Relation
+
+
+def closure(catalog: Catalog, names: Sequence[str], omit: Collection[str], suite: str) -> tuple[Package, ...]:
+    """The packages, their dependencies and so on, less those in `omit` and what only those need."""
+    _check_names(catalog, (*names, *omit), suite)
+    chosen = {name: catalog.packages[name] for name in sorted(set(names) - set(omit))}
+    needed_by: dict[str, str] = {}
+    waiting = deque(chosen.values())
+    while waiting:
+        package = waiting.popleft()
+        for alternatives in package.depends:
+            if _met(alternatives, chosen, omit):
+                continue
+            found = _choice(catalog, alternatives, omit)
+            if found is None:
+                raise _unmet(package, alternatives, needed_by, suite)
+            chosen[found.name] = found
+            needed_by[found.name] = package.name
+            waiting.append(found)
+    _check_exclusions(chosen)
+    return tuple(chosen[name] for name in sorted(chosen))
+
+
+def _check_names(catalog: Catalog, names: Sequence[str], suite: str) -> None:
+    for name in names:
+        if name not in catalog.packages:
+            raise BuildError(
+                f"suite '{suite}' has no package '{name}'",
+                hint=did_you_mean(name, catalog.packages) or "check 'packages', 'omit' and 'components' of the target",
+            )
+
+
+def _met(alternatives: Sequence[Relation], chosen: dict[str, Package], omit: Collection[str]) -> bool:
+    if any(relation.name in omit for relation in alternatives):
+        return True
+    return any(package.satisfies(relation) for relation in alternatives for package in chosen.values())
+
+
+def _choice(catalog: Catalog, alternatives: Sequence[Relation], omit: Collection[str]) -> Package | None:
+    candidates = (package for relation in alternatives for package in catalog.satisfying(relation))
+    return next((package for package in candidates if package.name not in omit), None)
+
+
+def _unmet(package: Package, alternatives: Sequence[Relation], needed_by: dict[str, str], suite: str) -> BuildError:
+    way, name = [], package.name
+    while name in needed_by:
+        way.append(f"needed by '{needed_by[name]}'")
+        name = needed_by[name]
+    wanted = " | ".join(str(relation) for relation in alternatives)
+    return BuildError(
+        f"'{package.name}' {package.version} depends on '{wanted}', which suite '{suite}' does not have",
+        notes=way,
+        hint="add the component that has it, or its name to 'omit'",
+    )
+
+
+def _check_exclusions(chosen: dict[str, Package]) -> None:
+    for package in chosen.values():
+        for relation in package.excludes:
+            other = chosen.get(relation.name)
+            if other and other is not package and relation.accepts(other.version):
+                raise BuildError(
+                    f"'{package.name}' {package.version} cannot be beside '{other.name}' {other.version}",
+                    hint="ask for one of them only, or put one into 'omit'",
+                )
