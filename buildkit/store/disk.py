@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,16 +40,18 @@ _ANEW = "build again, so that it is made anew"
 
 
 class DiskStore:
-    """A `BlobStore` in a folder, shared by any number of processes. Files of `large` bytes are worth a promise."""
+    """A `BlobStore` in a folder, shared by any number of processes. Files of `large` bytes are worth a promise;
+    `now_ns` is the file system's clock, unless a test has its own.
+    """
 
-    def __init__(self, root: Path, *, large: int = LARGE) -> None:
+    def __init__(self, root: Path, *, large: int = LARGE, now_ns: Callable[[], int] | None = None) -> None:
         self.root = Path(os.path.abspath(root))  # noqa: PTH100 (`absolute` keeps `..`)
         with writing("the store", self.root):
             _found(self.root)
         _check_private(self.root / "parsed")
         self._scratch = Scratch(self.root)
         self._index = Index(self.root)
-        self._sources = Sources(self._index, Clock(self._scratch, self.root), large)
+        self._sources = Sources(self._index, now_ns or Clock(self._scratch, self.root).now_ns, large)
 
     # -- bytes in ----------------------------------------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ def _measure_once(parts: Sequence[bytes | Range]) -> Measured:
     stamps: dict[Path, Stamp] = {}
     sizes: dict[Path, int] = {}
     with ring as (stream, files):
-        buffers = _Buffers(stream, files)
+        buffers = _Buffers(stream, files, min(size, BUFFER))
         for part in parts:
             if isinstance(part, bytes):
                 stream.update(part)
@@ -188,7 +188,8 @@ def _threaded_ring(both: bool) -> Iterator[tuple[_Lane, _Lane]]:
 class _Buffers:
     """The reader's side of the ring: fills the next free buffer and hands it to both lanes."""
 
-    def __init__(self, stream: _Lane, files: _Lane) -> None:
+    def __init__(self, stream: _Lane, files: _Lane, size: int) -> None:
+        self._size = size
         self._lanes = (stream, files)
         self._views: list[memoryview] = []
         self._next = 0
@@ -197,7 +198,7 @@ class _Buffers:
         """Read up to `wanted` bytes; 0 at the end of the file."""
         for lane in self._lanes:
             lane.take()
-        view = self._slot()[: min(wanted, BUFFER)]
+        view = self._slot()[: min(wanted, self._size)]
         count = 0
         try:
             count = os.readv(descriptor, [view])
@@ -211,7 +212,7 @@ class _Buffers:
         index = self._next % _SLOTS
         self._next += 1
         if index == len(self._views):
-            self._views.append(memoryview(bytearray(BUFFER)))
+            self._views.append(memoryview(bytearray(self._size)))
         return self._views[index]
 
 

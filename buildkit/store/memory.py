@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from buildkit.errors import BuildFailure
 from buildkit.store.actions import ActionResult
 from buildkit.store.blobs import check_expected
 from buildkit.store.faults import reading
+from buildkit.store.scratch import remove_tree
 from buildkit.store.stamp import Stamp, check_regular, stamp_now
 
 
@@ -29,12 +31,15 @@ class MemoryStore:
         self.blobs: dict[Digest, bytes] = {}
         self.recipes: dict[Digest, Recipe] = {}
         self.sources: dict[Path, tuple[Stamp, Digest]] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="mbuild-memory-store-", ignore_cleanup_errors=True)
+        self._folder: Path | None = None
 
     @property
     def root(self) -> Path:
-        """A folder of the store's own."""
-        return Path(self._folder.name)
+        """A folder of the store's own, made when first asked for and removed with the store."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="mbuild-memory-store-"))
+            weakref.finalize(self, remove_tree, self._folder)
+        return self._folder
 
     def has(self, digest: Digest) -> bool:
         """Whether the bytes can be had."""
@@ -132,8 +137,11 @@ class MemoryStore:
     @contextmanager
     def temporary(self) -> Iterator[Path]:
         """An empty private folder, removed at the end."""
-        with tempfile.TemporaryDirectory(dir=self.root, ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
+        folder = Path(tempfile.mkdtemp(dir=self.root))
+        try:
+            yield folder
+        finally:
+            remove_tree(folder)
 
     def _stream(self, recipe: Recipe) -> bytes:
         return b"".join(

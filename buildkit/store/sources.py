@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from blake3 import blake3
@@ -54,9 +55,9 @@ class Clock:
 class Sources:
     """The stat memo and the adoptions of a store."""
 
-    def __init__(self, index: Index, clock: Clock, large: int = LARGE) -> None:
+    def __init__(self, index: Index, now_ns: Callable[[], int], large: int = LARGE) -> None:
         self._index = index
-        self._clock = clock
+        self._now_ns = now_ns
         self._large = large
         self._promises: dict[str, Path] = {}
         self._kept: dict[str, Digest] = {}
@@ -78,7 +79,7 @@ class Sources:
 
     def started(self) -> int:
         """The time before which a file must have rested for a digest computed from now on to be believed later."""
-        return self._clock.now_ns()
+        return self._now_ns()
 
     def record(self, path: Path, stamp: Stamp, digest: Digest, started: int) -> None:
         """Remember what a reading that began at `started` found."""
@@ -93,7 +94,7 @@ class Sources:
             raise ChangedWhileRead(
                 f"file changed while being read: '{path}'", hint="let whatever writes it finish, then build again"
             )
-        young = stamp.young(self._clock.now_ns(), _STREAMED_MARGIN_NS)
+        young = stamp.young(self._now_ns(), _STREAMED_MARGIN_NS)
         self._index.record(Fact(_absolute(path), stamp, digest, young))
 
     def live(self, digest: Digest) -> Fact | None:
