@@ -70,9 +70,35 @@ def recipe(tree: Tree) -> Recipe:
     return Recipe(tuple(segments))
 
 
-def size_of(tree: Tree) -> int:
-    """The length of a tree's tar, without reading any content."""
-    return recipe(tree).size
+class Layout:
+    """The tar of a tree whose contents come from elsewhere; of a file's digest, only the size must be known.
+
+    `size` is the length of the tar, before any content is read.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._parts = [(entry, entry_header(entry)) for entry in tree.entries]
+        contents = sum(size + -size % BLOCK for size in (entry.digest.size for entry in tree.entries if entry.digest))
+        self.size = sum(len(head) for _, head in self._parts) + contents + len(END)
+
+    def chunks(self, content: Callable[[Entry], Iterator[bytes]]) -> Iterator[bytes]:
+        """The bytes of the tar; `content` gives those of each file. InternalError if they are not as many as said."""
+        for entry, head in self._parts:
+            yield head
+            if entry.digest:
+                yield from _exactly(entry.digest.size, content(entry), entry.path)
+        yield END
+
+
+def _exactly(size: int, chunks: Iterator[bytes], path: str) -> Iterator[bytes]:
+    seen = 0
+    for chunk in chunks:
+        seen += len(chunk)
+        yield chunk
+    if seen != size:
+        raise InternalError(f"'{path}' was announced with {size} bytes and came with {seen}")
+    if fill := -size % BLOCK:
+        yield bytes(fill)
 
 
 def stream(parts: Recipe, open_blob: Callable[[Digest], BinaryIO]) -> Iterator[bytes]:

@@ -1,8 +1,8 @@
 """Layers and settings → an image's configuration, once the layers are known to fit each other.
 
 Settings: `platform` (`os`, `architecture`, if need be `variant`), and if wanted `user`, `environment` (a mapping,
-written in the order of its names), `entrypoint`, `command`, `working_dir`, `ports` (numbers, or texts such as "53/udp"),
-`labels`, `stop_signal`, `author`, `created`, and `names`: the layers' names, for errors and the history.
+written in the order of its names), `entrypoint`, `command`, `working_dir`, `ports` (numbers, or texts such as
+"53/udp"), `labels`, `stop_signal`, `author`, `created`, and `names`: the layers' names, for errors and the history.
 """
 
 from __future__ import annotations

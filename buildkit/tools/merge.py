@@ -136,29 +136,26 @@ class MergedTar:
     def __init__(self, things: dict[str, Found], content: Content) -> None:
         self._things = things
         self._content = content
-        self._layout = with_parents(map(_entry, things.values()))
+        self._tree = with_parents(map(_entry, things.values()))
+        self._layout = tar.Layout(self._tree)
         self._digests: dict[str, Digest] = {}
-        self.size = tar.size_of(self._layout)
+        self.size = self._layout.size
 
     def stream(self) -> Iterator[bytes]:
         """The bytes of the tar."""
-        for entry in self._layout.entries:
-            yield tar.entry_header(entry)
-            if entry.kind is Kind.FILE:
-                yield from self._file(self._things[entry.path])
-        yield tar.END
+        return self._layout.chunks(self._file)
 
     def tree(self) -> Tree:
         """The tree with every file's digest; asked for after `stream` has ended."""
-        return Tree.of(replace(entry, digest=self._digests.get(entry.path)) for entry in self._layout.entries)
+        return Tree(tuple(replace(entry, digest=self._digests.get(entry.path)) for entry in self._tree.entries))
 
-    def _file(self, thing: Found) -> Iterator[bytes]:
+    def _file(self, entry: Entry) -> Iterator[bytes]:
+        thing = self._things[entry.path]
         hasher = hashlib.sha256()
         for chunk in self._content.chunks(thing):
             hasher.update(chunk)
             yield chunk
         self._digests[thing.path] = Digest(hasher.hexdigest(), thing.size)
-        yield tar.padding(thing.size)
 
 
 def _entry(thing: Found) -> Entry:

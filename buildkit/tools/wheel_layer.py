@@ -15,6 +15,7 @@ import io
 import mmap
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import NamedTuple
 
 from buildkit.content import Blob, Entry, Kind, Tree
@@ -48,11 +49,12 @@ def wheel_layer(store: BlobStore, *, wheels: list[Blob], names: list[str], pytho
             read(_buffer(store, blob, opened), name, scheme) for blob, name in zip(wheels, names, strict=True)
         ]
         files = _merged(read_wheels)
-        layout = with_parents(_declared(owned.file) for owned in files.values())
-        digests: dict[str, Digest] = {}
-        chunks = ahead(batched(_stream(layout, files, digests)))
-        pth = tuple(path for path in files if path.endswith(".pth") and path.rpartition("/")[0] == scheme.packages)
-        return compressed(store, chunks, tar.size_of(layout), lambda: _told(layout, digests), tuple(sorted(pth)))
+        tree = with_parents(_declared(owned.file) for owned in files.values())
+        layout = tar.Layout(tree)
+        content = _Content(files)
+        chunks = ahead(batched(layout.chunks(content)))
+        pth = sorted(path for path in files if path.endswith(".pth") and path.rpartition("/")[0] == scheme.packages)
+        return compressed(store, chunks, layout.size, lambda: content.told(tree), tuple(pth))
 
 
 def _buffer(store: BlobStore, blob: Blob, opened: ExitStack) -> Buffer:
@@ -86,17 +88,22 @@ def _declared(file: Installed) -> Entry:
     return Entry(file.path, Kind.FILE, 0o755 if file.executable else 0o644, Digest("", file.recorded.size))
 
 
-def _stream(layout: Tree, files: dict[str, _Owned], digests: dict[str, Digest]) -> Iterator[bytes]:
-    """The tar, and as a by-product the digest of each file."""
-    for entry in layout.entries:
-        yield tar.entry_header(entry)
-        owned = files.get(entry.path)
-        if owned:
-            hasher = _Hasher(owned.file.recorded)
-            yield from map(hasher.passed, owned.wheel.content(owned.file))
-            digests[entry.path] = hasher.digest()
-            yield tar.padding(owned.file.recorded.size)
-    yield tar.END
+class _Content:
+    """The files' bytes, and as a by-product their digests."""
+
+    def __init__(self, files: dict[str, _Owned]) -> None:
+        self._files = files
+        self._digests: dict[str, Digest] = {}
+
+    def __call__(self, entry: Entry) -> Iterator[bytes]:
+        wheel, file = self._files[entry.path]
+        hasher = _Hasher(file.recorded)
+        yield from map(hasher.passed, wheel.content(file))
+        self._digests[entry.path] = hasher.digest()
+
+    def told(self, tree: Tree) -> Tree:
+        """The tree with every file's digest."""
+        return Tree(tuple(replace(entry, digest=self._digests.get(entry.path)) for entry in tree.entries))
 
 
 class _Hasher:
@@ -114,9 +121,3 @@ class _Hasher:
     def digest(self) -> Digest:
         known = self._hasher.hexdigest() if self._hasher else decoded(self._recorded.hash).hex()
         return Digest(known, self._recorded.size)
-
-
-def _told(layout: Tree, digests: dict[str, Digest]) -> Tree:
-    return Tree.of(
-        Entry(entry.path, entry.kind, entry.mode, digests.get(entry.path), entry.target) for entry in layout.entries
-    )

@@ -21,7 +21,8 @@ from buildkit.errors import BuildFailure
 
 _LOCAL = 30  # bytes of a member's own header, without its name
 _UTF8, _ENCRYPTED = 0x800, 0x1
-_CHUNK = 1 << 20
+_CHUNK = 1 << 22
+_PACKED = 1 << 18  # what one step inflates: its output mostly fits in a chunk
 
 Buffer = bytes | mmap
 
@@ -75,7 +76,7 @@ def _inflated(archive: Buffer, member: Member, what: str) -> Iterator[bytes]:
     try:
         while not decoder.eof:
             if not pending:
-                pending = archive[position : min(position + _CHUNK, end)]
+                pending = archive[position : min(position + _PACKED, end)]
                 position += len(pending)
                 if not pending:
                     break
