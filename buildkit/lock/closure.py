@@ -2,6 +2,7 @@
 
 In: a catalog, names, and names to leave out. Out: packages sorted by name; or a BuildError that tells the way to what
 is missing. The choice among alternatives is fixed: what is chosen already, else the first alternative that can be had.
+It is made as if nothing were left out; what was to be left out is then neither taken nor followed.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ def closure(catalog: Catalog, names: Sequence[str], omit: Collection[str], suite
     while waiting:
         package = waiting.popleft()
         for alternatives in package.depends:
-            if _met(alternatives, chosen, omit):
+            if any(one.satisfies(relation) for relation in alternatives for one in chosen.values()):
                 continue
-            found = _choice(catalog, alternatives, omit)
+            found = _choice(catalog, alternatives)
             if found is None:
                 raise _unmet(package, alternatives, needed_by, suite)
-            chosen[found.name] = found
-            needed_by[found.name] = package.name
-            waiting.append(found)
+            if found.name not in omit:
+                chosen[found.name] = found
+                needed_by[found.name] = package.name
+                waiting.append(found)
     _check_exclusions(chosen)
     return tuple(chosen[name] for name in sorted(chosen))
 
@@ -43,15 +45,8 @@ def _check_names(catalog: Catalog, names: Sequence[str], suite: str) -> None:
             )
 
 
-def _met(alternatives: Sequence[Relation], chosen: dict[str, Package], omit: Collection[str]) -> bool:
-    if any(relation.name in omit for relation in alternatives):
-        return True
-    return any(package.satisfies(relation) for relation in alternatives for package in chosen.values())
-
-
-def _choice(catalog: Catalog, alternatives: Sequence[Relation], omit: Collection[str]) -> Package | None:
-    candidates = (package for relation in alternatives for package in catalog.satisfying(relation))
-    return next((package for package in candidates if package.name not in omit), None)
+def _choice(catalog: Catalog, alternatives: Sequence[Relation]) -> Package | None:
+    return next((package for relation in alternatives for package in catalog.satisfying(relation)), None)
 
 
 def _unmet(package: Package, alternatives: Sequence[Relation], needed_by: dict[str, str], suite: str) -> BuildError:
