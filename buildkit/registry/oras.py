@@ -7,10 +7,10 @@ In: a host and how to speak to it. Out: a `Registry`. What oras-py inherits for 
 from __future__ import annotations
 
 import ipaddress
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
@@ -66,9 +66,7 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
         ca: str | None = None,
         patience: Patience | None = None,
     ) -> None:
-        if ca and not Path(ca).is_file():
-            raise EnvironmentFault(f"cannot read '{ca}', the certificate authority of registry '{host}'")
-        super().__init__(hostname=host, insecure=plain_http, tls_verify=ca or True)
+        super().__init__(hostname=host, insecure=plain_http)
         self._peer = Peer(host, plain_http)
         self._origin = f"{self.prefix}://{host}"
         self._credentials = credentials
@@ -76,7 +74,7 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
         self._patience = patience or Patience()
         self._authorizations: dict[str, Authorization] = {}
         self._lock = threading.Lock()
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS)
+        adapter = _Adapter(_trust(host, ca))
         self.session.mount("http://", adapter)
         self.session.mount("https://", adapter)
         # Without a callable as `auth`, requests would replace our header by what ~/.netrc has for the host.
@@ -190,10 +188,10 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
         location = response.headers.get("Location")
         try:
             url = urljoin(response.url, location or "")
-            scheme = urlsplit(url).scheme
+            scheme, host, _ = _origin(url)
         except ValueError:
-            location, url, scheme = None, "", ""
-        if not location or scheme not in ("http", "https"):
+            raise self._peer.wrong(call.doing, "did not say where to go on") from None
+        if not location or not host or scheme not in ("http", "https"):
             raise self._peer.wrong(call.doing, "did not say where to go on")
         if scheme == "http" and not self._peer.plain_http:
             raise self._peer.wrong(call.doing, "leads to a place without encryption")
@@ -242,10 +240,43 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
         return response.status_code, response.content
 
     def _is_own(self, url: str) -> bool:
-        return url.startswith(f"{self._origin}/")
+        return _origin(url) == _origin(self._url("", ""))
 
     def _url(self, repository: str, rest: str) -> str:
         return f"{self._origin}/v2/{repository}/{rest}"
+
+
+class _Adapter(HTTPAdapter):
+    """Connections that trust the machine's certificate authorities beside those that requests brings along."""
+
+    def __init__(self, trust: ssl.SSLContext) -> None:
+        self._trust = trust
+        super().__init__(pool_maxsize=_CONNECTIONS)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **others: object) -> None:
+        """Hand the context to every connection."""
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._trust, **others)
+
+
+def _trust(host: str, ca: str | None) -> ssl.SSLContext:
+    """The machine's trust and `ca` beside it: a token server may have a certificate of another authority."""
+    context = ssl.create_default_context()
+    try:
+        if ca:
+            context.load_verify_locations(ca)
+    except OSError as error:  # ssl.SSLError is one
+        why = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
+        raise EnvironmentFault(
+            f"cannot read '{ca}', the certificate authority of registry '{host}': {why}",
+            hint=f"mend 'ca' below [registry.\"{host}\"] in mbuild.toml",
+        ) from error
+    return context
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port (RFC 6454); raises ValueError for a port that is none."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _is_loopback(url: str) -> bool:

@@ -70,7 +70,7 @@ def _manifests(digest: Digest, store: Blobs) -> Iterator[_Manifest]:
         named = [document["config"]] if "config" in document else []
         blobs = tuple(_digest(row) for row in (*named, *document.get("layers", [])))
         children = tuple(_digest(row) for row in document.get("manifests", []))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (BuildError, ValueError, KeyError, TypeError, AttributeError):
         raise BuildFailure(f"cannot push {digest}: it is no image manifest or index") from None
     for child in children:
         yield from _manifests(child, store)

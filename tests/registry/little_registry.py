@@ -113,7 +113,11 @@ def _handler(registry: LittleRegistry) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def _any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            size = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(size)
+            if len(body) < size:  # the client gave up
+                self.close_connection = True
+                return
             answer = registry.answer(Seen(self.command, self.path, self.headers.get("Authorization"), body))
             if answer.drop:
                 self.close_connection = True

@@ -12,7 +12,7 @@ from little_registry import Answer, LittleRegistry, Seen, Shelf, serving
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
-from buildkit.events import Event, Progress, Warned
+from buildkit.events import Event, Progress, Warned, ignore
 from buildkit.reference import Reference
 from buildkit.registry.credentials import Credentials
 from buildkit.registry.oras import OrasRegistry
@@ -359,6 +359,20 @@ def test_a_location_that_is_missing_or_broken_is_the_registrys_fault(client: Cli
             f"registry '{client.registry.address}' did not say where to go on,"
             f" while pushing blob {CONFIG} to 'ml/fraud'"
         )
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file or directory"), ("x", "no certificate in it")])
+def test_a_certificate_authority_that_cannot_be_read_is_named(tmp_path: Path, content: str | None, why: str) -> None:
+    ca = tmp_path / "ca.pem"
+    if content:
+        ca.write_text(content)
+    credentials = Credentials((), lambda name, host: "", ignore)
+    with pytest.raises(EnvironmentFault) as caught:
+        OrasRegistry("registry.example", credentials, ignore, ca=str(ca))
+    assert str(caught.value) == (
+        f"error: cannot read '{ca}', the certificate authority of registry 'registry.example': {why}\n"
+        "hint: mend 'ca' below [registry.\"registry.example\"] in mbuild.toml"
+    )
 
 
 def test_redirects_without_end_end(client: Client) -> None:
