@@ -6,11 +6,12 @@
 from buildkit.lang.builtins import UNIVERSE
 from buildkit.lang.conversion import from_python, to_python
 from buildkit.lang.evaluator import Load, call, evaluate
-from buildkit.lang.functions import Builtin, Call, Function, Printer
+from buildkit.lang.functions import Builtin, Call, Function
 from buildkit.lang.limits import Limits
 from buildkit.lang.parser import parse
 from buildkit.lang.syntax import File
 from buildkit.lang.text import represent
+from buildkit.lang.thread import Printer
 from buildkit.lang.values import Dict, HostValue, List, Range, Struct, Value, equal, freeze, type_name
 
 __all__ = [

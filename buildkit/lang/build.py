@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - a method of Builder is the rule of its name in the grammar, and nothing more
 """What the parser reduces → syntax tree. lark calls one method for each rule, with tokens and finished nodes.
 
 No tree of lark's is ever kept. Binary operators arrive as one flat list and are grouped by precedence here.
@@ -31,11 +32,11 @@ def _nodes(parts: Parts) -> tuple[Any, ...]:
 
 
 def _start(part: Any) -> int:
-    return part.start_pos if type(part) is Token else part.start  # type: ignore[no-any-return]
+    return part.start_pos if type(part) is Token else part.start
 
 
 def _end(part: Any) -> int:
-    return part.end_pos if type(part) is Token else part.end  # type: ignore[no-any-return]
+    return part.end_pos if type(part) is Token else part.end
 
 
 class Builder:
@@ -327,9 +328,9 @@ def _check_parameters(parameters: list[syntax.Parameter]) -> None:
             error = f"no parameter may follow '**{keywords}'"
         elif parameter.kind == "*" and starred:
             error = "there is more than one '*' parameter"
-        elif parameter.kind == "*" and not parameter.name and parameters[place + 1 : place + 2] == []:
-            error = "a bare '*' must be followed by a parameter"
-        elif parameter.kind == "*" and not parameter.name and parameters[place + 1].kind == "**":
+        elif (parameter.kind == "*" and not parameter.name and parameters[place + 1 : place + 2] == []) or (
+            parameter.kind == "*" and not parameter.name and parameters[place + 1].kind == "**"
+        ):
             error = "a bare '*' must be followed by a parameter"
         elif not parameter.kind and parameter.default is None and optional and not starred:
             error = f"parameter '{parameter.name}' without a default follows one with a default"

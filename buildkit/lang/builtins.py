@@ -13,7 +13,7 @@ from buildkit.lang.collection_methods import fill
 from buildkit.lang.functions import Builtin, Call
 from buildkit.lang.limits import INTEGER_DIGITS, check_elements, check_integer
 from buildkit.lang.operators import elements, listed, order, sort_values
-from buildkit.lang.text import display, float_text, represent, to_float
+from buildkit.lang.text import brief, display, float_text, represent, to_float
 from buildkit.lang.values import Dict, List, Range, Struct, Value, type_name
 
 _MISSING = object()
@@ -57,13 +57,8 @@ def _bytes(x: Any, /) -> bytes:
     items = listed(x)
     for number, item in enumerate(items):
         if type(item) is not int or not 0 <= item < 256:
-            raise BuildError(f"bytes() needs ints from 0 to 255: element {number} is {_shown(item)}")
+            raise BuildError(f"bytes() needs ints from 0 to 255: element {number} is {brief(item)}")
     return bytes(items)  # type: ignore[arg-type]
-
-
-def _shown(value: Value) -> str:
-    text = represent(value)
-    return text if len(text) <= 40 else f"of type '{type_name(value)}'"
 
 
 def _dict(pairs: Value = (), /, **named: Value) -> Dict:
@@ -102,10 +97,10 @@ def _float(x: Any = 0.0, /) -> float:
     try:
         value = float(x) if "_" not in x and x == x.strip() else math.nan
     except ValueError:
-        raise BuildError(f"invalid float literal {_shown(x)}") from None
+        raise BuildError(f"invalid float literal {brief(x)}") from None
     words = x.lower().lstrip("+-")
     if math.isnan(value) and words != "nan":
-        raise BuildError(f"invalid float literal {_shown(x)}")
+        raise BuildError(f"invalid float literal {brief(x)}")
     if math.isinf(value) and words not in ("inf", "infinity"):
         raise BuildError("floating-point number is too large")
     return value
@@ -156,23 +151,23 @@ _PREFIXES = {"0x": 16, "0o": 8, "0b": 2}
 
 def _parse_int(text: str, base: int) -> int:
     if base != 0 and not 2 <= base <= 36:
-        raise BuildError(f"int() needs a base of 0 or from 2 to 36, found {_shown(base)}")
+        raise BuildError(f"int() needs a base of 0 or from 2 to 36, found {brief(base)}")
     digits = text[1:] if text[:1] in ("+", "-") else text
     prefix = _PREFIXES.get(digits[:2].lower())
     if prefix is not None and base in (0, prefix):
         digits, used = digits[2:], prefix
     elif base == 0 and len(digits) > 1 and digits[0] == "0" and digits.strip("0"):
-        raise BuildError(f"int() cannot tell the base of {_shown(text)}", hint="write octal numbers as '0o17'")
+        raise BuildError(f"int() cannot tell the base of {brief(text)}", hint="write octal numbers as '0o17'")
     else:
         used = base or 10
     if len(digits) > INTEGER_DIGITS:
         raise BuildError(f"integer of {len(digits)} digits is too large: the bound is {INTEGER_DIGITS}")
     if not (digits.isascii() and digits.isalnum()):
-        raise BuildError(f"invalid integer literal {_shown(text)} with base {base}")
+        raise BuildError(f"invalid integer literal {brief(text)} with base {base}")
     try:
         value = int(digits, used)
     except ValueError:
-        raise BuildError(f"invalid integer literal {_shown(text)} with base {base}") from None
+        raise BuildError(f"invalid integer literal {brief(text)} with base {base}") from None
     return check_integer(-value if text[0] == "-" else value)
 
 
@@ -237,8 +232,10 @@ def _sorted(call: Call, x: Value, /, *, key: Value = None, reverse: Any = False)
     if key is None:
         return List(sort_values(items, descending=reverse))
     ranks = [call.callback(key, [item], {}) for item in items]
-    places = sorted(range(len(items)), key=cmp_to_key(lambda one, two: order(ranks[one], ranks[two])), reverse=reverse)
-    return List([items[place] for place in places])
+    pairs = sorted(
+        zip(ranks, items, strict=True), key=cmp_to_key(lambda one, two: order(one[0], two[0])), reverse=reverse
+    )
+    return List([item for _, item in pairs])
 
 
 def _str(x: Any, /) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from buildkit.errors import BuildError
 from buildkit.lang.limits import check_elements
 from buildkit.lang.operators import elements, listed, position
-from buildkit.lang.text import represent
+from buildkit.lang.text import brief
 from buildkit.lang.values import Dict, List, Value, equal, from_key, to_key, type_name
 
 
@@ -38,7 +38,7 @@ def _index(self: List, item: Value, start: Any = None, end: Any = None, /) -> in
     for place in range(*slice(start, end).indices(size)):
         if equal(self.items[place], item):
             return place
-    raise BuildError(f"{_shown(item)} is not in the list")
+    raise BuildError(f"{brief(item)} is not in the list")
 
 
 def _insert(self: List, index: Any, item: Value, /) -> None:
@@ -63,12 +63,7 @@ def _remove(self: List, item: Value, /) -> None:
         if equal(one, item):
             del self.items[place]
             return
-    raise BuildError(f"{_shown(item)} is not in the list")
-
-
-def _shown(value: Value) -> str:
-    text = represent(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    raise BuildError(f"{brief(item)} is not in the list")
 
 
 LIST_METHODS: dict[str, Callable[..., Value]] = {
@@ -108,7 +103,7 @@ def _pop_dict(self: Dict, key: Value, default: Value = _REQUIRED, /) -> Value:
     if token in self.entries:
         return self.entries.pop(token)
     if default is _REQUIRED:
-        raise BuildError(f"key {_shown(key)} is not in the dict")
+        raise BuildError(f"key {brief(key)} is not in the dict")
     return default
 
 

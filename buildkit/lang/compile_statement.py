@@ -11,7 +11,9 @@ from typing import Any
 
 from buildkit.errors import BuildError
 from buildkit.lang import operators, syntax
-from buildkit.lang.compile_expression import Frame, Run, Unit, compile_expression, compile_function, compile_target
+from buildkit.lang.compilation import Frame, Run, Unit
+from buildkit.lang.compile_calls import compile_function
+from buildkit.lang.compile_targets import compile_target
 from buildkit.lang.limits import check_elements
 from buildkit.lang.values import Dict, List
 
@@ -38,7 +40,7 @@ def compile_block(unit: Unit, statements: Sequence[Any]) -> Run:
 def _evaluation(unit: Unit, node: syntax.Evaluation) -> Run | None:
     if type(node.value) is syntax.Literal:
         return None
-    value = compile_expression(unit, node.value)
+    value = unit.compile(node.value)
 
     def run(frame: Frame) -> None:
         value(frame)
@@ -47,7 +49,7 @@ def _evaluation(unit: Unit, node: syntax.Evaluation) -> Run | None:
 
 
 def _assignment(unit: Unit, node: syntax.Assignment) -> Run:
-    value, store = compile_expression(unit, node.value), compile_target(unit, node.target)
+    value, store = unit.compile(node.value), compile_target(unit, node.target)
 
     def run(frame: Frame) -> None:
         store(frame, value(frame))
@@ -62,7 +64,7 @@ def _augmented(unit: Unit, node: syntax.Augmented) -> Run:
     if isinstance(target, syntax.Dot):
         assign = compile_target(unit, target)
         return lambda frame: assign(frame, None)
-    load, value = compile_expression(unit, target), compile_expression(unit, node.value)
+    load, value = unit.compile(target), unit.compile(node.value)
     store = compile_target(unit, target)
     combine = _in_place(unit, node)
 
@@ -74,8 +76,8 @@ def _augmented(unit: Unit, node: syntax.Augmented) -> Run:
 
 
 def _augmented_index(unit: Unit, node: syntax.Augmented, target: syntax.Index) -> Run:
-    container, key = compile_expression(unit, target.value), compile_expression(unit, target.index)
-    value, combine = compile_expression(unit, node.value), _in_place(unit, node)
+    container, key = unit.compile(target.value), unit.compile(target.key)
+    value, combine = unit.compile(node.value), _in_place(unit, node)
 
     def run(frame: Frame) -> None:
         owner, place = container(frame), key(frame)
@@ -107,7 +109,7 @@ def _in_place(unit: Unit, node: syntax.Augmented) -> Any:
                 current.check_mutable()
                 current.entries.update(value.entries)
                 return current
-            result = general(current, value)
+            result: Any = general(current, value)
             if type(result) in (str, bytes, tuple):
                 frame[0].charge(len(result) >> 4)
             return result
@@ -120,7 +122,7 @@ def _in_place(unit: Unit, node: syntax.Augmented) -> Any:
 def _return(unit: Unit, node: syntax.Return) -> Run:
     if node.value is None:
         return lambda frame: (None,)
-    value = compile_expression(unit, node.value)
+    value = unit.compile(node.value)
     return lambda frame: (value(frame),)
 
 
@@ -132,7 +134,7 @@ def _jump(unit: Unit, node: syntax.Jump) -> Run | None:
 
 
 def _loop(unit: Unit, node: syntax.Loop) -> Run:
-    iterable, store = compile_expression(unit, node.iterable), compile_target(unit, node.target)
+    iterable, store = unit.compile(node.iterable), compile_target(unit, node.target)
     body = compile_block(unit, node.body)
 
     def run(frame: Frame) -> Any:
@@ -165,7 +167,7 @@ def _loop(unit: Unit, node: syntax.Loop) -> Run:
 
 
 def _branch(unit: Unit, node: syntax.Branch) -> Run:
-    branches = [(compile_expression(unit, test), compile_block(unit, body)) for test, body in node.branches]
+    branches = [(unit.compile(test), compile_block(unit, body)) for test, body in node.branches]
     otherwise = compile_block(unit, node.otherwise)
     if len(branches) == 1:
         condition, then = branches[0]

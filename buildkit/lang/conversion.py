@@ -25,7 +25,7 @@ def to_python(value: Any, depth: int = 0) -> Any:
 
 
 def from_python(value: Any) -> Value:
-    """list → List, dict → Dict, tuple → tuple; frozen."""
+    """List → List, dict → Dict, tuple → tuple; frozen."""
     return freeze(_from(value))
 
 

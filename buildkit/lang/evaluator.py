@@ -13,12 +13,14 @@ from typing import Any
 from buildkit.errors import BuildError, Span, did_you_mean
 from buildkit.lang import syntax
 from buildkit.lang.builtins import UNIVERSE
-from buildkit.lang.compile_expression import Unit
+from buildkit.lang.compilation import Unit
+from buildkit.lang.compile_expression import EXPRESSIONS
 from buildkit.lang.compile_statement import compile_block
-from buildkit.lang.functions import UNBOUND, HostSite, Printer, Thread, invoke, place
+from buildkit.lang.functions import invoke
 from buildkit.lang.limits import Limits
 from buildkit.lang.parser import raise_errors
 from buildkit.lang.resolver import resolve
+from buildkit.lang.thread import UNBOUND, HostSite, Printer, Thread, place
 from buildkit.lang.values import HostValue, Value, freeze
 
 Load = Callable[[str, Span], Mapping[str, Value]]
@@ -49,7 +51,7 @@ def evaluate(
     resolution, errors = resolve(file, known)
     raise_errors(errors)
     values: list[Any] = [UNBOUND] * len(resolution.global_names)
-    unit = Unit(file, resolution, known, values)
+    unit = Unit(file, resolution, known, values, EXPRESSIONS)
     thread = Thread(limits, context, printer)
     layout = resolution.layouts[-1]
     frame: list[Any] = [thread, *([UNBOUND] if variable.cell else UNBOUND for variable in layout.variables)]
@@ -75,15 +77,15 @@ def _run(unit: Unit, frame: list[Any], load: Load) -> None:
 
 
 def _load(unit: Unit, statement: syntax.Load, load: Load) -> None:
-    span = unit.span(statement.module)
+    span, module_name = unit.span(statement.module), str(statement.module.value)
     try:
-        module = load(str(statement.module.value), span)
+        module = load(module_name, span)
     except BuildError as error:
         raise place(error, span) from None
     for name in statement.names:
         if name.original not in module:
             raise BuildError(
-                f"file '{statement.module.value}' does not define '{name.original}'",
+                f"file '{module_name}' does not define '{name.original}'",
                 span=unit.span(name),
                 hint=did_you_mean(name.original, [known for known in module if not known.startswith("_")]),
             )

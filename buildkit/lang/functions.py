@@ -1,97 +1,17 @@
-"""What can be called, and the thread of one evaluation.
+"""What can be called: functions of the language, and Python code.
 
-`Function` is a `def` or `lambda`; `Builtin` is Python code. `Call` is what a builtin learns of the place it is called
-from. `Thread` counts steps, bounds depth and knows the calls under way.
+`Function` is a `def` or `lambda`; `Builtin` is Python code; `Call` is what a builtin learns of its call.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from buildkit.errors import BuildError, Span, did_you_mean
-from buildkit.lang.limits import Limits
-from buildkit.lang.values import Dict, HostValue, Value, type_name
-
-
-class _Unbound:
-    """Marks a variable without a value yet."""
-
-    def __repr__(self) -> str:
-        return "<unbound>"
-
-
-UNBOUND = _Unbound()
-
-
-class Site(Protocol):
-    """The place of a call; spans are worked out only when something asks."""
-
-    @property
-    def span(self) -> Span:
-        """The call expression."""
-
-    @property
-    def argument_spans(self) -> Mapping[str | int, Span]:
-        """Keyword → its name's place; position → the argument's place."""
-
-
-class HostSite:
-    """A call that comes from Python, for the sake of something at a place, or of nothing in particular."""
-
-    __slots__ = ("place",)
-
-    def __init__(self, place: Span | None) -> None:
-        self.place = place
-
-    @property
-    def span(self) -> Span:
-        """The place that the host named."""
-        return self.place or Span("<mbuild>", 1, 1, 1, 1)
-
-    @property
-    def argument_spans(self) -> Mapping[str | int, Span]:
-        """Nothing: the arguments stand in no file."""
-        return {}
-
-
-Printer = Callable[[Span, str], None]
-
-
-class Thread:
-    """One evaluation under way: its bounds, the host's context, the calls that lead to where it is."""
-
-    __slots__ = ("active", "context", "depth", "limit", "limits", "printer", "sites", "steps")
-
-    def __init__(self, limits: Limits, context: object, printer: Printer) -> None:
-        self.limits = limits
-        self.limit = limits.steps
-        self.context = context
-        self.printer = printer
-        self.steps = 0
-        self.depth = 0
-        self.active: set[object] = set()
-        self.sites: list[Site] = []
-
-    def charge(self, steps: int) -> None:
-        """Count steps. Raises BuildError beyond the bound."""
-        self.steps += steps
-        if self.steps > self.limit:
-            raise BuildError(f"evaluation takes too many steps: the bound is {self.limit}")
-
-
-def place(error: BuildError, span: Span) -> BuildError:
-    """The error with a place, if it has none yet."""
-    if error.span is not None:
-        return error
-    return type(error)(error.message, span=span, hint=error.hint, notes=error.notes, details=error.details)
-
-
-def add_note(error: BuildError, note: str) -> BuildError:
-    """The error with one more note."""
-    notes = (*error.notes, note)
-    return type(error)(error.message, span=error.span, hint=error.hint, notes=notes, details=error.details)
+from buildkit.errors import BuildError, Span
+from buildkit.lang.binding import Signature, bind, mismatch
+from buildkit.lang.thread import HostSite, Site, Thread, add_note, place
+from buildkit.lang.values import HostValue, Value, type_name
 
 
 class Call:
@@ -165,27 +85,20 @@ class Method:
         return f"<built-in method {self.name} of {type_name(self.receiver)} value>"
 
 
-class Code:
+class Code(Signature):
     """A compiled function, before it has met the variables around it."""
 
-    __slots__ = (
-        "blank", "body", "cells", "doc", "keyword_only", "keywords", "name", "named", "path", "positional", "slots", "span", "star",
-    )  # fmt: skip
+    __slots__ = ("blank", "body", "cells", "doc", "span")
 
-    def __init__(self, name: str, path: str, span: Callable[[], Span]) -> None:
-        self.name = name
-        self.path = path
-        self.span = span
+    def __init__(
+        self, name: str, positional: Sequence[str], keyword_only: Sequence[str], star: int, keywords: int
+    ) -> None:
+        super().__init__(name, positional, keyword_only, star, keywords)
         self.doc = ""
-        self.positional = 0  # parameters that take positional arguments
-        self.named: tuple[str, ...] = ()  # all parameters that have names of their own, the positional ones first
-        self.keyword_only: tuple[str, ...] = ()
-        self.slots: dict[str, int] = {}
-        self.star = 0  # slot of *args, or 0
-        self.keywords = 0  # slot of **kwargs, or 0
+        self.span: Callable[[], Span]
         self.blank: list[Value] = []  # what a frame holds behind its parameters
-        self.cells: tuple[int, ...] = ()
-        self.body: Callable[[list[Any]], Any] = lambda frame: None
+        self.cells: tuple[int, ...] = ()  # slots of variables that inner functions share
+        self.body: Callable[[list[Any]], Any]
 
 
 class Function(HostValue):
@@ -241,7 +154,7 @@ class Function(HostValue):
         ):
             frame = [thread, *positional, *code.blank]
         else:
-            frame = [thread, *_bind(self, positional, keyword, site), *code.blank]
+            frame = [thread, *bind(code, self.defaults, positional, keyword, site), *code.blank]
         for slot in code.cells:
             frame[slot] = [frame[slot]]
         if self.cells:
@@ -269,84 +182,25 @@ class Function(HostValue):
         return None if result is None else result[0]
 
 
-def _bind(function: Function, positional: list[Value], keyword: dict[str, Value], site: Site) -> list[Value]:
-    """The values of all parameters in the order of their slots. Raises BuildError at the call."""
-    code = function.code
-    values: list[Any] = list(positional[: code.positional])
-    values += [UNBOUND] * (len(code.named) - len(values))
-    extra = tuple(positional[code.positional :])
-    if extra and not code.star:
-        raise BuildError(
-            f"{code.name}() accepts {_count(code.positional, 'positional argument')}, found {len(positional)}",
-            span=site.span,
-        )
-    others: dict[str, Value] = {}
-    for name, value in keyword.items():
-        slot = code.slots.get(name)
-        if slot is None:
-            if not code.keywords:
-                raise _unexpected(code.name, name, code.named, site)
-            others[name] = value
-        elif values[slot] is not UNBOUND:
-            raise BuildError(
-                f"{code.name}() got two values for parameter '{name}'", span=site.argument_spans.get(name) or site.span
-            )
-        else:
-            values[slot] = value
-    missing = []
-    for slot, value in enumerate(values):
-        if value is UNBOUND:
-            values[slot] = function.defaults[slot]
-            if values[slot] is UNBOUND:
-                missing.append(code.named[slot])
-    if missing:
-        raise _missing(code.name, missing, site)
-    if code.star:
-        values.append(extra)
-    if code.keywords:
-        values.append(Dict(others))
-    return values
-
-
-def _count(number: int, noun: str) -> str:
-    if number == 0:
-        return f"no {noun}s"
-    return f"at most {number} {noun}" + ("s" if number > 1 else "")
-
-
-def _unexpected(function: str, name: str, known: Iterable[str], site: Site) -> BuildError:
-    return BuildError(
-        f"{function}() has no parameter '{name}'",
-        span=site.argument_spans.get(name) or site.span,
-        hint=did_you_mean(name, known),
-    )
-
-
-def _missing(function: str, names: list[str], site: Site) -> BuildError:
-    listed = ", ".join(f"'{name}'" for name in names)
-    noun = "argument" if len(names) == 1 else "arguments"
-    return BuildError(f"{function}() is missing the {noun} {listed}", span=site.span)
-
-
 def invoke(thread: Thread, function: Any, positional: list[Value], keyword: dict[str, Value], site: Site) -> Value:
     """Call any value. Raises BuildError at the call if it is not callable."""
     kind = type(function)
     if kind is Function:
-        return function.run(thread, positional, keyword, site)  # type: ignore[no-any-return]
+        return function.run(thread, positional, keyword, site)
     thread.steps += 1
     if thread.steps > thread.limit:
         thread.charge(0)
     try:
         if kind is Builtin:
             if function.plain:
-                return function.function(*positional, **keyword)  # type: ignore[no-any-return]
-            return function.function(Call(thread, site), *positional, **keyword)  # type: ignore[no-any-return]
+                return function.function(*positional, **keyword)
+            return function.function(Call(thread, site), *positional, **keyword)
         if kind is Method:
-            return function.function(function.receiver, *positional, **keyword)  # type: ignore[no-any-return]
+            return function.function(function.receiver, *positional, **keyword)
         run = getattr(function, "invoke", None)
         if run is None:
             raise BuildError(f"value of type '{type_name(function)}' is not callable")
-        return run(Call(thread, site), positional, keyword)  # type: ignore[no-any-return]
+        return run(Call(thread, site), positional, keyword)
     except BuildError as error:
         if error.span is None:
             raise place(error, site.span) from None
@@ -356,54 +210,3 @@ def invoke(thread: Thread, function: Any, positional: list[Value], keyword: dict
             raise
         leading = 0 if kind is Builtin and function.plain else 1
         raise mismatch(error, function.name, function.function, leading, positional, keyword, site) from None
-
-
-def mismatch(
-    error: TypeError,
-    name: str,
-    function: Callable[..., Value],
-    leading: int,
-    positional: Sequence[Value],
-    keyword: Mapping[str, Value],
-    site: Site,
-) -> Exception:
-    """Explain a TypeError of a call to Python code: arguments that do not fit its signature, or else a fault of ours."""
-    signature = inspect.signature(function)
-    try:
-        signature.bind(*[None] * leading, *positional, **keyword)
-    except TypeError:
-        return _binding_error(name, list(signature.parameters.values())[leading:], positional, keyword, site)
-    return error
-
-
-def _binding_error(
-    name: str,
-    parameters: list[inspect.Parameter],
-    positional: Sequence[Value],
-    keyword: Mapping[str, Value],
-    site: Site,
-) -> BuildError:
-    kinds = inspect.Parameter
-    places = [one for one in parameters if one.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
-    named = [one.name for one in parameters if one.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)]
-    if len(positional) > len(places) and not any(one.kind is kinds.VAR_POSITIONAL for one in parameters):
-        return BuildError(
-            f"{name}() accepts {_count(len(places), 'positional argument')}, found {len(positional)}", span=site.span
-        )
-    taken = {one.name for one in places[: len(positional)]}
-    for key in keyword:
-        if key in taken and key in named:
-            return BuildError(
-                f"{name}() got two values for parameter '{key}'", span=site.argument_spans.get(key) or site.span
-            )
-        if key not in named:
-            return _unexpected(name, key, named, site)
-    given = taken | set(keyword)
-    missing = [
-        one.name
-        for one in parameters
-        if one.default is kinds.empty
-        and one.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)
-        and one.name not in given
-    ]
-    return _missing(name, missing, site)

@@ -20,7 +20,7 @@ _LARGEST = 1 << INTEGER_BITS
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one evaluation: `steps` (loop rounds, calls, and the size of what is built), `depth` (calls in calls)."""
+    """Bounds of one evaluation: `steps` (loop rounds, calls, the size of what is built), `depth` (calls in calls)."""
 
     steps: int = 50_000_000
     depth: int = 200

@@ -44,7 +44,7 @@ def string(text: str, start: int) -> str:
 
 
 def byte_string(text: str, start: int) -> bytes:
-    """The value of a bytes literal; text stands for its UTF-8 bytes, `\\x` and octal escapes for themselves."""
+    """The value of a bytes literal; text stands for its UTF-8 bytes, hexadecimal and octal escapes for one byte."""
     # Escapes for single bytes come back as surrogates, as Python's own file names do.
     return _unquote(text, start, text=False).encode("utf-8", "surrogateescape")
 

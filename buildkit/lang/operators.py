@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cmp_to_key
 from typing import Any
 
-from buildkit.errors import BuildError
+from buildkit.errors import BuildError, did_you_mean
 from buildkit.lang.limits import DEPTH, INTEGER_BITS, check_elements, check_integer, check_length, too_deep
-from buildkit.lang.text import interpolate, to_float
+from buildkit.lang.text import brief, interpolate, to_float
 from buildkit.lang.values import Dict, List, Range, Value, contains, equal, type_name
 
 _NUMBERS = (int, float)
@@ -46,10 +46,10 @@ def add(left: Any, right: Any) -> Value:
     if kind is type(right):
         if kind is str or kind is bytes:
             check_length(len(left) + len(right))
-            return left + right  # type: ignore[no-any-return]
+            return left + right
         if kind is tuple:
             check_elements(len(left) + len(right))
-            return left + right  # type: ignore[no-any-return]
+            return left + right
         if kind is List:
             check_elements(len(left) + len(right))
             return List(left.items + right.items)
@@ -80,7 +80,7 @@ def multiply(left: Any, right: Any) -> Value:
         count = max(right, 0)
         if type(left) is str or type(left) is bytes:
             check_length(len(left) * count)
-            return left * count  # type: ignore[no-any-return]
+            return left * count
         if type(left) is tuple:
             check_elements(len(left) * count)
             return left * count
@@ -97,7 +97,7 @@ def divide(left: Any, right: Any) -> Value:
     if right == 0:
         raise BuildError("division by zero")
     try:
-        return left / right  # type: ignore[no-any-return]
+        return left / right
     except OverflowError:
         raise BuildError("integer is too large to be a float") from None
 
@@ -111,7 +111,7 @@ def floor_divide(left: Any, right: Any) -> Value:
     left, right = _floats(left, right)
     if type(left) is float:
         return float(math.floor(left / right)) if math.isfinite(left / right) else left / right
-    return left // right  # type: ignore[no-any-return]
+    return left // right
 
 
 def modulo(left: Any, right: Any) -> Value:
@@ -125,7 +125,7 @@ def modulo(left: Any, right: Any) -> Value:
     left, right = _floats(left, right)
     if type(left) is float and math.isinf(left):
         return math.nan
-    return left % right  # type: ignore[no-any-return]
+    return left % right
 
 
 def union(left: Any, right: Any) -> Value:
@@ -200,13 +200,13 @@ def order(left: Any, right: Any, operator: str = "<", depth: int = 0) -> int:
     kind = type(left)
     if kind is type(right):
         if kind is int or kind in _ORDERED:
-            return (left > right) - (left < right)
+            return int(left > right) - int(left < right)
         if kind is tuple or kind is List:
             return _order_sequences(left, right, operator, depth)
     if _numbers(left, right):
         if left != left or right != right:
-            return (left != left) - (right != right)
-        return (left > right) - (left < right)
+            return int(left != left) - int(right != right)
+        return int(left > right) - int(left < right)
     raise _refused(operator, left, right)
 
 
@@ -260,14 +260,14 @@ BINARY: dict[str, Callable[[Any, Any], Value]] = {
 
 def unary(operator: str, value: Any) -> Value:
     """`-x`, `+x`, `~x`."""
-    if type(value) is int or (type(value) is float and operator != "~"):
-        if operator == "-":
-            return -value
-        return value if operator == "+" else ~value
+    if type(value) is int and operator == "~":
+        return ~value
+    if operator != "~" and (type(value) is int or type(value) is float):
+        return -value if operator == "-" else value
     raise BuildError(f"unsupported operation: {operator}'{type_name(value)}'")
 
 
-def elements(value: Any, what: str = "value") -> Iterable[Value]:
+def elements(value: Any) -> Iterable[Value]:
     """What iterating over a value gives. Raises BuildError where it is not iterable."""
     kind = type(value)
     if kind is List:
@@ -297,28 +297,24 @@ def index(value: Any, key: Any) -> Value:
     kind = type(value)
     if kind is Dict:
         try:
-            return value[key]  # type: ignore[no-any-return]
+            return value[key]
         except KeyError:
             raise _no_key(value, key) from None
     if kind is List or kind is tuple or kind is str or kind is bytes or kind is Range:
         size = value.count() if kind is Range else len(value)
-        return value[position(key, size, type_name(value))]  # type: ignore[no-any-return]
+        return value[position(key, size, type_name(value))]
     lookup = getattr(value, "index", None)
     if lookup is not None and not isinstance(value, (int, float)):
         try:
-            return lookup(key)  # type: ignore[no-any-return]
+            return lookup(key)
         except KeyError:
             raise _no_key((), key) from None
     raise BuildError(f"value of type '{type_name(value)}' cannot be indexed")
 
 
 def _no_key(value: Iterable[Value], key: Value) -> BuildError:
-    from buildkit.errors import did_you_mean
-    from buildkit.lang.text import represent
-
-    text = represent(key)
     hint = did_you_mean(key, [name for name in value if type(name) is str]) if type(key) is str else None
-    return BuildError(f"key {text if len(text) < 80 else 'given'} is not in the dict", hint=hint)
+    return BuildError(f"key {brief(key)} is not in the dict", hint=hint)
 
 
 def position(key: Any, size: int, kind: str) -> int:
@@ -344,7 +340,7 @@ def take_slice(value: Any, low: Any, high: Any, step: Any) -> Value:
     if kind is List:
         return List(value.items[part])
     if kind is tuple or kind is str or kind is bytes:
-        return value[part]  # type: ignore[no-any-return]
+        return value[part]
     if kind is Range:
         return Range(value.numbers[part])
     raise BuildError(f"value of type '{type_name(value)}' cannot be sliced")

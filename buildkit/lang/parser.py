@@ -16,14 +16,14 @@ import lark
 from buildkit.errors import BuildError, BuildErrors
 from buildkit.lang import syntax
 from buildkit.lang.build import Builder
-from buildkit.lang.scanner import Scanner, ScanError, Source, Token
+from buildkit.lang.scanner import ScanError, Scanner, Source, Token
 
 _MOST_ERRORS = 10
 _STATEMENT = re.compile(r"^(?=[A-Za-z_(\[{\"'])", re.MULTILINE)
 
 
 def parse(source: str, path: str, *, build_file: bool) -> syntax.File:
-    """Parse the text of a file; `path` is what errors call it. Raises BuildError, or BuildErrors if there are several."""
+    """Parse the text of a file; `path` is what errors call it. Raises BuildError, or BuildErrors for several."""
     lines = syntax.line_starts(source)
     errors: list[BuildError] = []
     try:
@@ -58,7 +58,7 @@ def _parser() -> lark.Lark:
         start="file",
         parser="lalr",
         lexer=Scanner,
-        transformer=Builder(),  # type: ignore[arg-type]
+        transformer=Builder(),
         keep_all_tokens=True,
         maybe_placeholders=False,
     )
@@ -68,11 +68,12 @@ def _statements(text: str, offset: int) -> tuple[syntax.Statement, ...]:
     """Parse a text from an offset on; spans count from the text's beginning. Raises ScanError."""
     source = Source(text, offset)
     try:
-        return _parser().parse(source)  # type: ignore[arg-type, return-value]
+        statements: Any = _parser().parse(source)
     except lark.exceptions.VisitError as error:
         raise error.orig_exc from None
     except lark.UnexpectedToken as error:
         raise _unexpected(error, source) from None
+    return statements  # type: ignore[no-any-return]
 
 
 def _all_errors(text: str, first: ScanError) -> list[ScanError]:
@@ -93,7 +94,7 @@ def _all_errors(text: str, first: ScanError) -> list[ScanError]:
 
 
 def _unexpected(error: lark.UnexpectedToken, source: Source) -> ScanError:
-    token: Token = error.token  # type: ignore[assignment]
+    token: Token = error.token
     opening = source.enclosing(token)
     if opening is not None and source.begins_line(token):
         return ScanError(
@@ -139,7 +140,23 @@ def _listed(accepted: set[str]) -> str:
 
 
 _BEGINNINGS = frozenset(
-    "NAME INT FLOAT STRING BYTES LPAR LSQB LBRACE MINUS PLUS TILDE NOT LAMBDA STAR STARSTAR".split()
+    [
+        "NAME",
+        "INT",
+        "FLOAT",
+        "STRING",
+        "BYTES",
+        "LPAR",
+        "LSQB",
+        "LBRACE",
+        "MINUS",
+        "PLUS",
+        "TILDE",
+        "NOT",
+        "LAMBDA",
+        "STAR",
+        "STARSTAR",
+    ]
 )
 _TERMINALS = {
     "NAME": "a name",

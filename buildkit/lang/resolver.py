@@ -133,9 +133,9 @@ class _Resolver:
 
     def _bind_globals(self, statement: syntax.Statement) -> None:
         if isinstance(statement, syntax.Load):
-            for name in statement.names:
-                self._bind_global(name.local, name.start, name.start + len(name.local))
-                self.loaded.add(name.local)
+            for loaded in statement.names:
+                self._bind_global(loaded.local, loaded.start, loaded.end)
+                self.loaded.add(loaded.local)
             return
         for name in bound_names([statement]):
             self._bind_global(name.name, name.start, name.end)
@@ -287,7 +287,7 @@ class _Resolver:
 
     def _index(self, node: syntax.Index) -> None:
         self.expression(node.value)
-        self.expression(node.index)
+        self.expression(node.key)
 
     def _slice(self, node: syntax.Slice) -> None:
         for part in (node.value, node.low, node.high, node.step):

@@ -18,7 +18,26 @@ NESTING = 300
 
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _RESERVED = frozenset(
-    "as assert async await class del except finally from global import is nonlocal raise try while with yield".split()
+    [
+        "as",
+        "assert",
+        "async",
+        "await",
+        "class",
+        "del",
+        "except",
+        "finally",
+        "from",
+        "global",
+        "import",
+        "is",
+        "nonlocal",
+        "raise",
+        "try",
+        "while",
+        "with",
+        "yield",
+    ]
 )
 
 

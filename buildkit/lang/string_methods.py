@@ -30,7 +30,7 @@ def _plain(name: str) -> Callable[..., Value]:
     function = getattr(str, name)
 
     def method(self: str, /) -> Value:
-        return function(self)  # type: ignore[no-any-return]
+        return function(self)
 
     return method
 
@@ -59,7 +59,7 @@ def _affix(name: str) -> Callable[..., Value]:
         low, high = _bounds(self, start, end, name)
         choices = affix if type(affix) is tuple else (affix,)
         texts = tuple(_text(choice, name, "sub") for choice in choices)
-        return low <= high and function(self[low:high], texts)  # type: ignore[no-any-return]
+        return low <= high and function(self[low:high], texts)
 
     return method
 
@@ -158,7 +158,7 @@ def _splitlines(self: str, keepends: Any = False) -> List:
     parts = lines.split("\n") if not keepends else _kept(lines)
     if parts and parts[-1] == "":
         parts.pop()
-    return List(parts)  # type: ignore[arg-type]
+    return List(parts)
 
 
 def _kept(text: str) -> list[str]:
@@ -167,7 +167,19 @@ def _kept(text: str) -> list[str]:
     return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
 
 
-_PLAIN_METHODS = "capitalize isalnum isalpha isdigit islower isspace istitle isupper lower title upper".split()
+_PLAIN_METHODS = [
+    "capitalize",
+    "isalnum",
+    "isalpha",
+    "isdigit",
+    "islower",
+    "isspace",
+    "istitle",
+    "isupper",
+    "lower",
+    "title",
+    "upper",
+]
 
 STRING_METHODS: dict[str, Callable[..., Value]] = {
     **{name: _plain(name) for name in _PLAIN_METHODS},

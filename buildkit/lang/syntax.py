@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias, Union
+from typing import NamedTuple, TypeAlias
 
 from buildkit.errors import Span
 
@@ -123,12 +123,12 @@ class Dot(NamedTuple):
 
 
 class Index(NamedTuple):
-    """`value[index]`."""
+    """`value[key]`."""
 
     start: int
     end: int
     value: Expression
-    index: Expression
+    key: Expression
 
 
 class Slice(NamedTuple):
@@ -169,21 +169,21 @@ class Comprehension(NamedTuple):
     clauses: tuple[ForClause | IfClause, ...]
 
 
-Expression: TypeAlias = Union[
-    Name,
-    Literal,
-    Sequence,
-    Mapping,
-    Unary,
-    Binary,
-    Conditional,
-    Lambda,
-    Invocation,
-    Dot,
-    Index,
-    Slice,
-    Comprehension,
-]
+Expression: TypeAlias = (
+    Name
+    | Literal
+    | Sequence
+    | Mapping
+    | Unary
+    | Binary
+    | Conditional
+    | Lambda
+    | Invocation
+    | Dot
+    | Index
+    | Slice
+    | Comprehension
+)
 
 
 class Evaluation(NamedTuple):
@@ -276,7 +276,7 @@ class Load(NamedTuple):
     names: tuple[LoadName, ...]
 
 
-Statement: TypeAlias = Union[Evaluation, Assignment, Augmented, Return, Jump, Loop, Branch, Definition, Load]
+Statement: TypeAlias = Evaluation | Assignment | Augmented | Return | Jump | Loop | Branch | Definition | Load
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,7 @@ def _converted(code: str, value: Any) -> str:
             return chr(value)
         if type(value) is str and len(value) == 1:
             return value
-        raise BuildError(f"format '%c' requires one character or its code, found {_brief(value)}")
+        raise BuildError(f"format '%c' requires one character or its code, found {brief(value)}")
     if type(value) is not int and type(value) is not float:
         raise BuildError(f"format '%{code}' requires a number, found '{type_name(value)}'")
     if code in "fFeEgG":
@@ -206,9 +206,10 @@ def to_float(value: int | float) -> float:
         raise BuildError("integer is too large to be a float") from None
 
 
-def _brief(value: Value) -> str:
+def brief(value: Value) -> str:
+    """A value for an error message: as `repr` shows it, or its type where that is long."""
     text = represent(value)
-    return text if len(text) <= 40 else f"a value of type '{type_name(value)}'"
+    return text if len(text) <= 60 else f"of type '{type_name(value)}'"
 
 
 def format_string(pattern: str, positional: Sequence[Value], keyword: dict[str, Value]) -> str:

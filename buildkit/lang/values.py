@@ -232,7 +232,7 @@ class Range:
 
 
 class Struct:
-    """Named fields that never change. `constructor` is 'struct', or what makes instances of one kind, like a provider."""
+    """Named fields that never change. `constructor` is 'struct', or what makes such instances, like a provider."""
 
     __slots__ = ("constructor", "fields")
 
