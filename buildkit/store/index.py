@@ -129,30 +129,32 @@ class Index:
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
-        with writing("the index of source files", self._root):
-            self._root.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(
-            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=16
-        )
-        try:
-            # Its own lock, since sqlite does not wait when several processes switch a new file to WAL at once.
-            with writing("the index of source files", self._root), _locked(self._root / "index.lock"):
-                _prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._owner = (os.getpid(), _inode(self._path))
+        # Its own lock, since sqlite does not wait when several processes switch a new file to WAL at once, and since
+        # of several processes that meet a damaged file only one must set it aside.
+        with writing("the index of source files", self._root), _locked(self._root / "index.lock"):
+            try:
+                connection = _prepared(self._path)
+            except sqlite3.DatabaseError as error:
+                if _primary(error) not in _DAMAGED:
+                    raise
+                self._move_aside()
+                connection = _prepared(self._path)
+            self._owner = (os.getpid(), _inode(self._path))
         return connection
 
     def _set_aside(self) -> None:
-        """Move the damaged file out of the way, unless another process has done so already."""
-        seen = self._owner[1] if self._connection is not None else _inode(self._path)
+        """Move the damaged file that is open out of the way, unless another process has done so already."""
+        if self._connection is None:
+            return
         self.close()
         with writing("the index of source files", self._root), _locked(self._root / "index.lock"):
-            if _inode(self._path) == seen and seen:
-                self._path.replace(self._path.with_name(f"index.damaged-{time.time_ns()}"))
-                for suffix in ("-wal", "-shm"):
-                    self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            if _inode(self._path) == self._owner[1]:
+                self._move_aside()
+
+    def _move_aside(self) -> None:
+        self._path.replace(self._path.with_name(f"index.damaged-{time.time_ns()}"))
+        for suffix in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     def _fault(self, error: sqlite3.DatabaseError) -> EnvironmentFault:
         number = _ERRNO.get(_primary(error))
@@ -164,11 +166,20 @@ class Index:
         )
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL").fetchall()
-    connection.execute("PRAGMA synchronous = NORMAL")
-    if connection.execute("PRAGMA user_version").fetchone() != (_VERSION,):
-        connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+def _prepared(path: Path) -> sqlite3.Connection:
+    """A connection to an index that has its tables."""
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=16
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if connection.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+            connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _primary(error: sqlite3.DatabaseError) -> int:
@@ -201,6 +212,7 @@ def _inode(path: Path) -> int:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
