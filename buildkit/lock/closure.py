@@ -16,9 +16,10 @@ from buildkit.lock.packages import Catalog, Package, Relation
 
 def closure(catalog: Catalog, names: Sequence[str], omit: Collection[str], suite: str) -> tuple[Package, ...]:
     """The packages, their dependencies and so on, less those in `omit` and what only those need."""
-    _check_names(catalog, (*names, *omit), suite)
+    _check_names(catalog, names, suite)
     chosen = {name: catalog.packages[name] for name in sorted(set(names) - set(omit))}
     needed_by: dict[str, str] = {}
+    left_out: set[str] = set()  # names in `omit` that the suite does not even have
     waiting = deque(chosen.values())
     while waiting:
         package = waiting.popleft()
@@ -26,12 +27,16 @@ def closure(catalog: Catalog, names: Sequence[str], omit: Collection[str], suite
             if any(one.satisfies(relation) for relation in alternatives for one in chosen.values()):
                 continue
             found = _choice(catalog, alternatives)
+            if found is None and (elsewhere := {relation.name for relation in alternatives} & set(omit)):
+                left_out |= elsewhere
+                continue
             if found is None:
                 raise _unmet(package, alternatives, needed_by, suite)
             if found.name not in omit:
                 chosen[found.name] = found
                 needed_by[found.name] = package.name
                 waiting.append(found)
+    _check_names(catalog, sorted(set(omit) - left_out), suite)
     _check_exclusions(chosen)
     return tuple(chosen[name] for name in sorted(chosen))
 
