@@ -1,0 +1,1 @@
+"""argv → a command → its result, printed, and an exit code."""

@@ -1,0 +1,115 @@
+"""Options that every command takes, anywhere on the command line.
+
+In: argv. Out: `Arguments`: the common options, a command's own, and how to read a source line for an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from buildkit.errors import BuildError
+
+# argparse takes a word that begins with '-' for an option; a pattern such as -//x is passed with this sign instead.
+_MINUS = "\N{MINUS SIGN}"
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser whose faults are told as all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a BuildError (exit code 2)."""
+        raise BuildError(message, hint=f"see '{self.prog} --help'")
+
+
+def common_parser() -> argparse.ArgumentParser:
+    """The options of every command."""
+    parser = CommandParser(prog="mbuild", add_help=False, allow_abbrev=False)
+    add = parser.add_argument
+    add("-C", dest="directory", metavar="DIR", default=".", help="work as if started in DIR")
+    add("-j", "--jobs", type=_positive, default=0, metavar="N", help="actions at once (default: one a core)")
+    add("-k", "--keep-going", action="store_true", help="after a failure, build what does not depend on it")
+    add("--offline", action="store_true", help="never use the network")
+    add("--cache-dir", metavar="DIR", help="where the store is (or MBUILD_CACHE)")
+    add(
+        "--sandbox",
+        choices=("auto", "bubblewrap", "namespaces", "none"),
+        default="auto",
+        help="how actions are closed in",
+    )
+    add("--json", action="store_true", help="print results as JSON, one object a line")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1, found {text!r}")
+    return int(text)
+
+
+def shield_negative(argv: Sequence[str]) -> list[str]:
+    """Mark patterns such as -//x, so that they are not taken for options."""
+    return [_MINUS + word[1:] if word.startswith(("-//", "-:")) else word for word in argv]
+
+
+def restore_negative(own: argparse.Namespace) -> dict[str, Any]:
+    """Undo `shield_negative` in what was parsed."""
+    return {name: _restored(value) for name, value in vars(own).items()}
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_restored(item) for item in value]
+    return "-" + value[1:] if isinstance(value, str) and value.startswith(_MINUS) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """One invocation's options: the common ones, and the command's own by name."""
+
+    directory: Path
+    jobs: int
+    keep_going: bool
+    offline: bool
+    cache_dir: Path | None
+    sandbox: str
+    json: bool
+    environment: Mapping[str, str]
+    own: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, common: argparse.Namespace, own: Mapping[str, Any]) -> Arguments:
+        """Take both parsers' results. Reads the working folder and the environment."""
+        directory = Path(common.directory).absolute()
+        if not directory.is_dir():
+            raise BuildError(f"-C: there is no folder '{common.directory}'")
+        return cls(
+            directory=directory,
+            jobs=common.jobs,
+            keep_going=common.keep_going,
+            offline=common.offline,
+            cache_dir=Path(common.cache_dir).absolute() if common.cache_dir else None,
+            sandbox=common.sandbox,
+            json=common.json,
+            environment=dict(os.environ),
+            own=own,
+        )
+
+    def read_line(self, path: str, number: int) -> str | None:
+        """A line of a source file, for an error: paths are from the workspace's root."""
+        for folder in (self.directory, *self.directory.parents):
+            if (folder / "mbuild.toml").is_file():
+                return _line(folder / path, number)
+        return None
+
+
+def _line(path: Path, number: int) -> str | None:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    return lines[number - 1] if 0 < number <= len(lines) else None

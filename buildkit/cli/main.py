@@ -1,0 +1,118 @@
+"""The command line: which command, with which options; how what it raises becomes text and an exit code.
+
+In: argv. Out: an exit code; results on stdout, everything else on stderr. A command's own file is imported only when it
+is called, so that `mbuild version` costs no more than Python itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from buildkit.cli.arguments import Arguments, CommandParser, common_parser, restore_negative, shield_negative
+from buildkit.errors import BuildError, BuildErrors, ExitCode, InternalError, did_you_mean, render
+
+COMMANDS = {
+    "build": "build targets (also without the word: mbuild //models:fraud)",
+    "test": "run tests; passes are cached",
+    "run": "serve an image's models on this machine",
+    "predict": "start an image's server, ask it once, print the answer",
+    "push": "build an image and push it to a registry",
+    "lock": "resolve dependencies and write their locks",
+    "query": "print targets: '//...', 'deps(//package:name)'",
+    "version": "print mbuild's version",
+}
+
+
+def main() -> None:
+    """The entry point of `mbuild`."""
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.SUCCESS
+    sys.exit(int(code))
+
+
+def run(argv: Sequence[str]) -> ExitCode:
+    """One invocation. Everything that can go wrong is told on stderr."""
+    arguments: Arguments | None = None
+    try:
+        arguments, command = _read(argv)
+        if arguments is None or command is None:
+            return ExitCode.SUCCESS
+        code: ExitCode = command.run(arguments)
+        return code
+    except (BuildError, BuildErrors) as error:
+        for fault in error.errors if isinstance(error, BuildErrors) else (error,):
+            _say(render(fault, arguments.read_line if arguments else None))
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return ExitCode.INTERRUPTED
+    except (MemoryError, OSError) as error:
+        _say(f"error: {error}")
+        return ExitCode.ENVIRONMENT
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return _internal(error)
+
+
+def _read(argv: Sequence[str]) -> tuple[Arguments | None, ModuleType | None]:
+    common, rest = common_parser().parse_known_args(shield_negative(argv))
+    if not rest or rest[0] in ("-h", "--help", "help"):
+        sys.stdout.write(_usage())
+        return None, None
+    name = "version" if rest[0] == "--version" else rest.pop(0) if rest[0] in COMMANDS else "build"
+    if name == "build" and _is_misspelt(rest):
+        raise BuildError(
+            f"there is no command '{rest[0]}'", hint=did_you_mean(rest[0], COMMANDS) or "see mbuild --help"
+        )
+    command = importlib.import_module(f"buildkit.cli.{name}")
+    parser = CommandParser(prog=f"mbuild {name}", description=command.__doc__, allow_abbrev=False)
+    command.add_arguments(parser)
+    if name == "version":
+        rest = []
+    own = parser.parse_args(rest)
+    return Arguments.of(common, restore_negative(own)), command
+
+
+def _is_misspelt(rest: Sequence[str]) -> bool:
+    """Whether the first word is meant as a command: a label has a colon, a slash or dots."""
+    return bool(rest) and rest[0].isidentifier() and not any(":" in word or "/" in word for word in rest[:1])
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: mbuild [OPTION...] COMMAND [ARGUMENT...]",
+            "       mbuild [OPTION...] TARGET...",
+            "",
+            *lines,
+            "",
+            common_parser().format_help().partition("options:")[2].strip("\n"),
+            "",
+            "'mbuild COMMAND --help' tells more.",
+            "",
+        ]
+    )
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _internal(error: Exception) -> ExitCode:
+    import traceback  # late: only a bug of ours needs it
+
+    traceback.print_exception(error)
+    what = str(error) if isinstance(error, InternalError) else f"{type(error).__name__}: {error}"
+    _say(f"internal error: {what}\nhint: this is a bug of mbuild; please report it with the lines above")
+    return ExitCode.INTERNAL

@@ -1,0 +1,1 @@
+"""The straight lines: what each command does with the parts; wiring, no logic, no printing."""

@@ -1,0 +1,71 @@
+"""Patterns → what will run: load and analyze, or the kept graph of an earlier invocation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from buildkit.commands.session import Session
+from buildkit.errors import BuildError, BuildErrors, Span
+from buildkit.graph.analysis import Analysis, ConfiguredTarget, analyze
+from buildkit.graph.files import WorkspaceFiles
+from buildkit.graph.kept import keep, kept_key, recall
+from buildkit.graph.loader import Loader
+from buildkit.graph.query import query as ask
+from buildkit.label import Label, TargetPattern
+from buildkit.tools import TOOLS
+
+
+def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
+    """Load and analyze what patterns name."""
+    if not patterns:
+        raise BuildError("no target named", hint="name one, such as //models:fraud, or //... for all")
+    workspace = session.workspace
+    key = kept_key(workspace, patterns, [(name, tool.version) for name, tool in sorted(TOOLS.items())])
+    if kept := recall(key, WorkspaceFiles(workspace), session.parsed):
+        return kept
+    printed: list[str] = []
+
+    def printer(span: Span, text: str) -> None:
+        printed.append(text)
+        session.print_from_code(span, text)
+
+    loader = Loader(workspace, session.parsed, printer)
+    graph = loader.graph(_parsed(session, patterns))
+    analyzed = analyze(graph, TOOLS, printer)
+    if not printed:  # what prints is loaded anew each time, so that it is seen each time
+        keep(key, loader.files, analyzed, session.parsed)
+    return analyzed
+
+
+def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
+    """The same, where locks may be missing or stale."""
+    loader = Loader(session.workspace, session.parsed, session.print_from_code)
+    graph = loader.graph(_parsed(session, patterns))
+    return analyze(graph, TOOLS, session.print_from_code, missing_locks=True)
+
+
+def query(session: Session, expression: str) -> list[Label]:
+    """The targets that a query names."""
+    return ask(expression, Loader(session.workspace, session.parsed, session.print_from_code))
+
+
+def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:
+    """The one target that a command acts upon."""
+    if len(analyzed.requested) != 1:
+        raise BuildError(f"'{text}' names {len(analyzed.requested)} targets, expected one")
+    return analyzed.configured[analyzed.requested[0]]
+
+
+def _parsed(session: Session, patterns: Sequence[str]) -> list[TargetPattern]:
+    folder = session.options.directory.resolve()
+    package = folder.relative_to(session.workspace.root.resolve()).as_posix()
+    faults: list[BuildError] = []
+    parsed: list[TargetPattern] = []
+    for text in patterns:
+        try:
+            parsed.append(TargetPattern.parse(text, "" if package == "." else package))
+        except BuildError as error:
+            faults.append(error)
+    if faults:
+        raise BuildErrors(faults)
+    return parsed

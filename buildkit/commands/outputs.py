@@ -1,0 +1,46 @@
+"""`mbuild-out/`: what a person looks at after a build: manifests, configs, small files; never weights.
+
+In: targets and their digests. Out: files below `mbuild-out/`, each at its target's path, rewritten only when other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from buildkit.commands.session import Session
+from buildkit.digest import Digest
+from buildkit.graph.action import Artifact
+from buildkit.graph.analysis import Analysis, ConfiguredTarget
+from buildkit.graph.workspace import OUTPUT_FOLDER
+from buildkit.store.faults import writing
+
+LARGEST_SHOWN = 1 << 20
+
+
+def show_outputs(
+    session: Session, analyzed: Analysis, targets: Sequence[ConfiguredTarget], digests: Mapping[Artifact, Digest]
+) -> None:
+    """Write the small outputs of targets into the workspace's output folder."""
+    folder = session.workspace.root / OUTPUT_FOLDER
+    with writing("the outputs", folder):
+        for artifact in dict.fromkeys(artifact for target in targets for artifact in _shown(target)):
+            digest = digests.get(artifact)
+            if digest and digest.size <= LARGEST_SHOWN and not artifact.source and not artifact.tree:
+                _replace(folder / artifact.path, digest, session)
+
+
+def _shown(target: ConfiguredTarget) -> Iterator[Artifact]:
+    yield from target.files
+    if target.image:
+        yield target.image.config
+
+
+def _replace(path: Path, digest: Digest, session: Session) -> None:
+    if path.is_file() and path.stat().st_size == digest.size and Digest.of(path.read_bytes()) == digest:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_bytes(session.store.read(digest))
+    partial.replace(path)

@@ -1,0 +1,38 @@
+"""`mbuild push`: build an image, then bring it to a registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from buildkit.commands.build import BuildResult, build
+from buildkit.commands.graph import one_target
+from buildkit.commands.session import Session
+from buildkit.digest import Digest
+from buildkit.errors import BuildError
+from buildkit.graph.workspace import RegistryConfig
+from buildkit.reference import Reference
+from buildkit.registry import Credentials, connect
+from buildkit.registry import push as push_image
+
+
+def push(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> tuple[Reference, Digest]:
+    """Build and push; the reference is the command line's, or the target's own."""
+    asked = Reference.parse(reference_text) if reference_text else None
+    result: BuildResult = build(session, [target]).checked()
+    configured = one_target(result.analysis, target)
+    manifest = configured.image.manifest if configured.image else configured.push.image if configured.push else None
+    if manifest is None:
+        raise BuildError(f"'{configured.label}' is not an image", hint="push a model_image or a model_volume")
+    if asked is None and configured.push is None:
+        raise BuildError(f"where to push '{configured.label}'?", hint=f"mbuild push {target} HOST/REPOSITORY:TAG")
+    reference = asked or Reference.parse(configured.push.reference if configured.push else "")
+    settings = session.workspace.config.registries.get(reference.host, RegistryConfig())
+    registry = connect(
+        reference.host,
+        Credentials.of_machine(session.options.environment, session.listener),
+        session.listener,
+        plain_http=plain_http or settings.plain_http,
+        ca=str(Path(session.workspace.root, settings.ca)) if settings.ca else None,
+    )
+    digest = result.execution.digests[manifest]
+    return reference, push_image(reference, digest, session.store, registry, session.listener, session.jobs)

@@ -1,0 +1,111 @@
+"""One invocation: its workspace, stores, sandbox and sources, opened once and passed on.
+
+In: what the command line and the environment say. Out: `Session`, whose parts the commands hand to each other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from buildkit.digest import Digest
+from buildkit.errors import Span
+from buildkit.events import Listener, Output, Warned
+from buildkit.execution import Machine
+from buildkit.execution.sandbox import Sandbox, select_sandbox
+from buildkit.fetch import FetchRequest, Sources, fetch
+from buildkit.graph.workspace import Workspace
+from buildkit.store import DiskActionCache, DiskStore, KeyedFiles
+from buildkit.tools import TOOLS
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every command can be told. `environment` is the process's: nothing reads it deep inside."""
+
+    directory: Path
+    environment: Mapping[str, str]
+    cache_dir: Path | None = None
+    jobs: int = 0
+    offline: bool = False
+    keep_going: bool = False
+    sandbox: str = "auto"
+
+
+class Session:
+    """Opens each part when it is first asked for."""
+
+    def __init__(self, options: Options, listener: Listener) -> None:
+        self.options = options
+        self.listener = listener
+        self.jobs = options.jobs or len(os.sched_getaffinity(0))
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The workspace that the folder is in."""
+        return Workspace.find(self.options.directory)
+
+    @cached_property
+    def cache_dir(self) -> Path:
+        """`--cache-dir`, else `MBUILD_CACHE`, else `[cache] dir`, else the user's cache folder."""
+        from platformdirs import user_cache_path  # late: only those who need a folder pay for it
+
+        configured = self.workspace.config.cache_dir
+        named = self.options.cache_dir or self.options.environment.get("MBUILD_CACHE")
+        if named:
+            return Path(self.options.directory, named)
+        return Path(self.workspace.root, configured) if configured else user_cache_path("mbuild")
+
+    @cached_property
+    def store(self) -> DiskStore:
+        """The blobs."""
+        return DiskStore(self.cache_dir)
+
+    @cached_property
+    def parsed(self) -> KeyedFiles:
+        """Parsed files: code, so local and private to the user."""
+        return KeyedFiles(self.cache_dir, "parsed")
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        """The sandbox that was asked for, or the first that works here."""
+        return select_sandbox(self.options.sandbox)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Where files from outside come from: mbuild.toml's word, else the machine's own configuration."""
+        config = self.workspace.config
+        return Sources.of_machine(
+            self.options.environment,
+            python_index=config.python_index,
+            python_extra_indexes=config.python_extra_indexes,
+            debian_mirror=config.debian.mirror,
+            debian_snapshot=config.debian.snapshot,
+        )
+
+    def machine(self) -> Machine:
+        """What execution runs on."""
+        return Machine(
+            store=self.store,
+            actions=DiskActionCache(self.cache_dir),
+            tools=TOOLS,
+            fetch=self._fetch,
+            sandbox=self.sandbox,
+            locate=self.workspace.locate,
+        )
+
+    def _fetch(self, arguments: Mapping[str, Any]) -> Digest:
+        request = FetchRequest.of(arguments)
+        return fetch(request, self.store, self.sources, offline=self.options.offline, report=self.listener)
+
+    def print_from_code(self, span: Span, text: str) -> None:
+        """What `print` in a BUILD or .bzl file says."""
+        self.listener(Output(f"{span}: {text}"))
+
+    def warn(self, message: str) -> None:
+        """Tell the user something that does not stop the work."""
+        self.listener(Warned(message))

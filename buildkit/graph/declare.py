@@ -1,0 +1,63 @@
+"""The functions that BUILD files call besides rules: `glob`, `package`, `exports_files`.
+
+In: a call while a package is loaded. Out: file names, or a change of the package's scope.
+"""
+
+from __future__ import annotations
+
+from buildkit.graph.package import PUBLIC, Target, check_visibility
+from buildkit.graph.scope import PackageScope
+from buildkit.label import Label
+from buildkit.lang import Builtin, Call, List, Value, represent
+
+
+def _scope(call: Call, name: str) -> PackageScope:
+    if not isinstance(call.context, PackageScope):
+        raise call.error(f"'{name}' can be called only while a BUILD file is loaded")
+    return call.context
+
+
+def _strings(call: Call, name: str, value: Value) -> tuple[str, ...]:
+    if not isinstance(value, (List, tuple)) or not all(isinstance(item, str) for item in value):
+        raise call.error(f"'{name}' must be a list of strings, found {represent(value)}", argument=name)
+    return tuple(value)
+
+
+def _glob(call: Call, include: Value, exclude: Value = (), allow_empty: bool = False) -> Value:
+    scope = _scope(call, "glob")
+    patterns = _strings(call, "include", include)
+    found = scope.files.glob(scope.package, patterns, _strings(call, "exclude", exclude))
+    if not found and not allow_empty:
+        what = ", ".join(represent(pattern) for pattern in patterns)
+        raise call.error(
+            f"glob matches nothing: no file of package '//{scope.package}' matches {what}",
+            hint="correct the pattern, or say allow_empty = True",
+        )
+    return List(found)
+
+
+def _package(call: Call, *, default_visibility: Value) -> Value:
+    scope = _scope(call, "package")
+    grants = _strings(call, "default_visibility", default_visibility)
+    check_visibility(grants, call.argument_spans.get("default_visibility", call.span))
+    scope.default_visibility = grants
+    return None
+
+
+def _exports_files(call: Call, files: Value, *, visibility: Value = (PUBLIC,)) -> Value:
+    scope = _scope(call, "exports_files")
+    grants = _strings(call, "visibility", visibility)
+    check_visibility(grants, call.argument_spans.get("visibility", call.span))
+    for name in _strings(call, "files", files):
+        label = Label.parse(f":{name}", scope.package)
+        if not scope.files.is_file("", label.path):
+            raise call.error(f"no file '{label.path}' to export", argument=0)
+        scope.declare(Target(label, "", {}, call.span, {}, (), grants))
+    return None
+
+
+BUILD_FUNCTIONS: dict[str, Value] = {
+    "glob": Builtin("glob", _glob),
+    "package": Builtin("package", _package),
+    "exports_files": Builtin("exports_files", _exports_files),
+}

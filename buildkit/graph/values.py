@@ -1,0 +1,167 @@
+"""The engine's nouns as values of the language: labels, files, locks.
+
+In: frozen Python values. Out: what rules see of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from buildkit.errors import BuildError, Span
+from buildkit.graph.action import Artifact
+from buildkit.graph.lockfile import Lock
+from buildkit.label import Label
+from buildkit.lang import Builtin, Call, Dict, HostValue, List, Struct, Value, from_python
+
+
+class LabelValue(HostValue):
+    """A label, with `.name`, `.package`, `.repository`."""
+
+    type_name = "Label"
+
+    def __init__(self, label: Label) -> None:
+        self.label = label
+
+    def attribute(self, name: str) -> Value:
+        """Its parts."""
+        return {"name": self.label.name, "package": self.label.package, "repository": self.label.repository}[name]
+
+    def attributes(self) -> Iterable[str]:
+        """Their names."""
+        return ("name", "package", "repository")
+
+    def represent(self) -> str:
+        """As it is printed."""
+        return f'Label("{self.label}")'
+
+    def __str__(self) -> str:
+        return str(self.label)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LabelValue) and other.label == self.label
+
+    def __hash__(self) -> int:
+        return hash(self.label)
+
+
+class FileValue(HostValue):
+    """An artifact, with `.path`, `.basename`, `.extension`, `.is_tree`, `.is_source`, `.owner`."""
+
+    type_name = "File"
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
+
+    def attribute(self, name: str) -> Value:
+        """What is known of a file before it exists."""
+        artifact = self.artifact
+        basename = artifact.path.rpartition("/")[2]
+        known: dict[str, Value] = {
+            "path": artifact.path,
+            "basename": basename,
+            "extension": basename.rpartition(".")[2] if "." in basename else "",
+            "is_tree": artifact.tree,
+            "is_source": artifact.source,
+            "owner": LabelValue(artifact.owner),
+        }
+        return known[name]
+
+    def attributes(self) -> Iterable[str]:
+        """Their names."""
+        return ("basename", "extension", "is_source", "is_tree", "owner", "path")
+
+    def represent(self) -> str:
+        """As it is printed."""
+        return f"<File {self.artifact.path}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FileValue) and other.artifact == self.artifact
+
+    def __hash__(self) -> int:
+        return hash(self.artifact)
+
+
+class LockValue(HostValue):
+    """A lock that was parsed at load, with `.path` and `.entries`: structs of its columns.
+
+    While locks are being written (`lenient`), one that is missing has no entries; else asking for them is the error.
+    """
+
+    type_name = "Lock"
+
+    def __init__(self, path: str, lock: Lock | None, span: Span, lenient: bool) -> None:
+        self.path = path
+        self.lock = lock
+        self.span = span
+        self.lenient = lenient
+
+    def attribute(self, name: str) -> Value:
+        """`path`, `entries`."""
+        return {"path": lambda: self.path, "entries": self._entries}[name]()
+
+    def attributes(self) -> Iterable[str]:
+        """Their names."""
+        return ("entries", "path")
+
+    def represent(self) -> str:
+        """As it is printed."""
+        return f"<Lock {self.path}>"
+
+    def _entries(self) -> Value:
+        if self.lock is None:
+            if self.lenient:
+                return from_python([])
+            raise BuildError(
+                f"the lock '{self.path}' does not exist",
+                span=self.span,
+                hint="write it with 'mbuild lock'",
+            )
+        return tuple(
+            Struct(
+                "struct",
+                {
+                    "name": entry.name,
+                    "version": entry.version,
+                    "architecture": entry.architecture,
+                    "filename": entry.filename,
+                    "size": entry.size,
+                    "sha256": entry.sha256,
+                },
+            )
+            for entry in self.lock.entries
+        )
+
+
+def data_of(value: Value) -> object:
+    """A value of the language as the plain data that an action holds: Files become Artifacts, lists tuples.
+
+    Raises TypeError for a value that no action can hold.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, FileValue):
+        return value.artifact
+    if isinstance(value, LabelValue):
+        return str(value.label)
+    if isinstance(value, (List, tuple)):
+        return tuple(data_of(item) for item in value)
+    if isinstance(value, Dict):
+        return {_text_key(key): data_of(item) for key, item in value.items()}
+    if isinstance(value, Struct):
+        return {name: data_of(item) for name, item in value.fields.items()}
+    raise TypeError(value)
+
+
+def _text_key(key: Value) -> str:
+    if not isinstance(key, str):
+        raise TypeError(key)
+    return key
+
+
+def _label(call: Call, text: str) -> Value:
+    path = call.span.path
+    repository, _, inner = path[1:].partition("//") if path.startswith("@") else ("", "", path)
+    return LabelValue(Label.parse(text, inner.rpartition("/")[0], repository))
+
+
+LABEL = Builtin("Label", _label)

@@ -1,0 +1,54 @@
+"""`debian_packages`: packages of a Debian lock, as one layer."""
+
+load(":layers.bzl", "LayersInfo", "make_layer")
+
+def _debian_packages(ctx):
+    packages = []
+    for entry in ctx.attr.lock.entries:
+        filename = entry.filename.split("/")[-1]
+        package = ctx.actions.declare_file(ctx.label.name + "/packages/" + filename)
+        ctx.actions.fetch(
+            package,
+            source = "debian",
+            name = entry.name,
+            version = entry.version,
+            filename = entry.filename,
+            sha256 = entry.sha256,
+            size = entry.size,
+        )
+        packages.append((filename, package))
+    layer = make_layer(ctx, "root", "debian_layer", {
+        "debs": [package for _, package in packages],
+        "names": [name for name, _ in packages],
+    })
+    return [
+        DefaultInfo(files = [layer.layer]),
+        LayersInfo(layers = [layer]),
+        LockInfo(
+            kind = "debian",
+            file = ctx.attr.lock.path,
+            request = {
+                "suite": ctx.attr.suite,
+                "components": ctx.attr.components,
+                "architecture": ctx.attr.architecture,
+                "packages": ctx.attr.packages,
+                "omit": ctx.attr.omit,
+            },
+        ),
+    ]
+
+debian_packages = rule(
+    implementation = _debian_packages,
+    doc = """Debian packages, exactly as a lock names them, unpacked into one layer.
+
+    Maintainer scripts are not run; what they would have done that matters is done by mbuild: merged /usr, the CA
+    bundle, /tmp, users and groups, and the package list that scanners read.""",
+    attrs = {
+        "packages": attr.string_list(mandatory = True, doc = "Packages by name; the lock holds their closure."),
+        "omit": attr.string_list(doc = "Packages of the closure that are left out."),
+        "lock": attr.lock(mandatory = True, doc = "The lock file that answers them."),
+        "suite": attr.string(default = "bookworm", doc = "A release, frozen between its point releases."),
+        "components": attr.string_list(default = ["main"]),
+        "architecture": attr.string(default = "amd64"),
+    },
+)

@@ -1,0 +1,132 @@
+"""`model_image` and `model_volume`: images of models, runnable or data only."""
+
+load(":layers.bzl", "blobs", "descriptors", "make_layer", "trees")
+load(":model.bzl", "ModelInfo")
+load(":runtime.bzl", "RuntimeInfo")
+
+def _image(ctx, layers, settings, annotations):
+    """Declares config and manifest over layers; settings go into the config, annotations into the manifest."""
+    config = ctx.actions.declare_file(ctx.label.name + "/config.json")
+    manifest = ctx.actions.declare_file(ctx.label.name + "/manifest.json")
+    ctx.actions.tool(
+        "image_config",
+        arguments = {"descriptors": descriptors(layers), "trees": trees(layers), "settings": settings},
+        outputs = {"config": config},
+        mnemonic = "config",
+    )
+    ctx.actions.tool(
+        "image_manifest",
+        arguments = {"config": config, "descriptors": descriptors(layers), "annotations": annotations},
+        outputs = {"manifest": manifest},
+        mnemonic = "manifest",
+    )
+    return struct(config = config, manifest = manifest)
+
+def _labels(ctx, models):
+    """The standard labels of an image, and those that the target adds."""
+    labels = {"org.opencontainers.image.title": ctx.label.name}
+    versions = [model.version for model in models if model.version]
+    if len(models) == 1 and versions:
+        labels["org.opencontainers.image.version"] = versions[0]
+    licenses = sorted({model.license: None for model in models if model.license})
+    if licenses:
+        labels["org.opencontainers.image.licenses"] = " AND ".join(licenses)
+    labels.update(ctx.attr.labels)
+    return labels
+
+def _platform(text):
+    os, _, architecture = text.partition("/")
+    return {"os": os, "architecture": architecture}
+
+def _served_name(ctx, models, model):
+    if ctx.attr.served_name and len(models) > 1:
+        fail("'served_name' names one model, this image holds %d" % len(models))
+    return ctx.attr.served_name or (ctx.label.name if len(models) == 1 else model.name)
+
+def _model_image(ctx):
+    runtime = ctx.attr.runtime[RuntimeInfo]
+    server = runtime.server
+    if not server:
+        fail("runtime '%s' has no server" % ctx.attr.runtime.label)
+    models = [target[ModelInfo] for target in ctx.attr.models]
+    layers = list(runtime.layers)
+    settings_files = {}
+    requests = {}
+    for model in models:
+        layers += model.layers
+        served = _served_name(ctx, models, model)
+        file = ctx.actions.declare_file("%s/%s/%s" % (ctx.label.name, model.name, server.settings_file))
+        ctx.actions.write(file, server.settings(model, served))
+        settings_files["models/%s/%s" % (model.name, server.settings_file)] = file
+        requests["predict" if len(models) == 1 else "predict:" + served] = server.predict(served)
+    layers.append(make_layer(ctx, "settings", "files_layer", {"files": settings_files, "compress": True}))
+    labels = _labels(ctx, models)
+    made = _image(ctx, layers, {
+        "platform": _platform(runtime.platform),
+        "user": runtime.user,
+        "entrypoint": server.command,
+        "environment": runtime.environment | ctx.attr.environment,
+        "ports": list(server.ports.values()),
+        "working_dir": "/tmp",
+        "labels": labels,
+    }, labels | ctx.attr.annotations)
+    return [
+        DefaultInfo(files = [made.manifest]),
+        ImageInfo(
+            manifest = made.manifest,
+            config = made.config,
+            layers = blobs(layers),
+            platform = runtime.platform,
+        ),
+        RunInfo(
+            root = blobs(layers),
+            command = server.command,
+            environment = runtime.environment | ctx.attr.environment | server.local,
+            ports = server.ports,
+            readiness = server.readiness,
+            requests = requests,
+        ),
+    ]
+
+model_image = rule(
+    implementation = _model_image,
+    doc = """An image that serves one or several models.
+
+    A model is served under the image's name when the image holds one model, else under its own; `served_name` decides
+    otherwise.""",
+    attrs = {
+        "models": attr.label_list(mandatory = True, providers = [ModelInfo], doc = "What it serves."),
+        "runtime": attr.label(mandatory = True, providers = [RuntimeInfo], doc = "What they run on."),
+        "served_name": attr.string(doc = "The name that the one model is served under."),
+        "environment": attr.string_dict(doc = "More variables."),
+        "labels": attr.string_dict(doc = "Labels of the image, such as org.opencontainers.image.source."),
+        "annotations": attr.string_dict(doc = "More annotations of the manifest."),
+    },
+)
+
+def _model_volume(ctx):
+    models = [target[ModelInfo] for target in ctx.attr.models]
+    layers = []
+    for model in models:
+        layers += model.layers
+    labels = _labels(ctx, models)
+    made = _image(ctx, layers, {"platform": _platform(ctx.attr.platform), "labels": labels}, labels)
+    return [
+        DefaultInfo(files = [made.manifest]),
+        ImageInfo(
+            manifest = made.manifest,
+            config = made.config,
+            layers = blobs(layers),
+            platform = ctx.attr.platform,
+        ),
+    ]
+
+model_volume = rule(
+    implementation = _model_volume,
+    doc = "A data-only image: models below /models, for Kubernetes image volumes and KServe's oci:// URIs.",
+    attrs = {
+        "models": attr.label_list(mandatory = True, providers = [ModelInfo], doc = "What it holds."),
+        "platform": attr.string(default = "linux/amd64", values = ["linux/amd64", "linux/arm64"]),
+        "labels": attr.string_dict(doc = "Labels of the image."),
+    },
+)

@@ -1,0 +1,37 @@
+"""Layers: how the standard rules name, make and hand on the layers of an image.
+
+A layer is `struct(layer, descriptor, tree)`: the blob as it is shipped, the small document that describes it (media
+type, digest, size, diff_id), and the list of what it holds.
+"""
+
+LayersInfo = provider(
+    doc = "Layers of a root or an image, lowest first.",
+    fields = {"layers": "structs of layer, descriptor and tree"},
+)
+
+def make_layer(ctx, name, tool, arguments):
+    """Declares the action of a layer tool and returns the layer."""
+    made = struct(
+        layer = ctx.actions.declare_file(ctx.label.name + "/" + name + ".layer"),
+        descriptor = ctx.actions.declare_file(ctx.label.name + "/" + name + ".descriptor.json"),
+        tree = ctx.actions.declare_file(ctx.label.name + "/" + name + ".tree.json"),
+    )
+    ctx.actions.tool(
+        tool,
+        arguments = arguments,
+        outputs = {"layer": made.layer, "descriptor": made.descriptor, "tree": made.tree},
+        mnemonic = tool,
+    )
+    return made
+
+def blobs(layers):
+    """The files of layers as they are shipped; a root is made of these."""
+    return [layer.layer for layer in layers]
+
+def descriptors(layers):
+    """The documents that describe layers."""
+    return [layer.descriptor for layer in layers]
+
+def trees(layers):
+    """The lists of what layers hold."""
+    return [layer.tree for layer in layers]

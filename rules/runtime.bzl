@@ -1,0 +1,90 @@
+"""`runtime`: what models run on: a base, packages, a model server, and the environment that it needs."""
+
+load(":layers.bzl", "LayersInfo", "blobs", "make_layer")
+load(":mlserver.bzl", "mlserver")
+
+RuntimeInfo = provider(
+    doc = "Everything that an image has but its models.",
+    fields = {
+        "layers": "layers, lowest first",
+        "python": "the interpreter's path",
+        "environment": "variables",
+        "server": "how models are served: a struct as mlserver.bzl describes it, or None",
+        "user": "uid:gid",
+        "platform": "such as linux/amd64",
+    },
+)
+
+_SERVERS = {"mlserver": mlserver}
+_PYTHON = "/usr/bin/python3"
+
+def root_of(target):
+    """The root of an action: a runtime's layers, or the machine's own programs where there is none."""
+    return blobs(target[RuntimeInfo].layers) if target != None else "host"
+
+def _runtime(ctx):
+    base = ctx.attr.base[LayersInfo].layers
+    layers = list(base)
+    for target in ctx.attr.packages:
+        for layer in target[LayersInfo].layers:
+            layers.append(layer)
+    if ctx.attr.bytecode:
+        for index, layer in enumerate(layers[len(base):]):
+            layers.append(_bytecode(ctx, "bytecode-%d" % index, base, layer))
+    for target in ctx.attr.sources:
+        layers += target[LayersInfo].layers
+    server = _SERVERS[ctx.attr.server] if ctx.attr.server else None
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": "/tmp",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
+    }
+    if ctx.attr.sources:
+        environment["PYTHONPATH"] = "/opt/app"
+    if server:
+        environment.update(server.environment)
+    environment.update(ctx.attr.environment)
+    return [
+        DefaultInfo(files = blobs(layers)),
+        LayersInfo(layers = layers),
+        RuntimeInfo(
+            layers = layers,
+            python = _PYTHON,
+            environment = environment,
+            server = server,
+            user = ctx.attr.user,
+            platform = ctx.attr.platform,
+        ),
+    ]
+
+def _bytecode(ctx, name, base, layer):
+    """Compiles one layer's modules with the base's own interpreter, in a root of just these two."""
+    archive = ctx.actions.declare_file(ctx.label.name + "/" + name + ".tar")
+    ctx.actions.run(
+        outputs = [archive],
+        command = [_PYTHON, "-I", "-S", ctx.file._compiler, "/usr/local/lib", archive],
+        root = blobs(base + [layer]),
+        mnemonic = "bytecode",
+    )
+    return make_layer(ctx, name, "tar_layer", {"archive": archive, "prefix": "", "compress": True})
+
+runtime = rule(
+    implementation = _runtime,
+    doc = """A base, Python packages and a model server: what one or many images share.
+
+    Without a `server` it is an environment for actions, such as training.""",
+    attrs = {
+        "base": attr.label(mandatory = True, providers = [LayersInfo], doc = "Layers that hold a Python."),
+        "packages": attr.label_list(providers = [LayersInfo], doc = "python_packages, lowest layer first."),
+        "sources": attr.label_list(providers = [LayersInfo], doc = "python_sources of this repository."),
+        "server": attr.string(values = ["", "mlserver"], doc = "The model server."),
+        "environment": attr.string_dict(doc = "More variables; they win over the standard ones."),
+        "user": attr.string(default = "1000:1000", doc = "The user and group that run the server."),
+        "platform": attr.string(default = "linux/amd64", values = ["linux/amd64", "linux/arm64"]),
+        "bytecode": attr.bool(default = True, doc = "Compile the packages, so that containers start faster."),
+        "_compiler": attr.label(default = "@mbuild//rules:compile_bytecode.py", allow_files = True),
+    },
+)
