@@ -27,7 +27,7 @@ class Peer:
     def unreachable(self, doing: str, error: BaseException) -> EnvironmentFault:
         """No answer: the name, the network, the port, or a connection that broke."""
         causes = _causes(error)
-        if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        if is_refused_tls(error):
             return self._untrusted(doing, causes)
         return EnvironmentFault(
             f"cannot reach registry '{self.host}' while {doing}: {_why(causes)}",
@@ -87,6 +87,11 @@ class Peer:
     def wrong(self, doing: str, what: str) -> EnvironmentFault:
         """An answer that breaks the distribution specification."""
         return EnvironmentFault(f"registry '{self.host}' {what}, while {doing}")
+
+
+def is_refused_tls(error: BaseException) -> bool:
+    """Whether the two sides do not agree on TLS; a TLS connection that merely broke off is told apart."""
+    return any(isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> list[BaseException]:

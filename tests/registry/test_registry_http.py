@@ -281,6 +281,13 @@ def test_an_upload_that_breaks_off_begins_again_with_a_new_session(client: Clien
     assert client.registry.blobs[str(CONFIG)]
 
 
+def test_an_upload_whose_session_is_lost_begins_again(client: Client) -> None:
+    client.registry.plant("PUT", "uploads", Answer(404, body=b'{"errors": [{"code": "BLOB_UPLOAD_UNKNOWN"}]}'))
+    client.push()
+    assert client.slept == [0.5]
+    assert client.registry.manifests["v1"]
+
+
 def test_400_is_not_tried_again(client: Client) -> None:
     client.registry.plant("PUT", "manifests/v1", Answer(400, body=b'{"errors": [{"code": "MANIFEST_INVALID"}]}'))
     assert failure(client).message == (

@@ -1,0 +1,173 @@
+"""Requests to one registry host and answers, with logins, redirects and patience.
+
+In: a `Call`, and a session to send it with. Out: the answer, whatever its status, except for those that are faults in
+any case: no login (401), no permission (403), and what time may mend, after it was tried again.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from buildkit.events import Listener
+from buildkit.registry.authorization import Authorization, TokenRequest
+from buildkit.registry.body import BlobBody
+from buildkit.registry.credentials import Credentials
+from buildkit.registry.faults import Peer, is_refused_tls
+from buildkit.registry.retry import RETRIED_STATUSES, Patience, Transient, parse_retry_after, retry
+
+_REDIRECTS = 5
+_CONNECT_SECONDS = 10
+# A registry may hash or move a large blob before it answers the request that ends the upload.
+_ANSWER_SECONDS = 300
+# This machine itself is never reached by way of a proxy (as Go's clients, docker among them, do it).
+_DIRECT = {"http": "", "https": "", "all": ""}
+_PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as it is meant, whichever host it is sent on to."""
+
+    method: str
+    url: str
+    doing: str
+    repository: str = ""
+    headers: Mapping[str, str] | None = None
+    body: bytes | BlobBody | str | Mapping[str, str] | None = None
+    stream: bool = False
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """All that a push needs of its repository, so that one token holds for it (or none is asked for by name)."""
+        return (f"repository:{self.repository}:pull,push",) if self.repository else ()
+
+
+class Exchange:
+    """The way to speak to one host, learnt on the way. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        session: requests.Session,
+        peer: Peer,
+        credentials: Credentials,
+        listener: Listener,
+        patience: Patience,
+    ) -> None:
+        self._peer = peer
+        self.origin = f"{'http' if peer.plain_http else 'https'}://{peer.host}"
+        self._session = session
+        self._credentials = credentials
+        self._listener = listener
+        self._patience = patience
+        self._authorizations: dict[str, Authorization] = {}
+        self._lock = threading.Lock()
+
+    def retried(self, call: Call) -> requests.Response:
+        """`answered`, as often as it takes; for calls whose body is small."""
+        return retry(lambda: self.answered(call), self._patience, self._listener)
+
+    def answered(self, call: Call) -> requests.Response:
+        """Send with what is known of the host's way; learn from a 401 once. Raises Transient for what may pass."""
+        response, sent = self.sent(call)
+        authorization = self._authorization(call)
+        if response.status_code == 401 and self._is_own(response.url):
+            challenges = response.headers.get("WWW-Authenticate", "")
+            if authorization.learn(challenges, call.scopes, sent):
+                response, sent = self.sent(call)
+        status = response.status_code
+        if status == 401:
+            raise self._peer.unauthorized(call.doing, authorization.known, response.content)
+        if status == 403:
+            raise self._peer.forbidden(call.doing, authorization.known, response.content)
+        if status in RETRIED_STATUSES:
+            after = parse_retry_after(response.headers.get("Retry-After"), self._patience.now())
+            raise Transient(self._peer.unexpected(call.doing, status, response.content), after)
+        return response
+
+    def sent(self, call: Call) -> tuple[requests.Response, str | None]:
+        """Send, following redirects; a login goes to the registry's own origin only. Also gives the header sent."""
+        url, sent = call.url, None
+        for _ in range(_REDIRECTS):
+            sent = self._authorization(call).header(call.scopes) if self._is_own(url) else None
+            login = {"Authorization": sent} if sent else {}
+            response = self._exchanged(call.method, url, {**(call.headers or {}), **login}, call)
+            if not response.is_redirect:
+                return response, sent
+            url = self.target(response, call)
+        raise self._peer.wrong(call.doing, f"redirects more than {_REDIRECTS} times")
+
+    def target(self, response: requests.Response, call: Call) -> str:
+        """Where a `Location` leads; it may be relative, and lead to another host, but not to one without TLS."""
+        location = response.headers.get("Location")
+        try:
+            url = urljoin(response.url, location or "")
+            scheme, host, _ = _origin(url)
+        except ValueError:
+            raise self._peer.wrong(call.doing, "did not say where to go on") from None
+        if not location or not host or scheme not in ("http", "https"):
+            raise self._peer.wrong(call.doing, "did not say where to go on")
+        if scheme == "http" and not self._peer.plain_http:
+            raise self._peer.wrong(call.doing, "leads to a place without encryption")
+        return url
+
+    def _exchanged(self, method: str, url: str, headers: Mapping[str, str], call: Call) -> requests.Response:
+        try:
+            response: requests.Response = self._session.request(
+                method,
+                url,
+                data=call.body,
+                headers={"Accept-Encoding": "identity", **headers},
+                stream=call.stream,
+                timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS),
+                allow_redirects=False,
+                proxies=_DIRECT if _is_loopback(url) else None,
+            )
+            return response
+        except requests.RequestException as error:
+            fault = self._peer.unreachable(call.doing, error)
+            passing = isinstance(error, _PASSING) and not is_refused_tls(error)
+            raise (Transient(fault) if passing else fault) from error
+
+    def _authorization(self, call: Call) -> Authorization:
+        """The host's way of asking for this repository; a login may be for one repository only."""
+        with self._lock:
+            if call.repository not in self._authorizations:
+                login = self._credentials.find(self._peer.host, call.repository)
+                self._authorizations[call.repository] = Authorization(self._peer, login, self._ask)
+            return self._authorizations[call.repository]
+
+    def _ask(self, request: TokenRequest) -> tuple[int, bytes]:
+        method = "GET" if request.form is None else "POST"
+        call = Call(method, request.url, request.doing, headers=request.headers, body=request.form)
+
+        def ask() -> requests.Response:
+            response = self._exchanged(method, request.url, request.headers, call)
+            if response.status_code in RETRIED_STATUSES:
+                raise Transient(self._peer.unexpected(call.doing, response.status_code, response.content))
+            return response
+
+        response = retry(ask, self._patience, self._listener)
+        return response.status_code, response.content
+
+    def _is_own(self, url: str) -> bool:
+        return _origin(url) == _origin(self.origin)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port (RFC 6454); raises ValueError for a port that is none."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
