@@ -4,7 +4,7 @@ In: bytes, paths, recipes. Out: digests, and the bytes again, verified.
 """
 
 from buildkit.store.actions import ActionCache, ActionResult, DiskActionCache
-from buildkit.store.blobs import BlobStore, BlobWriter
+from buildkit.store.blobs import BlobStore, BlobWriter, is_promise
 from buildkit.store.disk import DiskStore
 from buildkit.store.hashing import hash_stream_with_sources
 from buildkit.store.keyed import KeyedFiles
@@ -13,6 +13,7 @@ from buildkit.store.memory import MemoryActionCache, MemoryStore
 __all__ = [
     "BlobStore",
     "BlobWriter",
+    "is_promise",
     "DiskStore",
     "MemoryStore",
     "ActionCache",

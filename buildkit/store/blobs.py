@@ -66,7 +66,11 @@ class BlobStore(Protocol):
         """Adopt a file whose digest was computed elsewhere; `stat_before` is from before its first byte was read."""
 
     def promise(self, path: Path) -> Digest:
-        """The digest of a source file if known; else a stand-in with the true size, to be settled by who reads it."""
+        """The digest of a source file, or, where that would take reading a large one, a stand-in with its true size.
+
+        `is_promise` tells them apart. `seal`, `open`, `read`, `has` and `path` take a stand-in like any digest, in this
+        object only. Whoever writes digests into a document or a key asks `settled` first, after `seal`.
+        """
 
     def settled(self, digest: Digest) -> Digest:
         """The real digest behind a promise (hashes the file if `seal` has not done so); any other digest as it is."""
@@ -88,6 +92,19 @@ class BlobStore(Protocol):
 
     def temporary(self) -> AbstractContextManager[Path]:
         """An empty private folder on the store's file system, removed at the end."""
+
+
+_STAND_IN = "promised-"
+
+
+def stand_in(number: int, size: int) -> Digest:
+    """A digest that is none yet; its hexadecimal is not, so that it can enter neither a key nor a document unseen."""
+    return Digest(f"{_STAND_IN}{number}", size)
+
+
+def is_promise(digest: Digest) -> bool:
+    """Whether `BlobStore.promise` gave a stand-in: its file is still to be read."""
+    return digest.hex.startswith(_STAND_IN)
 
 
 def check_expected(expected: Digest | None, found: Digest) -> None:

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from buildkit.content import Inline, Recipe, Slice
 from buildkit.digest import Digest
-from buildkit.errors import BuildFailure, EnvironmentFault, InternalError
+from buildkit.errors import BuildFailure, InternalError
 from buildkit.store import recipes
 from buildkit.store.faults import reading, writing
 from buildkit.store.hashing import Range, hash_file, measure
@@ -48,7 +48,6 @@ class DiskStore:
         self.root = Path(os.path.abspath(root))  # noqa: PTH100 (`absolute` keeps `..`)
         with writing("the store", self.root):
             _found(self.root)
-        _check_private(self.root / "parsed")
         self._scratch = Scratch(self.root)
         self._index = Index(self.root)
         self._sources = Sources(self._index, now_ns or Clock(self._scratch, self.root).now_ns, large)
@@ -284,19 +283,6 @@ def _whole(segment: Slice) -> bool:
 def _found(root: Path) -> None:
     """Make the store's folder, private to its user, with the tag that keeps it out of backups."""
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (root / "parsed").mkdir(mode=0o700, exist_ok=True)
     tag = root / "CACHEDIR.TAG"
     if not tag.exists():
         tag.write_bytes(_TAG)
-
-
-def _check_private(folder: Path) -> None:
-    """Cached code is only taken from a folder that nobody else can write to."""
-    with writing("the store", folder.parent):
-        status = folder.stat()
-        if status.st_uid == os.geteuid() and status.st_mode & 0o077:
-            folder.chmod(0o700)
-    if status.st_uid != os.geteuid():
-        raise EnvironmentFault(
-            f"the cache folder '{folder}' belongs to another user", hint="choose a folder of your own with --cache-dir"
-        )

@@ -11,6 +11,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from buildkit.digest import Key
+from buildkit.errors import EnvironmentFault
 from buildkit.store.faults import writing
 from buildkit.store.scratch import Scratch
 
@@ -41,12 +42,13 @@ def replace_file(path: Path, data: bytes, scratch: Scratch, *, mode: int) -> Non
 
 
 class KeyedFiles:
-    """`<root>/<folder>/ab/<key>`: idempotent, atomic, verified."""
+    """`<root>/<folder>/ab/<key>`: idempotent, atomic, verified; the folder is its user's alone."""
 
     def __init__(self, root: Path, folder: str, scratch: Scratch | None = None) -> None:
         self._root = root
         self._folder = folder
         self._scratch = scratch or Scratch(root)
+        _make_private(root / folder)
 
     def get(self, key: Key) -> bytes | None:
         """What was put under the key, or None; an unreadable file is a missing one."""
@@ -63,3 +65,17 @@ class KeyedFiles:
 
     def _path(self, key: Key) -> Path:
         return self._root / self._folder / key.hex[:2] / key.hex
+
+
+def _make_private(folder: Path) -> None:
+    """Cached code and results are only taken from a folder that nobody else can write to."""
+    with writing(f"the folder '{folder.name}'", folder.parent):
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.stat()
+        if status.st_uid == os.geteuid() and status.st_mode & 0o077:
+            folder.chmod(0o700)
+    if status.st_uid != os.geteuid():
+        raise EnvironmentFault(
+            f"the cache folder '{folder}' belongs to another user", hint="choose a folder of your own with --cache-dir"
+        )

@@ -15,6 +15,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from buildkit.digest import Digest
+from buildkit.store.blobs import stand_in
 from buildkit.store.faults import reading, writing
 from buildkit.store.hashing import ChangedWhileRead, hash_file
 from buildkit.store.index import Fact, Index
@@ -127,17 +128,17 @@ class Sources:
         found = self.known(path) or self._confirmed(path, Stamp.of(status))
         if found is not None:
             return found
-        token = f"promised-{next(self._numbers)}"
-        self._promises[token] = path
-        return Digest(token, status.st_size)
+        promise = stand_in(next(self._numbers), status.st_size)
+        self._promises[promise.hex] = path
+        return promise
 
     def promised(self, digest: Digest) -> Path | None:
         """The file behind a stand-in that is not settled yet, or None."""
         return None if digest.hex in self._kept else self._promises.get(digest.hex)
 
-    def settle(self, stand_in: Digest, digest: Digest) -> None:
+    def settle(self, promise: Digest, digest: Digest) -> None:
         """Say what a stand-in has turned out to be."""
-        self._kept[stand_in.hex] = digest
+        self._kept[promise.hex] = digest
 
     def settled(self, digest: Digest) -> Digest:
         """What a stand-in stands for, reading its file if nobody has; any real digest as it is."""

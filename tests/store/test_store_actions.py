@@ -1,14 +1,16 @@
 """The action cache: exact or missing."""
 
+import os
 import stat
 import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buildkit.digest import Digest, Key
+from buildkit.errors import EnvironmentFault
 from buildkit.store import ActionCache, ActionResult, DiskActionCache, KeyedFiles, MemoryActionCache
 from buildkit.store.actions import decode, encode
 
@@ -37,16 +39,19 @@ def test_outputs_are_sorted_and_compare_by_value() -> None:
     assert RESULT.digests() == (Digest.of(b"{}"), Digest.of(b"layer"), Digest.of(b"log"))
 
 
+@settings(deadline=None)
 @given(RESULTS)
 def test_a_result_survives_its_document(result: ActionResult) -> None:
     assert decode(encode(result)) == result
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.just(b"{}") | st.just(b'{"outputs":[["a","md5:x",1]],"exit_code":0,"log":null}'))
 def test_any_other_document_is_a_miss(data: bytes) -> None:
     assert decode(data) is None
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_one_flipped_bit_or_a_cut_makes_an_entry_a_miss(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -74,6 +79,27 @@ def test_an_entry_of_one_kind_is_not_taken_for_another(tmp_path: Path) -> None:
     (tmp_path / "actions" / KEY.hex[:2]).mkdir(parents=True)
     path.rename(tmp_path / "actions" / KEY.hex[:2] / KEY.hex)
     assert actions.get(KEY) is None
+
+
+def test_a_folder_of_parsed_files_that_others_may_read_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "parsed").mkdir()
+    (tmp_path / "parsed").chmod(0o777)
+    KeyedFiles(tmp_path, "parsed")
+    KeyedFiles(tmp_path / "new", "parsed")
+    assert stat.S_IMODE((tmp_path / "parsed").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "new" / "parsed").stat().st_mode) == 0o700
+
+
+def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    with pytest.raises(EnvironmentFault) as fault:
+        KeyedFiles(tmp_path, "parsed")
+    assert str(fault.value) == (
+        f"error: the cache folder '{tmp_path}/parsed' belongs to another user\n"
+        "hint: choose a folder of your own with --cache-dir"
+    )
 
 
 def test_an_entry_that_is_a_folder_is_a_miss(tmp_path: Path) -> None:

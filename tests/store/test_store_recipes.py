@@ -30,11 +30,13 @@ def stream(recipe: Recipe) -> bytes:
     )
 
 
+@settings(deadline=None)
 @given(RECIPES)
 def test_a_recipe_survives_its_document(recipe: Recipe) -> None:
     assert decode(encode(recipe)) == recipe
 
 
+@settings(deadline=None)
 @given(RECIPES, st.data())
 def test_a_cut_is_the_range_of_the_stream(recipe: Recipe, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, recipe.size))

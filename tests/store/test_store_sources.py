@@ -12,7 +12,7 @@ import pytest
 from buildkit.content import Inline, Recipe, Slice
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
-from buildkit.store import DiskStore
+from buildkit.store import DiskStore, is_promise
 from buildkit.store.hashing import hash_file
 
 SECOND = 1_000_000_000
@@ -214,7 +214,7 @@ def test_a_promised_source_is_settled_by_the_pass_that_seals_its_layer(
     path = source(data)
     promise = store.promise(path)
     assert promise.size == len(data)
-    assert promise != Digest.of(data)
+    assert is_promise(promise)
     assert store.has(promise)
     layer = sealed(store, promise)
     assert layer == Digest.of(b"head" + data + b"tail")
@@ -250,7 +250,7 @@ def test_a_large_source_that_was_only_touched_is_known_again_without_a_promise(
     copy = source(data, "copy")
     assert store.promise(copy) == digest
     path.write_bytes(b"WEIGHTS" * 1000)
-    assert store.promise(path).hex.startswith("promised-")
+    assert is_promise(store.promise(path))
     assert store.adopt(path) == Digest.of(b"WEIGHTS" * 1000)
 
 
