@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ class _End:
         self.error = error
 
 
-def ahead(values: Iterable[T], depth: int = 8) -> Iterator[T]:
+def ahead(values: Iterable[T], depth: int = 8) -> Generator[T, None, None]:
     """The values, at most `depth` ahead of the consumer; an error is raised where it would have been."""
     line: queue.Queue[T | _End] = queue.Queue(depth)
     stopped = threading.Event()

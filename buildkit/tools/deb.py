@@ -14,6 +14,7 @@ from typing import BinaryIO
 from buildkit.errors import BuildFailure
 from buildkit.oci.compression import decompressed
 from buildkit.oci.tar_reader import Type, members
+from buildkit.store.faults import writing
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
@@ -54,7 +55,7 @@ def read(source: BinaryIO, what: str, scratch: Path) -> Package:
 
 def spool(chunks: Iterator[bytes], file: Path) -> Path:
     """Write chunks to a scratch file."""
-    with file.open("wb") as target:
+    with writing("an unpacked archive", file.parent), file.open("wb") as target:
         for chunk in chunks:
             target.write(chunk)
     return file

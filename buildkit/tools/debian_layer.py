@@ -20,9 +20,8 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.store import BlobStore
 from buildkit.tools import usrmerge
-from buildkit.tools.ahead import ahead
 from buildkit.tools.deb import Package, read
-from buildkit.tools.layer_output import OUTPUTS, batched, compressed
+from buildkit.tools.layer_output import OUTPUTS, compressed
 from buildkit.tools.merge import Content, Found, MergedTar, archived, folder, linked, made, merged
 from buildkit.tools.tool import tool
 
@@ -49,7 +48,7 @@ def debian_layer(store: BlobStore, *, debs: list[Blob], names: list[str], user: 
         things = merged(thing for package, name in zip(packages, names, strict=True) for thing in _files(package, name))
         own = [thing for thing in _own(things, packages, content, user or "model") if thing.path not in things]
         layer = MergedTar(merged([*things.values(), *own]), content)
-        return compressed(store, ahead(batched(layer.stream())), layer.size, layer.tree)
+        return compressed(store, layer.stream(), layer.size, layer.tree)
 
 
 def _packages(store: BlobStore, debs: list[Blob], names: list[str], scratch: Path) -> list[Package]:

@@ -15,8 +15,7 @@ from buildkit.errors import BuildFailure
 from buildkit.oci import tar
 from buildkit.oci.layer import file_mode, symlink, with_parents
 from buildkit.store import BlobStore
-from buildkit.tools.ahead import ahead
-from buildkit.tools.layer_output import OUTPUTS, batched, compressed, plain
+from buildkit.tools.layer_output import OUTPUTS, compressed, plain
 from buildkit.tools.tool import tool
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1"
@@ -47,7 +46,7 @@ def files_layer(
     if compress:
         tree = _settled(store, tree)
         recipe = tar.recipe(tree)
-        return compressed(store, ahead(batched(tar.stream(recipe, store.open))), recipe.size, lambda: tree)
+        return compressed(store, tar.stream(recipe, store.open), recipe.size, lambda: tree)
     # One pass over large sources: it gives the layer's digest, and the files' own where they were only promised.
     digest = store.seal(tar.recipe(tree))
     return plain(store, digest, _settled(store, tree))

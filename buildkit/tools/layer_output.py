@@ -6,6 +6,7 @@ In: a tar's chunks and size, or a recipe; the tree. Out: the three digests of th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 
 from buildkit.content import Tree
 from buildkit.digest import Digest
@@ -13,6 +14,7 @@ from buildkit.oci import compression
 from buildkit.oci.descriptor import LAYER, LAYER_ZSTD, Descriptor
 from buildkit.oci.layer import Layer
 from buildkit.store import BlobStore
+from buildkit.tools.ahead import ahead
 
 OUTPUTS = ("layer", "descriptor", "tree")
 
@@ -21,8 +23,8 @@ def compressed(
     store: BlobStore, chunks: Iterable[bytes], size: int, tree: Callable[[], Tree], pth: tuple[str, ...] = ()
 ) -> dict[str, Digest]:
     """Store a tar as tar+zstd. `tree` is asked when the chunks have passed: digests may come with them."""
-    with store.writer() as writer:
-        diff_id = compression.zstd(chunks, size, writer.write)
+    with store.writer() as writer, closing(ahead(batched(chunks))) as ready:
+        diff_id = compression.zstd(ready, size, writer.write)
         digest = writer.commit()
     return described(store, Descriptor(LAYER_ZSTD, digest), diff_id, tree(), pth)
 

@@ -11,9 +11,8 @@ from buildkit.content import Blob
 from buildkit.digest import Digest
 from buildkit.oci.compression import decompressed
 from buildkit.store import BlobStore
-from buildkit.tools.ahead import ahead
 from buildkit.tools.deb import spool
-from buildkit.tools.layer_output import OUTPUTS, batched, compressed, plain
+from buildkit.tools.layer_output import OUTPUTS, compressed, plain
 from buildkit.tools.merge import Content, MergedTar, archived, merged
 from buildkit.tools.tool import tool
 
@@ -29,7 +28,7 @@ def tar_layer(
             spooled = spool(decompressed(source, "the archive"), scratch / "archive.tar")
         things = archived(spooled, "the archive", lambda path, target: (below + path, target))
         layer = MergedTar(merged(things), Content(opened))
-        chunks = ahead(batched(layer.stream()))
         if compress:
-            return compressed(store, chunks, layer.size, layer.tree)
-        return plain(store, store.put(chunks), layer.tree())
+            return compressed(store, layer.stream(), layer.size, layer.tree)
+        digest = store.put(layer.stream())
+        return plain(store, digest, layer.tree())

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from email.parser import HeaderParser
 from typing import Any
 
-from buildkit.content import check_path
 from buildkit.errors import BuildFailure
 from buildkit.tools import zip_reader
 from buildkit.tools.zip_reader import Buffer, Member
@@ -168,13 +167,20 @@ def _record(archive: Buffer, members: Mapping[str, Member], path: str, name: str
     text = _as_text(b"".join(zip_reader.content(archive, members[path], name)), path, name)
     folder = path.removesuffix("RECORD")
     record: dict[str, Recorded] = {}
-    for row in csv.reader(io.StringIO(text, newline="")):
+    for row in _rows(text, path, name):
         if row and row[0] not in {folder + signature for signature in _SIGNATURES}:
             _add_row(record, row, members, name)
     unlisted = sorted(set(members) - set(record) - {folder + signature for signature in _SIGNATURES})
     if unlisted:
         raise BuildFailure(f"{name}: '{unlisted[0]}' is not listed in RECORD")
     return record
+
+
+def _rows(text: str, path: str, name: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(io.StringIO(text, newline=""), strict=True)
+    except csv.Error as error:
+        raise BuildFailure(f"{name}: '{path}' is damaged: {error}") from None
 
 
 def _add_row(record: dict[str, Recorded], row: list[str], members: Mapping[str, Member], name: str) -> None:
@@ -184,7 +190,7 @@ def _add_row(record: dict[str, Recorded], row: list[str], members: Mapping[str, 
     if path in record:
         raise BuildFailure(f"{name}: '{path}' is listed in RECORD twice")
     if algorithm not in _ALGORITHMS or not digest:
-        raise BuildFailure(f"{name}: RECORD has no hash for '{path}' that can be trusted: found '{row[1:2]}'")
+        raise BuildFailure(f"{name}: RECORD has no hash for '{path}' that can be trusted: found '{''.join(row[1:2])}'")
     if size and size != str(members[path].size):
         raise BuildFailure(f"{name}: '{path}' has {members[path].size} bytes, RECORD says {size}")
     record[path] = Recorded(algorithm, digest.rstrip("="), members[path].size)
@@ -241,9 +247,8 @@ def _entry_points(
     found: list[Installed] = []
     for script, target in _scripts(_text(archive, members, record, path, name)):
         match = _ENTRY_POINT.fullmatch(target)
-        if not match or "/" in script:
+        if not match or "/" in script or script in ("", ".", ".."):
             raise BuildFailure(f"{name}: entry point '{script} = {target}' is not 'name = module:function'")
-        check_path(script)
         found.append(_made(f"usr/local/bin/{script}", _launcher(match[1], match[2]), executable=True))
     return found
 

@@ -18,14 +18,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import NamedTuple
 
-from buildkit.content import Blob, Entry, Kind, Tree
+from buildkit.content import Blob, Entry, Kind, Tree, parents
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci import tar
 from buildkit.oci.layer import with_parents
 from buildkit.store import BlobStore
-from buildkit.tools.ahead import ahead
-from buildkit.tools.layer_output import OUTPUTS, batched, compressed
+from buildkit.tools.layer_output import OUTPUTS, compressed
 from buildkit.tools.tool import tool
 from buildkit.tools.wheel import Installed, Recorded, Scheme, Wheel, decoded, read
 from buildkit.tools.zip_reader import Buffer
@@ -52,9 +51,8 @@ def wheel_layer(store: BlobStore, *, wheels: list[Blob], names: list[str], pytho
         tree = with_parents(_declared(owned.file) for owned in files.values())
         layout = tar.Layout(tree)
         content = _Content(files)
-        chunks = ahead(batched(layout.chunks(content)))
         pth = sorted(path for path in files if path.endswith(".pth") and path.rpartition("/")[0] == scheme.packages)
-        return compressed(store, chunks, layout.size, lambda: content.told(tree), tuple(pth))
+        return compressed(store, layout.chunks(content), layout.size, lambda: content.told(tree), tuple(pth))
 
 
 def _buffer(store: BlobStore, blob: Blob, opened: ExitStack) -> Buffer:
@@ -79,6 +77,13 @@ def _merged(wheels: list[Wheel]) -> dict[str, _Owned]:
                 raise BuildFailure(
                     f"'{file.path}' is in {before.wheel.name} and, with different content, in {wheel.name}",
                     hint="leave one of the two packages out, or lock versions that do not collide",
+                )
+    for owned in files.values():
+        for parent in parents(owned.file.path):
+            if parent in files:
+                raise BuildFailure(
+                    f"'{owned.file.path}' of {owned.wheel.name} lies inside '{parent}', "
+                    f"which is a file of {files[parent].wheel.name}"
                 )
     return files
 
