@@ -18,8 +18,9 @@ from buildkit.events import Listener, Progress
 from buildkit.fetch.address import host, local_path, shown
 from buildkit.fetch.network import Absent, receive
 from buildkit.fetch.python import wheel_places
-from buildkit.fetch.request import FetchRequest, Source, Storage
+from buildkit.fetch.request import FetchRequest, Source
 from buildkit.fetch.sources import Sources
+from buildkit.store import BlobStore
 
 if TYPE_CHECKING:
     import requests
@@ -36,7 +37,7 @@ _HINTS = {
 }
 
 
-def fetch(request: FetchRequest, store: Storage, sources: Sources, *, offline: bool, report: Listener) -> Digest:
+def fetch(request: FetchRequest, store: BlobStore, sources: Sources, *, offline: bool, report: Listener) -> Digest:
     """Bring a file into the store unless it is there. Touches the network and local folders."""
     if request.size >= 0 and store.has(request.digest):
         return request.digest
@@ -47,7 +48,7 @@ class _Fetching:
     """The places asked so far for one file, and what they said."""
 
     def __init__(
-        self, request: FetchRequest, store: Storage, sources: Sources, offline: bool, report: Listener
+        self, request: FetchRequest, store: BlobStore, sources: Sources, offline: bool, report: Listener
     ) -> None:
         self.request, self.store, self.sources = request, store, sources
         self.offline, self.report = offline, report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import Self
 
 from buildkit.digest import Digest
 from buildkit.errors import InternalError
@@ -32,7 +32,7 @@ class FetchRequest:
     size: int = -1
 
     @classmethod
-    def of(cls, arguments: Mapping[str, object]) -> FetchRequest:
+    def of(cls, arguments: Mapping[str, object]) -> Self:
         """Read the arguments of a fetch action."""
         urls = arguments.get("urls") or ()
         size = arguments.get("size", -1)
@@ -57,27 +57,3 @@ class FetchRequest:
     def subject(self) -> str:
         """The file's name without folders, for messages."""
         return self.filename.rpartition("/")[2]
-
-
-class Writer(Protocol):
-    """Bytes on their way into a store; left by an error, nothing is kept."""
-
-    def write(self, data: bytes, /) -> object:
-        """Take the next bytes."""
-
-    def commit(self, expected: Digest | None = None) -> Digest:
-        """Keep the bytes under their digest."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *exception: object) -> object: ...
-
-
-class Storage(Protocol):
-    """What fetching needs of a blob store."""
-
-    def has(self, digest: Digest, /) -> bool:
-        """Whether the store can give these bytes."""
-
-    def writer(self) -> Writer:
-        """A new blob to write."""

@@ -64,6 +64,8 @@ def _arguments(platform: PythonPlatform) -> list[str]:
         *("pip", "compile", "-", "--format", "pylock.toml", "--quiet", "--no-header", "--no-config"),
         *("--python-platform", platform.uv_name, "--python-version", platform.python),
         *("--only-binary", ":all:", "--python", sys.executable, "--directory", "/"),
+        # As pip does, a later index is asked where an earlier one has no fitting version; unlike pip, never before it.
+        *("--index-strategy", "unsafe-first-match"),
     ]
 
 
