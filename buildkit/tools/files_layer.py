@@ -15,14 +15,14 @@ from buildkit.errors import BuildFailure
 from buildkit.oci import tar
 from buildkit.oci.layer import file_mode, symlink, with_parents
 from buildkit.store import BlobStore
-from buildkit.tools.layer_output import OUTPUTS, compressed, plain
+from buildkit.tools.layer_output import OUTPUTS, compressed, plain, versioned
 from buildkit.tools.tool import tool
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1"
 _LARGEST_POINTER = 1024
 
 
-@tool(version=1, outputs=OUTPUTS, threads=True)
+@tool(version=versioned(1), outputs=OUTPUTS, threads=True)
 def files_layer(
     store: BlobStore,
     *,

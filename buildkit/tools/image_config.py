@@ -24,7 +24,7 @@ _KNOWN = frozenset(
 )
 
 
-@tool(version=1, outputs=("config",))
+@tool(version=1, outputs=("config",), threads=True)
 def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], settings: Json) -> dict[str, Digest]:
     """The OCI config of an image with the given layers, lowest first.
 

@@ -11,7 +11,7 @@ from buildkit.store import BlobStore
 from buildkit.tools.tool import tool
 
 
-@tool(version=1, outputs=("manifest",))
+@tool(version=1, outputs=("manifest",), threads=True)
 def image_manifest(
     store: BlobStore, *, config: Blob, descriptors: list[Blob], annotations: dict[str, str] | None = None
 ) -> dict[str, Digest]:

@@ -10,13 +10,23 @@ from contextlib import closing
 
 from buildkit.content import Tree
 from buildkit.digest import Digest
-from buildkit.oci import compression
+from buildkit.oci import compression, tar
 from buildkit.oci.descriptor import LAYER, LAYER_ZSTD, Descriptor
 from buildkit.oci.layer import Layer
 from buildkit.store import BlobStore
 from buildkit.tools.ahead import ahead
 
 OUTPUTS = ("layer", "descriptor", "tree")
+
+
+def versioned(number: int) -> int:
+    """The version of a tool that makes layers: its own number, below those of the tar format and the compressor.
+
+    >>> versioned(1)
+    1010507001
+    """
+    major, minor, patch = compression.LIBRARY
+    return (tar.FORMAT * 10**6 + major * 10**4 + minor * 100 + patch) * 1000 + number
 
 
 def compressed(

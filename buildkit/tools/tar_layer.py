@@ -12,12 +12,12 @@ from buildkit.digest import Digest
 from buildkit.oci.compression import decompressed
 from buildkit.store import BlobStore
 from buildkit.tools.deb import spool
-from buildkit.tools.layer_output import OUTPUTS, compressed, plain
+from buildkit.tools.layer_output import OUTPUTS, compressed, plain, versioned
 from buildkit.tools.merge import Content, MergedTar, archived, merged
 from buildkit.tools.tool import tool
 
 
-@tool(version=1, outputs=OUTPUTS, threads=True)
+@tool(version=versioned(1), outputs=OUTPUTS, threads=True)
 def tar_layer(
     store: BlobStore, *, archive: Blob, prefix: str | None = None, compress: bool | None = None
 ) -> dict[str, Digest]:

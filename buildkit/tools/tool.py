@@ -35,7 +35,7 @@ class Parameter:
 class Tool:
     """A tool. `version` enters every key of its actions: it changes when the same inputs give other bytes.
 
-    `threads` says that the function lets other threads run while it hashes and compresses.
+    `threads` says that it may run in a thread: it is short, or lets others run while it hashes and compresses.
     """
 
     name: str

@@ -24,7 +24,7 @@ from buildkit.errors import BuildFailure
 from buildkit.oci import tar
 from buildkit.oci.layer import with_parents
 from buildkit.store import BlobStore
-from buildkit.tools.layer_output import OUTPUTS, compressed
+from buildkit.tools.layer_output import OUTPUTS, compressed, versioned
 from buildkit.tools.tool import tool
 from buildkit.tools.wheel import Installed, Recorded, Scheme, Wheel, decoded, read
 from buildkit.tools.zip_reader import Buffer
@@ -35,7 +35,7 @@ class _Owned(NamedTuple):
     file: Installed
 
 
-@tool(version=1, outputs=OUTPUTS, threads=True)
+@tool(version=versioned(1), outputs=OUTPUTS, threads=True)
 def wheel_layer(store: BlobStore, *, wheels: list[Blob], names: list[str], python: str) -> dict[str, Digest]:
     """One tar+zstd layer of all the wheels, for Debian's Python of the given version ("3.11").
 
