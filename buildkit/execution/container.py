@@ -41,6 +41,8 @@ def run_command(
     with writing("an action's files", store.root), store.temporary() as scratch:
         out, work = scratch / "out", scratch / "build"
         out.mkdir(mode=0o755)
+        for name, _ in action.outputs:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
         (work / "out").mkdir(parents=True)
         binds = place([(artifact.path, blobs[artifact]) for artifact in action.inputs], work, WORK, store)
         command = Command(

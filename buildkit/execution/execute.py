@@ -10,10 +10,11 @@ when they are wanted themselves.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from buildkit.content import Blob
 from buildkit.digest import Digest
@@ -112,12 +113,21 @@ class _Build:
             action, started = self._graph.actions[number], True
             actions, fetches = self._pools
             if action.kind is ActionKind.FETCH:
-                future = fetches.submit(self._step.fetch, number, action)
+                future = fetches.submit(self._do, partial(self._step.fetch, number, action))
             else:
                 known = {artifact: self._blobs[artifact] for artifact in action.needs if not artifact.source}
-                future = actions.submit(self._step.run, number, action, known)
+                future = actions.submit(self._do, partial(self._step.run, number, action, known))
             self._running[future] = number
         return started
+
+    def _do(self, work: Callable[[], Done | Missing]) -> Done | Missing:
+        """In a thread of a pool: a failure stops the build before that thread takes up anything else."""
+        try:
+            return work()
+        except BuildError:
+            if not self._keep_going:
+                self._step.stop.set()
+            raise
 
     def _finish(self, number: int, future: Future[Done | Missing]) -> None:
         try:
@@ -140,7 +150,6 @@ class _Build:
         self._skip(number)
         if not self._keep_going:
             self._schedule.abandon()
-            self._step.stop.set()
 
     def _skip(self, number: int) -> None:
         for lost in self._schedule.failed(number):

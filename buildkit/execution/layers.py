@@ -64,13 +64,34 @@ def unpack(stream: BinaryIO, folder: Path, elsewhere: Elsewhere | None = None) -
     return unpacking.finish()
 
 
+# What tarfile says where an archive really ends.
+_ENDS = ("empty header", "end of file header")
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose damaged header is an error; `tarfile` alone takes it for the archive's end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
+        """Read a header."""
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if str(error) in _ENDS:
+                raise
+            raise tarfile.ReadError(str(error)) from None
+
+
 @contextmanager
 def _opened(stream: BinaryIO, *, seekable: bool) -> Iterator[tarfile.TarFile]:
     if seekable:
-        with tarfile.open(fileobj=stream, mode="r:", errors="strict") as archive:
+        with tarfile.open(fileobj=stream, mode="r:", errors="strict", tarinfo=_Member) as archive:
             yield archive
         return
-    with _decompressed(stream) as plain, tarfile.open(fileobj=plain, mode="r|", errors="strict") as archive:
+    with (
+        _decompressed(stream) as plain,
+        tarfile.open(fileobj=plain, mode="r|", errors="strict", tarinfo=_Member) as archive,
+    ):
         yield archive
 
 

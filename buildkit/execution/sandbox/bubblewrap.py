@@ -22,6 +22,9 @@ from buildkit.execution.sandbox.request import HOSTNAME, USER, Bind, Command, En
 
 PROGRAM = "bwrap"
 
+# bwrap covers these only if the folders themselves look writable; the superuser's files inside are.
+STEERING = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus")
+
 
 @dataclass(frozen=True, slots=True)
 class Bubblewrap:
@@ -84,6 +87,9 @@ def _options(command: Command) -> list[str]:
     for bind in system_binds() if host else ():
         options += _bind(bind)
     options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
+    options += ["--perms", "1777", "--tmpfs", "/dev/shm"]
+    for name in STEERING:
+        options += ["--ro-bind-try", name, name]
     for bind in (*command.root.binds, *command.mounts):
         options += _bind(bind)
     options += ["--remount-ro", "/", "--remount-ro", "/dev"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings  # noqa: F401 - os.execvpe asks for it, when another root hides the library
 
 
 def main() -> None:

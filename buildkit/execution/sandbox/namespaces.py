@@ -79,7 +79,8 @@ def _request(command: Command) -> bytes:
         "links": system_links() if host else [],
         "binds": [[str(bind.source), bind.path, bind.writable] for bind in binds],
         "argv": command.argv,
-        "environment": dict(command.environment),
+        # bwrap sets PWD, whether asked to or not; so that no result differs by kind, so do we.
+        "environment": dict(command.environment) | {"PWD": command.folder},
         "folder": command.folder,
         "network": command.network,
         "user": USER,

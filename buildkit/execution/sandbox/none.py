@@ -34,7 +34,11 @@ class NoSandbox:
         if command.root.folder is None:
             argv, folder, environment = _on_host(command)
         else:
-            argv, folder, environment = _in_copy(command), Path("/"), dict(command.environment)
+            argv, folder, environment = (
+                _in_copy(command),
+                Path("/"),
+                dict(command.environment) | {"PWD": command.folder},
+            )
         try:
             process = subprocess.Popen(
                 argv,
@@ -75,11 +79,12 @@ def _on_host(command: Command) -> tuple[list[str], Path, dict[str, str]]:
     """The command with its working folder where it really is, since nothing can be mounted at /build."""
     work = _source(command, WORK)
     for bind in command.mounts:
-        if bind.path != WORK:
+        # A mount elsewhere is the machine's own file at that place or cannot be had; never touch what is there.
+        if bind.path.startswith(f"{WORK}/"):
             _link(bind, work / bind.path.removeprefix(f"{WORK}/"))
     folder = work if command.folder == WORK else Path(command.folder)
     environment = {name: _moved(value, work) for name, value in command.environment}
-    return [_moved(word, work) for word in command.argv], folder, environment
+    return [_moved(word, work) for word in command.argv], folder, environment | {"PWD": str(folder)}
 
 
 def _link(bind: Bind, target: Path) -> None:

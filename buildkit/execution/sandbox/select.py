@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from buildkit.errors import BuildError, EnvironmentFault, did_you_mean
@@ -54,12 +54,15 @@ class Selected:
 
 
 def choose(
-    kind: str, *, find: Callable[[str], str | None] = shutil.which, settings: Path = Path("/proc/sys")
+    kind: str,
+    *,
+    find: Callable[[str], str | None] = shutil.which,
+    candidates: Sequence[Sandbox] = (),
+    settings: Path = Path("/proc/sys"),
 ) -> Sandbox:
     """The first sandbox of `bubblewrap`, `namespaces` or (`auto`) both that works here; raises EnvironmentFault."""
-    candidates = _candidates(kind, find(PROGRAM))
     faults = []
-    for candidate in candidates:
+    for candidate in candidates or _candidates(kind, find(PROGRAM)):
         fault = _fault(candidate)
         if fault is None:
             return candidate
