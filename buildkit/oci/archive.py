@@ -18,7 +18,7 @@ from buildkit.oci import tar
 from buildkit.oci.compression import decompressed
 from buildkit.oci.descriptor import LAYER, Descriptor
 from buildkit.oci.document import canonical, parse_object
-from buildkit.oci.layout import OpenBlob, read
+from buildkit.oci.layout import OpenBlob, read, reason
 from buildkit.oci.manifest import Manifest
 
 
@@ -31,7 +31,7 @@ def write_archive(file: Path, manifest: Digest, open_blob: OpenBlob, *, name: st
                 target.write(chunk)
         partial.rename(file)
     except OSError as error:
-        raise EnvironmentFault(f"cannot write the archive '{file}': {error.strerror}") from error
+        raise EnvironmentFault(f"cannot write the archive '{file}': {reason(error)}") from error
     finally:
         partial.unlink(missing_ok=True)
 

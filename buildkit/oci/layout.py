@@ -38,7 +38,7 @@ def write_layout(folder: Path, root: Descriptor, open_blob: OpenBlob, *, tag: st
         _replace(folder / "oci-layout", canonical({"imageLayoutVersion": "1.0.0"}))
         _replace(folder / "index.json", _with(folder / "index.json", entry).to_json())
     except OSError as error:
-        raise EnvironmentFault(f"cannot write the OCI layout '{folder}': {error.strerror}") from error
+        raise EnvironmentFault(f"cannot write the OCI layout '{folder}': {reason(error)}") from error
 
 
 def closure(root: Descriptor, open_blob: OpenBlob) -> Iterator[Digest]:
@@ -105,3 +105,8 @@ def _replace(path: Path, data: bytes) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_bytes(data)
     partial.rename(path)
+
+
+def reason(error: OSError) -> str:
+    """What the system says is wrong, as part of a sentence."""
+    return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -1,0 +1,92 @@
+import io
+import tarfile
+from collections.abc import Callable
+
+import pytest
+
+from buildkit.errors import BuildFailure
+from buildkit.oci.tar_reader import Member, Type, members
+
+
+def made(*infos: tuple[str, bytes, bytes, str], format: int) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=format) as archive:
+        for name, kind, data, target in infos:
+            info = tarfile.TarInfo(name)
+            info.type, info.size, info.linkname, info.mtime, info.uid = kind, len(data), target, 1700000000, 1000
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def read(data: bytes) -> list[Member]:
+    return list(members(io.BytesIO(data), "a.tar"))
+
+
+@pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_archives_of_each_format_are_read(format: int) -> None:
+    name = "d/" * 60 + "n"
+    data = made(
+        ("d", tarfile.DIRTYPE, b"", ""),
+        (name, tarfile.REGTYPE, b"x" * 600, ""),
+        ("s", tarfile.SYMTYPE, b"", "to/there"),
+        ("h", tarfile.LNKTYPE, b"", name[:90]),
+        format=format,
+    )
+    found = read(data)
+    assert [(m.path, m.type, m.size, m.target) for m in found] == [
+        ("d" if found[0].path == "d" else "d/", Type.DIRECTORY, 0, ""),
+        (name, Type.FILE, 600, ""),
+        ("s", Type.SYMLINK, 0, "to/there"),
+        ("h", Type.HARD_LINK, 0, name[:90]),
+    ]
+    assert data[found[1].offset : found[1].offset + 600] == b"x" * 600
+
+
+@pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_long_and_foreign_names_are_read(format: int) -> None:
+    data = made(("ü" * 120, tarfile.SYMTYPE, b"", "t" * 200), ("plain", tarfile.REGTYPE, b"1", ""), format=format)
+    assert [(m.path, m.target) for m in read(data)] == [("ü" * 120, "t" * 200), ("plain", "")]
+
+
+def spoilt(change: Callable[[bytearray], object]) -> bytes:
+    data = bytearray(made(("a", tarfile.REGTYPE, b"x" * 600, ""), format=tarfile.USTAR_FORMAT)[: 3 * 512 + 1024])
+    change(data)
+    return bytes(data)
+
+
+def rechecked(data: bytearray, at: int, field: bytes) -> None:
+    data[at : at + len(field)] = field
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "a.tar is damaged: expected a tar header at byte 0"),
+        (b"not a tar", "a.tar is damaged: expected a tar header at byte 0"),
+        (spoilt(lambda d: d.__setitem__(0, 66)), "a.tar is damaged: the tar header at byte 0 fails its checksum"),
+        (
+            spoilt(lambda d: rechecked(d, 124, b"77777777777")),
+            "a.tar is damaged: a member claims 8589934591 bytes, but 2048 are left",
+        ),
+        (
+            spoilt(lambda d: rechecked(d, 124, b"no number!!")),
+            "a.tar is damaged: a tar header holds b'no number!!\\x00' where a number belongs",
+        ),
+        (spoilt(lambda d: rechecked(d, 156, b"S")), "a.tar: 'a' has the unknown type b'S'"),
+        (spoilt(lambda d: rechecked(d, 0, b"\xff")), "a.tar: the name b'\\xff' is not valid UTF-8"),
+        (
+            spoilt(lambda d: rechecked(d, 156, b"x")),
+            "a.tar is damaged: a PAX record is not 'length key=value'",
+        ),
+        (
+            spoilt(lambda d: d.__delitem__(slice(900, None))),
+            "a.tar is damaged: a member claims 600 bytes, but 388 are left",
+        ),
+    ],
+)
+def test_damaged_and_lying_archives_are_refused(data: bytes, message: str) -> None:
+    with pytest.raises(BuildFailure) as caught:
+        read(data)
+    assert caught.value.message == message
