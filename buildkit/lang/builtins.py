@@ -232,9 +232,9 @@ def _sorted(call: Call, x: Value, /, *, key: Value = None, reverse: Any = False)
     if key is None:
         return List(sort_values(items, descending=reverse))
     ranks = [call.callback(key, [item], {}) for item in items]
-    pairs = sorted(
-        zip(ranks, items, strict=True), key=cmp_to_key(lambda one, two: order(one[0], two[0])), reverse=reverse
-    )
+    pairs: list[Any] = list(zip(ranks, items, strict=True))
+    rank: Callable[[Any], Any] = cmp_to_key(order)
+    pairs.sort(key=lambda pair: rank(pair[0]), reverse=reverse)
     return List([item for _, item in pairs])
 
 

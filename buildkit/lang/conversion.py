@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from buildkit.lang.limits import DEPTH, too_deep
+from buildkit.lang.limits import DEPTH, NODES, spend, too_deep
 from buildkit.lang.values import Dict, List, Range, Struct, Value, freeze
 
 
-def to_python(value: Any, depth: int = 0) -> Any:
+def to_python(value: Any) -> Any:
     """List → list, Dict → dict, Struct → dict, Range → list, tuple → tuple; all else as it is."""
+    return _to(value, 0, [NODES])
+
+
+def _to(value: Any, depth: int, budget: list[int]) -> Any:
+    if not isinstance(value, (List, Range, tuple, Dict, Struct)):
+        return value
     if depth > DEPTH:
         raise too_deep("converted")
-    if isinstance(value, (List, Range)):
-        return [to_python(item, depth + 1) for item in value]
-    if isinstance(value, tuple):
-        return tuple(to_python(item, depth + 1) for item in value)
-    if isinstance(value, Dict):
-        return {to_python(key, depth + 1): to_python(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, Struct):
-        return {name: to_python(item, depth + 1) for name, item in value.fields.items()}
-    return value
+    if isinstance(value, (Dict, Struct)):
+        pairs = value.items() if isinstance(value, Dict) else list(value.fields.items())
+        spend(budget, len(pairs), "converted")
+        return {_to(key, depth + 1, budget): _to(item, depth + 1, budget) for key, item in pairs}
+    spend(budget, value.count() if isinstance(value, Range) else len(value), "converted")
+    items = [_to(item, depth + 1, budget) for item in value]
+    return tuple(items) if isinstance(value, tuple) else items
 
 
 def from_python(value: Any) -> Value:

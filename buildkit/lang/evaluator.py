@@ -20,13 +20,11 @@ from buildkit.lang.functions import invoke
 from buildkit.lang.limits import Limits
 from buildkit.lang.parser import raise_errors
 from buildkit.lang.resolver import resolve
+from buildkit.lang.stack import DEEP_STACK
 from buildkit.lang.thread import UNBOUND, HostSite, Printer, Thread, place
 from buildkit.lang.values import HostValue, Value, freeze
 
 Load = Callable[[str, Span], Mapping[str, Value]]
-
-# Closures call closures: an expression's depth is the interpreter's. The language's own bounds come long before this.
-_PYTHON_FRAMES = 20_000
 
 
 def _print_to_stderr(span: Span, text: str) -> None:
@@ -124,9 +122,9 @@ def call(
 
 
 def _bounded(run: Callable[[], Any], span: Span) -> Any:
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), _PYTHON_FRAMES))
     try:
-        return run()
+        with DEEP_STACK:
+            return run()
     except RecursionError:
         raise BuildError(
             "evaluation is nested too deeply: the bound is that of the interpreter's stack", span=span

@@ -69,7 +69,7 @@ class Builtin(HostValue):
         return f"<built-in function {self.name}>"
 
 
-class Method:
+class Method(HostValue):
     """A method of a value of the language's own, bound to it: `"a,b".split`."""
 
     __slots__ = ("function", "name", "receiver")

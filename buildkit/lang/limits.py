@@ -14,6 +14,7 @@ INTEGER_BITS = 13_900  # below 4,200 decimal digits, so that Python still turns 
 STRING_LENGTH = 1 << 26
 ELEMENTS = 1 << 24
 DEPTH = 200  # of values inside values, where they are compared, hashed or written
+NODES = 1 << 20  # of values inside values, each counted as often as it is met
 
 _LARGEST = 1 << INTEGER_BITS
 
@@ -43,6 +44,13 @@ def check_elements(count: int) -> None:
     """Refuse a list, tuple or dict with more elements than the bound."""
     if count > ELEMENTS:
         raise BuildError(f"sequence of {count} elements is too long: the bound is {ELEMENTS}")
+
+
+def spend(budget: list[int], count: int, what: str) -> None:
+    """Take from what is left of `NODES`; a small value that shares its parts can be huge when walked."""
+    budget[0] -= count
+    if budget[0] < 0:
+        raise BuildError(f"value has too many elements to be {what}: the bound is {NODES}")
 
 
 def too_deep(what: str) -> BuildError:

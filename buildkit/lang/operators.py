@@ -214,7 +214,7 @@ def _order_sequences(left: Sequence[Any], right: Sequence[Any], operator: str, d
     if depth > DEPTH:
         raise too_deep("compared")
     for one, two in zip(left, right, strict=False):
-        if not equal(one, two, depth + 1):
+        if not equal(one, two):
             return order(one, two, operator, depth + 1)
     return (len(left) > len(right)) - (len(left) < len(right))
 

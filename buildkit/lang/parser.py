@@ -103,7 +103,9 @@ def _unexpected(error: lark.UnexpectedToken, source: Source) -> ScanError:
             opening.end_pos,
         )
     expected = _expected(error)
-    return ScanError(f"{expected}, found {_found(token)}", token.start_pos, max(token.end_pos, token.start_pos + 1))
+    hint = "join strings with '+'" if token.type in ("STRING", "BYTES") and "an operator" in expected else None
+    end = max(token.end_pos, token.start_pos + 1)
+    return ScanError(f"{expected}, found {_found(token)}", token.start_pos, end, hint)
 
 
 def _found(token: Token) -> str:

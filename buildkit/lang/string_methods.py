@@ -23,7 +23,8 @@ def _bounds(self: str, start: Any, end: Any, method: str) -> tuple[int, int]:
         if bound is not None and type(bound) is not int:
             raise BuildError(f"{method}() needs an int as '{name}', found '{type_name(bound)}'")
     low, high, _ = slice(start, end).indices(len(self))
-    return low, high
+    # Beyond the end nothing is found, not even an empty string.
+    return (low, high) if start is None or start <= len(self) else (1, 0)
 
 
 def _plain(name: str) -> Callable[..., Value]:
@@ -69,8 +70,8 @@ def _search(name: str) -> Callable[..., Value]:
 
     def method(self: str, sub: Any, start: Any = None, end: Any = None, /) -> int:
         low, high = _bounds(self, start, end, name)
-        place: int = function(self, _text(sub, name, "sub"), low, high)
-        return place
+        found: int = function(self, _text(sub, name, "sub"), low, high) if low <= high else -1
+        return found
 
     return method
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from buildkit.errors import BuildError
-from buildkit.lang.limits import DEPTH, check_length, too_deep
+from buildkit.lang.limits import DEPTH, NODES, check_length, spend, too_deep
 from buildkit.lang.values import Dict, HostValue, List, Range, Struct, Value, type_name
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -19,8 +19,10 @@ def represent(value: Value) -> str:
 
 
 def display(value: Value) -> str:
-    """What `str` and `print` give: strings as they are, all else as `repr` shows it."""
-    return value if type(value) is str else represent(value)
+    """What `str` and `print` give: strings as they are, the engine's values as they choose, all else as `repr`."""
+    if type(value) is str:
+        return value
+    return value.display() if isinstance(value, HostValue) else represent(value)
 
 
 def quote(text: str) -> str:
@@ -60,6 +62,7 @@ class _Writer:
     def __init__(self) -> None:
         self._inside: list[int] = []
         self._length = 0
+        self._budget = [NODES]
 
     def text(self, value: Any, *, write_strings: bool = True) -> str:
         kind = type(value)
@@ -101,11 +104,13 @@ class _Writer:
         if kind is tuple:
             return "(" + self._joined(value) + (",)" if len(value) == 1 else ")")
         if kind is Dict:
+            spend(self._budget, len(value), "shown")
             return "{" + ", ".join(f"{self.text(key)}: {self.text(item)}" for key, item in value.items()) + "}"
         name = value.constructor if type(value.constructor) is str else type_name(value)
         return f"{name}(" + ", ".join(f"{key} = {self.text(item)}" for key, item in value.fields.items()) + ")"
 
-    def _joined(self, items: Iterable[Value]) -> str:
+    def _joined(self, items: Sequence[Value]) -> str:
+        spend(self._budget, len(items), "shown")
         return ", ".join([self.text(item) for item in items])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 from buildkit.errors import BuildError
-from buildkit.lang.limits import DEPTH, check_elements, too_deep
+from buildkit.lang.limits import DEPTH, NODES, check_elements, spend, too_deep
 
 Value: TypeAlias = object
 
@@ -37,6 +37,10 @@ class HostValue:
     def represent(self) -> str:
         """What `repr` shows."""
         return f"<{self.type_name}>"
+
+    def display(self) -> str:
+        """What `str` and `print` show."""
+        return self.represent()
 
 
 class List:
@@ -95,36 +99,43 @@ class _Key:
 _BOOL_KEYS = {True: _Key(True, ("bool", True)), False: _Key(False, ("bool", False))}
 
 
-def to_key(value: Value, depth: int = 0) -> Any:
+def to_key(value: Value) -> Any:
     """What stands for a value as a key of a Python dict. Raises BuildError for what is not hashable."""
     kind = type(value)
     if kind is str or kind is int:
         return value
+    return _key(value, 0, [NODES])
+
+
+def _key(value: Any, depth: int, budget: list[int]) -> Any:
+    kind = type(value)
     if kind is bool:
-        return _BOOL_KEYS[value]  # type: ignore[index]
+        return _BOOL_KEYS[value]
     if kind is float:
         return value if value == value else _Key(value, ("nan",))
     if kind is tuple:
-        if depth > DEPTH:
-            raise too_deep("a key")
-        parts = tuple([to_key(item, depth + 1) for item in value])  # type: ignore[attr-defined]
-        same = all(map(_is, parts, value))  # type: ignore[call-overload]
-        return value if same else _Key(value, ("tuple", parts))
+        parts = _keys(value, depth, budget)
+        return value if all(map(_is, parts, value)) else _Key(value, ("tuple", parts))
     if isinstance(value, Struct):
-        return _Key(value, ("struct", value.constructor, to_key(tuple(value.fields.items()), depth + 1)))
+        parts = _keys(tuple(value.fields.values()), depth, budget)
+        return _Key(value, ("struct", value.constructor, tuple(value.fields), parts))
     try:
         hash(value)
     except TypeError:
-        raise BuildError(f"unhashable type: '{type_name(value)}'", hint=_unhashable_hint(value)) from None
+        hint = "use a tuple" if kind is List else None
+        raise BuildError(f"unhashable type: '{type_name(value)}'", hint=hint) from None
     return value
+
+
+def _keys(values: tuple[Value, ...], depth: int, budget: list[int]) -> tuple[Any, ...]:
+    if depth > DEPTH:
+        raise too_deep("a key")
+    spend(budget, len(values), "a key")
+    return tuple([_key(value, depth + 1, budget) for value in values])
 
 
 def _is(left: object, right: object) -> bool:
     return left is right
-
-
-def _unhashable_hint(value: Value) -> str | None:
-    return "use a tuple" if type(value) is List else None
 
 
 def from_key(key: Any) -> Value:
@@ -283,35 +294,46 @@ def type_name(value: Value) -> str:
 _PLAIN = frozenset((str, int, bytes, bool, type(None)))
 
 
-def equal(left: Value, right: Value, depth: int = 0) -> bool:
+def equal(left: Value, right: Value) -> bool:
     """Starlark's `==`: numbers by value, but True is not 1; containers by their elements."""
+    kind = type(left)
+    if kind is type(right) and kind in _PLAIN:
+        return left == right
+    return _equal(left, right, 0, set())
+
+
+def _equal(left: Any, right: Any, depth: int, seen: set[tuple[int, int]]) -> bool:
+    """`seen` holds the pairs under comparison or found equal: were one of them unequal, all would be over."""
     if left is right:
         return True
     kind, other = type(left), type(right)
     if kind is not other:
         numbers = (kind is int and other is float) or (kind is float and other is int)
-        return numbers and left == right
+        return numbers and bool(left == right)
     if kind in _PLAIN:
-        return left == right
+        return bool(left == right)
     if kind is float:
-        return left == right or (left != left and right != right)
+        return bool(left == right or (left != left and right != right))
+    if kind not in (tuple, List, Dict) and not isinstance(left, Struct):
+        return bool(left == right)
     if depth > DEPTH:
         raise too_deep("compared")
-    if kind is tuple or kind is List:
-        return len(left) == len(right) and all(  # type: ignore[arg-type]
-            equal(one, two, depth + 1)
-            for one, two in zip(left, right, strict=True)  # type: ignore[call-overload]
-        )
-    if isinstance(left, Dict) and isinstance(right, Dict):
-        return _same_entries(left.entries, right.entries, depth)
-    if isinstance(left, Struct) and isinstance(right, Struct):
-        return left.constructor == right.constructor and _same_entries(left.fields, right.fields, depth)
-    return bool(left == right)
-
-
-def _same_entries(left: dict[Any, Value], right: dict[Any, Value], depth: int) -> bool:
+    pair = (id(left), id(right))
+    if pair in seen:
+        return True
+    seen.add(pair)
+    if kind is Dict:
+        return _same_entries(left.entries, right.entries, depth, seen)
+    if isinstance(left, Struct):
+        return left.constructor == right.constructor and _same_entries(left.fields, right.fields, depth, seen)
     return len(left) == len(right) and all(
-        key in right and equal(value, right[key], depth + 1) for key, value in left.items()
+        _equal(one, two, depth + 1, seen) for one, two in zip(left, right, strict=True)
+    )
+
+
+def _same_entries(left: dict[Any, Value], right: dict[Any, Value], depth: int, seen: set[tuple[int, int]]) -> bool:
+    return len(left) == len(right) and all(
+        key in right and _equal(value, right[key], depth + 1, seen) for key, value in left.items()
     )
 
 
