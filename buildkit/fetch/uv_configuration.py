@@ -8,10 +8,14 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from buildkit.errors import EnvironmentFault
+
+# Fetches run in threads: uv is asked once, and `sysconfig`, by which it is found, is not safe in threads before 3.12.
+_ONE_AT_A_TIME = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ def read_uv_configuration(environment: Mapping[str, str]) -> UvConfiguration:
     """Ask uv for its indexes. Raises EnvironmentFault if it cannot tell."""
     # uv refuses a find-links folder that is not there; to mbuild such a folder is merely empty.
     rest = {name: value for name, value in environment.items() if name != "UV_FIND_LINKS"}
-    told = _ask(tuple(sorted(rest.items())))
+    with _ONE_AT_A_TIME:
+        told = _ask(tuple(sorted(rest.items())))
     named = tuple(place for place in environment.get("UV_FIND_LINKS", "").split(",") if place)
     return replace(told, find_links=named or told.find_links)
 
@@ -62,7 +67,8 @@ def uv_program() -> str:
     import uv
 
     try:
-        return str(uv.find_uv_bin())
+        with _ONE_AT_A_TIME:
+            return str(uv.find_uv_bin())
     except FileNotFoundError as fault:
         raise EnvironmentFault("cannot find the program 'uv'", hint="install mbuild's dependencies anew") from fault
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,21 @@ def test_where_nothing_names_an_index_uv_knows_one(home: dict[str, str], tmp_pat
     (index,) = of_machine(home, tmp_path).python_indexes()
     assert index.alias == "index"
     assert index.url.startswith("https://")
+
+
+def test_threads_may_ask_at_once(home: dict[str, str], tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from concurrent.futures import ThreadPoolExecutor; from buildkit.fetch import Sources\n"
+        "sources = Sources.of_machine(os.environ)\n"
+        "with ThreadPoolExecutor(8) as threads:\n"
+        "    found = threads.map(lambda _: sources.python_indexes(), range(8))\n"
+        "    print({index.url for indexes in found for index in indexes})"
+    )
+    environment = {**home, "UV_DEFAULT_INDEX": "https://uv.example/simple", "PIP_CONFIG_FILE": "/dev/null"}
+    answer = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (answer.stdout, answer.stderr) == ("{'https://uv.example/simple'}\n", "")
 
 
 def test_a_broken_configuration_of_uv_is_the_machines_fault(home: dict[str, str], tmp_path: Path) -> None:
