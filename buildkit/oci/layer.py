@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from buildkit.content import Entry, Kind, Tree, parents
+from buildkit.content import Entry, Kind, Tree, check_path, parents
 from buildkit.digest import Digest
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.document import canonical, parse_object
@@ -79,5 +79,7 @@ def with_parents(entries: Iterable[Entry]) -> Tree:
     """The tree of `entries` and of every directory above them. Raises BuildFailure as `Tree.of` does."""
     known = list(entries)
     paths = {entry.path for entry in known}
+    for path in paths:
+        check_path(path)
     missing = {parent for entry in known for parent in parents(entry.path)} - paths
     return Tree.of([*known, *map(directory, missing)])

@@ -6,6 +6,7 @@ In: the bytes of a .deb, read from front to end, and where to spool. Out: `Packa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ _MAGIC = b"!<arch>\n"
 _HEADER = 60
 _CHUNK = 1 << 20
 _LONGEST_CONTROL = 1 << 22
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,10 @@ def read(source: BinaryIO, what: str, scratch: Path) -> Package:
     if control is None or files is None:
         missing = "control.tar" if control is None else "data.tar"
         raise BuildFailure(f"{what} is not a whole Debian package: '{missing}' is missing")
-    return Package(_field(control, "Package", what), control, files)
+    package = _field(control, "Package", what)
+    if not _PACKAGE.fullmatch(package):
+        raise BuildFailure(f"{what}: its control file names the package '{package}', which no package can be called")
+    return Package(package, control, files)
 
 
 def spool(chunks: Iterator[bytes], file: Path) -> Path:

@@ -46,7 +46,7 @@ def debian_layer(store: BlobStore, *, debs: list[Blob], names: list[str], user: 
         _refuse_repeated(packages, names)
         content = Content(opened)
         things = merged(thing for package, name in zip(packages, names, strict=True) for thing in _files(package, name))
-        own = [thing for thing in _own(things, packages, content, user or "model") if thing.path not in things]
+        own = [thing for thing in _own(things, packages, content, user or "model") if _is_missing(thing, things)]
         layer = MergedTar(merged([*things.values(), *own]), content)
         return compressed(store, layer.stream(), layer.size, layer.tree)
 
@@ -78,6 +78,14 @@ def _is_wanted(thing: Found) -> bool:
         return True
     # `doc/libgomp1 -> gcc-12-base`: the way to a shared copyright file.
     return thing.kind is Kind.SYMLINK and bool(_DOC.fullmatch(thing.path))
+
+
+def _is_missing(thing: Found, things: dict[str, Found]) -> bool:
+    """Whether no package brings a thing of ours. What must be a folder may not be a link that leads elsewhere."""
+    theirs = things.get(thing.path)
+    if theirs and thing.kind is Kind.DIRECTORY and theirs.kind is not Kind.DIRECTORY:
+        raise BuildFailure(f"'{thing.path}' of {theirs.owner} is a {theirs.kind}: expected a directory")
+    return theirs is None
 
 
 def _own(things: dict[str, Found], packages: Iterable[Package], content: Content, user: str) -> Iterator[Found]:

@@ -69,5 +69,5 @@ def test_a_truncated_stream_is_refused(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["gzip", "xz", "zstd"])
 def test_a_damaged_stream_is_refused(kind: str) -> None:
     damaged = PACKED[kind][:20] + b"\xff" * 40 + PACKED[kind][60:]
-    with pytest.raises(BuildFailure, match="data.tar is damaged: "):
+    with pytest.raises(BuildFailure, match=r"data\.tar is damaged: "):
         list(compression.decompressed(io.BytesIO(damaged), "data.tar"))

@@ -1,0 +1,163 @@
+import gzip
+import json
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+from tools_archives import blob, tarred, unpacked
+
+from buildkit.content import Blob, Entry, Kind, Tree
+from buildkit.digest import Digest
+from buildkit.errors import BuildFailure
+from buildkit.oci import tar
+from buildkit.store import DiskStore, MemoryStore
+from buildkit.tools import TOOLS
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12345\n"
+
+
+def files_layer(store: MemoryStore, **arguments: object) -> dict[str, tuple[str, int, bytes | str]]:
+    made = TOOLS["files_layer"](store, **arguments)
+    found = unpacked(store.read(made["layer"]))
+    tree = Tree.from_json(store.read(made["tree"]))
+    assert [(e.path, str(e.kind), e.mode) for e in tree.entries] == [(p, k, m) for p, (k, m, _) in found.items()]
+    assert all(e.digest == Digest.of(found[e.path][2]) for e in tree.entries if e.digest)  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_files_trees_and_links_become_one_layer(compress: bool) -> None:
+    store = MemoryStore()
+    inside = Tree.of(
+        [
+            Entry("d", Kind.DIRECTORY, 0o700),
+            Entry("d/run", Kind.FILE, 0o4777, store.put(b"run")),
+            Entry("d/link", Kind.SYMLINK, 0o777, target="run"),
+        ]
+    )
+    found = files_layer(
+        store,
+        files={
+            "models/m/weights.bin": blob(store, b"w" * 700),
+            "models/tree": Blob(store.put(inside.to_json()), tree=True),
+            "opt/app/start": blob(store, b"#!/bin/sh\n"),
+        },
+        links={"opt/current": "app"},
+        executables=["opt/app/start"],
+        compress=compress,
+    )
+    assert found == {
+        "models": ("directory", 0o755, ""),
+        "models/m": ("directory", 0o755, ""),
+        "models/m/weights.bin": ("file", 0o644, b"w" * 700),
+        "models/tree": ("directory", 0o755, ""),
+        "models/tree/d": ("directory", 0o755, ""),
+        "models/tree/d/link": ("symlink", 0o777, "run"),
+        "models/tree/d/run": ("file", 0o755, b"run"),
+        "opt": ("directory", 0o755, ""),
+        "opt/app": ("directory", 0o755, ""),
+        "opt/app/start": ("file", 0o755, b"#!/bin/sh\n"),
+        "opt/current": ("symlink", 0o777, "app"),
+    }
+
+
+def test_the_bytes_of_an_uncompressed_layer_are_pinned() -> None:
+    store = MemoryStore()
+    made = TOOLS["files_layer"](store, files={"models/m/w": blob(store, b"w" * 700)}, compress=False)
+    expected = b"".join(
+        [
+            tar.header("models", Kind.DIRECTORY, 0o755),
+            tar.header("models/m", Kind.DIRECTORY, 0o755),
+            tar.header("models/m/w", Kind.FILE, 0o644, 700) + b"w" * 700 + bytes(324 + 1024),
+        ]
+    )
+    assert made["layer"] == Digest.of(expected)
+    assert store.read(made["layer"]) == expected
+    assert json.loads(store.read(made["descriptor"])) == {
+        "mediaType": "application/vnd.oci.image.layer.v1.tar",
+        "digest": str(made["layer"]),
+        "diffID": str(made["layer"]),
+        "size": len(expected),
+        "tree": str(made["tree"]),
+        "treeSize": made["tree"].size,
+    }
+
+
+def test_weights_are_neither_copied_nor_read_twice(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(b"0123456789" * 600_000)
+    store = DiskStore(tmp_path / "store")
+    promised = Blob(store.promise(weights))
+    made = TOOLS["files_layer"](store, files={"models/weights.bin": promised}, compress=False, weights=True)
+    tree = Tree.from_json(store.read(made["tree"]))
+    assert tree.entries[-1].digest == Digest.of(weights.read_bytes())
+    kept = sum(path.stat().st_size for path in (tmp_path / "store" / "blobs").rglob("*") if path.is_file())
+    assert kept < 2000
+    with store.open(made["layer"]) as opened:
+        assert Digest.of(opened.read()) == made["layer"]
+
+
+def test_a_git_lfs_pointer_is_no_weights() -> None:
+    store = MemoryStore()
+    arguments = {"files": {"models/m/w.bin": blob(store, POINTER)}, "compress": False}
+    with pytest.raises(BuildFailure) as caught:
+        TOOLS["files_layer"](store, **arguments, weights=True)
+    assert caught.value.message == (
+        f"'models/m/w.bin' is a Git LFS pointer of {len(POINTER)} bytes, not the weights that it stands for"
+    )
+    assert caught.value.hint == "run `git lfs pull` in the workspace, then build again"
+    TOOLS["files_layer"](store, **arguments)  # a pointer may be shipped as a plain file
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("../x", "unsafe path '../x': expected a plain relative path below the root"),
+        ("a/f/x", "'a/f/x' lies inside 'a/f', which is a file"),
+    ],
+)
+def test_paths_that_no_layer_can_hold_are_refused(path: str, message: str) -> None:
+    store = MemoryStore()
+    with pytest.raises(BuildFailure) as caught:
+        TOOLS["files_layer"](store, files={"a/f": blob(store, b"1"), path: blob(store, b"2")}, compress=True)
+    assert caught.value.message == message
+
+
+ARCHIVE = tarred(("./d/", None), ("./d/b", b"b"), ("./d/a", "= ./d/b"), ("./l", "-> d/b"), modes={"./d/b": 0o700})
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "xz": lzma.compress,
+    "zstd": zstandard.compress,
+}
+
+
+@pytest.mark.parametrize("compress", [True, False])
+@pytest.mark.parametrize("packing", PACKERS)
+def test_a_tar_of_any_packing_becomes_a_layer(packing: str, compress: bool) -> None:
+    store = MemoryStore()
+    archive = blob(store, PACKERS[packing](ARCHIVE))
+    made = TOOLS["tar_layer"](store, archive=archive, prefix="opt/x", compress=compress)
+    assert unpacked(store.read(made["layer"])) == {
+        "opt": ("directory", 0o755, ""),
+        "opt/x": ("directory", 0o755, ""),
+        "opt/x/d": ("directory", 0o755, ""),
+        "opt/x/d/a": ("file", 0o755, b"b"),
+        "opt/x/d/b": ("file", 0o755, b"b"),
+        "opt/x/l": ("symlink", 0o777, "d/b"),
+    }
+
+
+def test_a_tar_that_climbs_out_is_refused() -> None:
+    store = MemoryStore()
+    with pytest.raises(BuildFailure) as caught:
+        TOOLS["tar_layer"](store, archive=blob(store, tarred(("../x", b"1"))), prefix="opt", compress=True)
+    assert caught.value.message == "the archive: member '../x' has an unsafe name: it would leave its folder"
+
+
+def test_text_becomes_a_file() -> None:
+    store = MemoryStore()
+    made = TOOLS["write"](store, content="é\n", executable=True)
+    assert store.read(made["file"]) == b"\xc3\xa9\n"

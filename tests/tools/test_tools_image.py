@@ -1,0 +1,177 @@
+import json
+from typing import Any
+
+import pytest
+from tools_archives import blob
+
+from buildkit.content import Blob
+from buildkit.digest import Digest
+from buildkit.errors import BuildFailure, InternalError
+from buildkit.store import MemoryStore
+from buildkit.tools import TOOLS
+from buildkit.tools.tool import Parameter, tool
+
+PLATFORM = {"platform": {"os": "linux", "architecture": "amd64"}}
+
+
+class Layers:
+    """Layers made by the real tool."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.made: list[dict[str, Digest]] = []
+
+    def add(self, links: dict[str, str] | None = None, **files: bytes) -> None:
+        placed = {path.replace("__", "/"): blob(self.store, data) for path, data in files.items()}
+        self.made.append(TOOLS["files_layer"](self.store, files=placed, links=links, compress=True))
+
+    def config(self, **settings: Any) -> dict[str, Any]:
+        arguments = {"descriptors": self.blobs("descriptor"), "trees": self.blobs("tree")}
+        made = TOOLS["image_config"](self.store, **arguments, settings=PLATFORM | settings)
+        document: dict[str, Any] = json.loads(self.store.read(made["config"]))
+        return document
+
+    def blobs(self, output: str) -> list[Blob]:
+        return [Blob(layer[output]) for layer in self.made]
+
+    def failure(self, **settings: Any) -> str:
+        with pytest.raises(BuildFailure) as caught:
+            self.config(**settings)
+        return caught.value.message
+
+
+def test_a_config_holds_the_settings_and_the_layers_diff_ids() -> None:
+    layers = Layers()
+    layers.add(a__b=b"1")
+    layers.add(a__c=b"2")
+    config = layers.config(
+        user="1000:1000",
+        environment={"B": "2", "A": "1"},
+        entrypoint=["/usr/bin/python3", "-m", "server"],
+        command=["start"],
+        working_dir="/tmp",
+        ports=[8080, "53/udp"],
+        labels={"org.opencontainers.image.title": "fraud"},
+        names=["base", "model"],
+    )
+    diff_ids = [json.loads(layers.store.read(made["descriptor"]))["diffID"] for made in layers.made]
+    assert config == {
+        "architecture": "amd64",
+        "os": "linux",
+        "created": "1970-01-01T00:00:00Z",
+        "config": {
+            "User": "1000:1000",
+            "Env": ["A=1", "B=2"],
+            "Entrypoint": ["/usr/bin/python3", "-m", "server"],
+            "Cmd": ["start"],
+            "WorkingDir": "/tmp",
+            "ExposedPorts": {"8080/tcp": {}, "53/udp": {}},
+            "Labels": {"org.opencontainers.image.title": "fraud"},
+        },
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        "history": [
+            {"created": "1970-01-01T00:00:00Z", "created_by": "mbuild: base"},
+            {"created": "1970-01-01T00:00:00Z", "created_by": "mbuild: model"},
+        ],
+    }
+
+
+def test_a_data_only_image_has_no_settings_at_all() -> None:
+    layers = Layers()
+    layers.add(models__w=b"1")
+    assert layers.config().keys() == {"architecture", "os", "created", "rootfs", "history"}
+
+
+def test_layers_may_repeat_directories_and_equal_files() -> None:
+    layers = Layers()
+    layers.add(a__b=b"1", a__c=b"1")
+    layers.add(a__b=b"1", a__d=b"2")
+    assert len(layers.config()["history"]) == 2
+
+
+def test_two_layers_with_different_files_at_one_path_are_both_named() -> None:
+    layers = Layers()
+    layers.add(a__b=b"1")
+    layers.add(a__b=b"2")
+    one, two = Digest.of(b"1"), Digest.of(b"2")
+    assert layers.failure(names=["base", "model"]) == (
+        f"'a/b' is a file ({one}, mode 0644) in base and a file ({two}, mode 0644) in model"
+    )
+    first, second = (made["layer"] for made in layers.made)
+    assert layers.failure() == (
+        f"'a/b' is a file ({one}, mode 0644) in layer 1 ({first}) and a file ({two}, mode 0644) in layer 2 ({second})"
+    )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_path_that_leads_through_another_layers_symlink_is_refused(order: int) -> None:
+    layers = Layers()
+    layers.add(links={"lib": "usr/lib"})
+    layers.add(lib__x__y=b"1")
+    layers.made = layers.made[::order]
+    assert layers.failure(names=["base", "model"][::order]).startswith(
+        f"'lib' is {'a symlink' if order == 1 else 'a directory'}"
+    )
+
+
+def test_settings_that_nobody_knows_are_refused() -> None:
+    assert Layers().failure(entry_point=["x"]) == "an image has no setting 'entry_point'"
+
+
+def test_a_manifest_points_at_config_and_layers() -> None:
+    layers = Layers()
+    layers.add(a=b"1")
+    config = blob(layers.store, b"{}")
+    arguments = {"config": config, "descriptors": layers.blobs("descriptor"), "annotations": {"b": "2", "a": "1"}}
+    made = TOOLS["image_manifest"](layers.store, **arguments)
+    assert json.loads(layers.store.read(made["manifest"])) == {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": str(config.digest),
+            "size": 2,
+        },
+        "layers": [
+            {
+                "mediaType": "application/vnd.oci.image.layer.v1.tar+zstd",
+                "digest": str(layers.made[0]["layer"]),
+                "size": layers.made[0]["layer"].size,
+            }
+        ],
+        "annotations": {"a": "1", "b": "2"},
+    }
+
+
+def test_a_tools_signature_is_read_from_its_annotations() -> None:
+    found = TOOLS["files_layer"]
+    assert found.parameters == {
+        "files": Parameter("dict[str, Blob]", required=True),
+        "compress": Parameter("bool", required=True),
+        "links": Parameter("dict[str, str]", required=False),
+        "executables": Parameter("list[str]", required=False),
+        "weights": Parameter("bool", required=False),
+    }
+    assert (found.name, found.outputs, found.threads) == ("files_layer", ("layer", "descriptor", "tree"), True)
+
+
+def test_the_table_names_each_tool_by_its_name_and_workers_find_it_by_module() -> None:
+    assert {name: tool.name for name, tool in TOOLS.items()} == {name: name for name in TOOLS}
+    assert {found.function.__module__ for found in TOOLS.values()} == {f"buildkit.tools.{name}" for name in TOOLS}
+
+
+def test_a_tool_that_forgets_an_output_is_our_own_fault() -> None:
+    @tool(version=1, outputs=("file", "log"))
+    def forgetful(store: MemoryStore, *, content: "str") -> dict[str, Digest]:
+        return {"file": store.put(content.encode())}
+
+    with pytest.raises(InternalError, match=r"tool 'forgetful' gave \['file'\], declared \['file', 'log'\]"):
+        forgetful(MemoryStore(), content="x")
+
+
+def test_a_parameter_of_no_known_type_is_our_own_fault() -> None:
+    with pytest.raises(InternalError, match="tool 'odd': parameter 'x: bytes' is of no type that tools can take"):
+
+        @tool(version=1, outputs=())
+        def odd(store: MemoryStore, *, x: "bytes") -> dict[str, Digest]:
+            return {}
