@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.content import Blob, Entry, Kind, Tree
-from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.graph.action import Artifact
 from buildkit.store import BlobStore
@@ -35,6 +34,7 @@ class Sources:
         self._store = store
         self._locate = locate
         self._seen: dict[Artifact, _Seen] = {}
+        self._promises: dict[Artifact, _Seen] = {}
         self._locks: dict[Artifact, threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -52,10 +52,23 @@ class Sources:
                 seen = self._seen[artifact] = self._look(artifact)
             return seen.blob
 
-    def learn(self, artifact: Artifact, digest: Digest, before: os.stat_result) -> None:
-        """Take note of a digest that was computed elsewhere, of a file that had the stat `before`."""
-        with self._lock:
-            self._seen[artifact] = _Seen(Blob(digest), (_identity(before),))
+    def promised(self, artifact: Artifact) -> Blob:
+        """What a source holds; a stand-in where it is big and would first have to be read. `settled` must follow."""
+        path = self._locate(artifact)
+        if artifact in self._seen or not path.is_file():
+            return self.blob(artifact)
+        stats = _stats(path)
+        blob = Blob(self._store.promise(path))
+        self._promises[artifact] = _Seen(blob, stats)
+        return blob
+
+    def settled(self, artifact: Artifact) -> Blob:
+        """What a promised source holds, now that it was read."""
+        promise = self._promises.pop(artifact, None)
+        if promise is None:
+            return self.blob(artifact)
+        seen = self._seen[artifact] = _Seen(Blob(self._store.settled(promise.blob.digest)), promise.stats)
+        return seen.blob
 
     def check(self, artifacts: Iterable[Artifact]) -> None:
         """Raise BuildFailure if a source is not any more what `blob` said it was."""

@@ -24,9 +24,7 @@ from buildkit.execution.sources import Sources
 from buildkit.execution.workers import Workers
 from buildkit.graph.action import HOST, Action, ActionKind, Artifact
 from buildkit.store import ActionResult, DiskStore
-
-# From this size on, a source is worth being read once for its own digest and for its layer's.
-STREAMED = 64 << 20
+from buildkit.store.blobs import is_promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +82,10 @@ class Step:
     def run(self, number: int, action: Action, derived: Mapping[Artifact, Blob]) -> Done | Missing:
         """Do a tool's or a command's action, unless the cache knows what it gives."""
         self._check_stopped()
-        if action.kind is ActionKind.TOOL and self._streams(action):
-            missing = self._missing(derived)
-            return missing or self._stream(number, action, derived)
-        blobs = dict(derived) | {source: self.sources.blob(source) for source in action.needs if source.source}
+        blobs = dict(derived) | self._sources(action)
+        if any(is_promise(blob.digest) for blob in blobs.values()):
+            return self._missing(derived) or self._stream(number, action, blobs)
+        blobs |= {source: self.sources.settled(source) for source in action.needs if source.source}
         key = self._key(action, blobs)
         found = self._machine.actions.get(key)
         if found and self._usable(action, found):
@@ -154,31 +152,19 @@ class Step:
             raise InternalError(f"tool '{tool.name}' gave {sorted(outputs)}, declared are {sorted(declared)}")
         return outputs
 
-    def _streams(self, action: Action) -> bool:
-        """Whether a big source's digest is to be found while its layer's is, in one reading."""
-        if not getattr(self._tool(action), "streams", False):
-            return False
-        return any(self._unread(source) for source in action.inputs if source.source)
+    def _sources(self, action: Action) -> Blobs:
+        """The action's sources; stand-ins for big unread ones where its tool finds their digests on the way."""
+        tool = self._tool(action) if action.kind is ActionKind.TOOL else None
+        # A stand-in means something to this process only.
+        streams = tool is not None and tool.threads and getattr(tool, "streams", False)
+        look = self.sources.promised if streams else self.sources.blob
+        return {source: look(source) for source in action.needs if source.source}
 
-    def _unread(self, source: Artifact) -> bool:
-        path = self.sources.path(source)
-        return path.is_file() and path.stat().st_size >= STREAMED and self._machine.store.known(path) is None
-
-    def _stream(self, number: int, action: Action, derived: Mapping[Artifact, Blob]) -> Done:
+    def _stream(self, number: int, action: Action, blobs: Blobs) -> Done:
         """Run a tool before its key is known: it reads sources under stand-ins for their digests."""
         self._tell_start(number, action)
-        store, blobs, stats = self._machine.store, dict(derived), {}
-        for source in action.needs:
-            if source.source and self._unread(source):
-                path = self.sources.path(source)
-                stats[source] = path.stat()
-                blobs[source] = Blob(store.promise(path))
-            elif source.source:
-                blobs[source] = self.sources.blob(source)
         outputs = self._call(action, blobs)
-        for source, before in stats.items():
-            blobs[source] = Blob(store.settled(blobs[source].digest))
-            self.sources.learn(source, blobs[source].digest, before)
+        blobs |= {source: self.sources.settled(source) for source in action.needs if source.source}
         self.sources.check(action.needs)
         key = self._key(action, blobs)
         self._machine.actions.put(key, ActionResult(outputs))

@@ -1,20 +1,22 @@
 """Tools in processes of their own, for those that hold Python's lock while they work.
 
 In: a tool's function, a store's folder, arguments. Out: what the function gives. A worker imports the function by name
-and opens the store itself; it begins from a clean `forkserver`, when the first such tool runs, and dies with mbuild.
+and opens the store itself; it begins from a clean `forkserver`, when the first such tool runs. It holds the read end of
+a pipe, the lifeline; when the write end closes, because mbuild lets it or is dead, the worker ends at once.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,7 +25,6 @@ from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
 from buildkit.store import BlobStore, DiskStore
 
-_PR_SET_PDEATHSIG = 1
 _stores: dict[Path, BlobStore] = {}
 
 
@@ -34,6 +35,8 @@ class Workers:
         self._count = count
         self._pool: ProcessPoolExecutor | None = None
         self._lock = threading.Lock()
+        self._context = multiprocessing.get_context("forkserver")
+        self._lifeline, self._hold = self._context.Pipe(duplex=False)
 
     def call(
         self,
@@ -49,9 +52,10 @@ class Workers:
     def _started(self) -> ProcessPoolExecutor:
         with self._lock:
             if self._pool is None:
-                context = multiprocessing.get_context("forkserver")
-                context.set_forkserver_preload([__name__])
-                self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_begin)
+                self._context.set_forkserver_preload([__name__])
+                self._pool = ProcessPoolExecutor(
+                    self._count, mp_context=self._context, initializer=_begin, initargs=(self._lifeline,)
+                )
             return self._pool
 
     def __enter__(self) -> Self:
@@ -60,14 +64,13 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is None:
-            return
         if kind is not None:
             # Nobody waits for what they still do.
-            for process in list(getattr(self._pool, "_processes", None) or ()):
-                with suppress(AttributeError, KeyError, ProcessLookupError):
-                    self._pool._processes[process].kill()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+            self._hold.close()
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._hold.close()
+        self._lifeline.close()
 
 
 def _awaited(future: Future[dict[str, Digest]], stop: threading.Event) -> Mapping[str, Digest] | None:
@@ -86,11 +89,16 @@ def _awaited(future: Future[dict[str, Digest]], stop: threading.Event) -> Mappin
     return None
 
 
-def _begin() -> None:
-    """Leave Ctrl-C to mbuild, and end when the fork server ends, which ends with mbuild."""
+def _begin(lifeline: Connection) -> None:
+    """Leave Ctrl-C to mbuild, and end when the lifeline does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+
+
+def _end_with(lifeline: Connection) -> None:
+    with suppress(EOFError, OSError):
+        lifeline.recv_bytes()
+    os._exit(1)
 
 
 def _work(module: str, name: str, root: Path, arguments: dict[str, Any]) -> dict[str, Digest]:
