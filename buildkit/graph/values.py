@@ -34,6 +34,10 @@ class LabelValue(HostValue):
         """As it is printed."""
         return f'Label("{self.label}")'
 
+    def display(self) -> str:
+        """As `str` gives it."""
+        return str(self.label)
+
     def __str__(self) -> str:
         return str(self.label)
 
