@@ -96,7 +96,7 @@ def _all_errors(text: str, first: ScanError) -> list[ScanError]:
 def _unexpected(error: lark.UnexpectedToken, source: Source) -> ScanError:
     token: Token = error.token
     opening = source.enclosing(token)
-    if opening is not None and source.begins_line(token):
+    if opening is not None and source.begins_statement(token):
         return ScanError(
             f"'{opening.value}' is never closed",
             opening.start_pos,

@@ -85,9 +85,10 @@ class Source:
             inner = inner[:-1]
         return inner[-1] if inner else None
 
-    def begins_line(self, token: Token) -> bool:
-        """Whether a token stands in the first column."""
-        return token.start_pos == 0 or self.text[token.start_pos - 1] == "\n"
+    def begins_statement(self, token: Token) -> bool:
+        """Whether a token looks like part of a new statement: in the first column, or the '=' of a line that is."""
+        line = self.text.rfind("\n", 0, token.start_pos) + 1
+        return line == token.start_pos or (token.type == "EQUAL" and self.text[line : line + 1].isidentifier())
 
 
 class Scanner(Lexer):
