@@ -14,6 +14,9 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXP
 # Nehalem needs no more than x86-64-v2, so that any machine of the last fifteen years takes the same path.
 CORE_TYPES = {"x86_64": "Nehalem", "aarch64": "ARMV8"}
 
+# The first moment that a zip archive can name.
+EPOCH = 315532800
+
 DEFAULTS = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/tmp",
@@ -21,8 +24,7 @@ DEFAULTS = {
     "LANG": "C.UTF-8",
     "TZ": "UTC",
     "PYTHONHASHSEED": "0",
-    # The first moment that a zip archive can name.
-    "SOURCE_DATE_EPOCH": "315532800",
+    "SOURCE_DATE_EPOCH": str(EPOCH),
     "MKL_CBWR": "COMPATIBLE",
     **dict.fromkeys(THREADS, "1"),
 }

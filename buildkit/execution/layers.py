@@ -219,7 +219,9 @@ class _Unpacking:
                 content = archive.extractfile(member)
                 assert content is not None
                 shutil.copyfileobj(content, file, _CHUNK)
+            file.flush()
             os.fchmod(file.fileno(), member.mode & 0o777 | 0o400)
+            os.utime(file.fileno(), (member.mtime, member.mtime))
         self.kinds[path] = Kind.FILE
 
     def _link(self, path: str, target: Path, source: str) -> None:

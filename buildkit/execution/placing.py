@@ -15,6 +15,7 @@ from pathlib import Path
 from buildkit.content import Blob, Entry, Kind, Tree, check_path
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
+from buildkit.execution.environment import EPOCH
 from buildkit.execution.sandbox.request import Bind
 from buildkit.store import BlobStore
 
@@ -35,7 +36,16 @@ def place(inputs: Iterable[tuple[str, Blob]], folder: Path, prefix: str, store: 
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             binds += _place_file(blob.digest, 0o555, target, f"{prefix}/{path}", store)
+    _make_alike(folder)
     return binds
+
+
+def _make_alike(folder: Path) -> None:
+    """Give folders the mode and everything the time that they would have anywhere."""
+    for top, _, names in os.walk(folder):
+        Path(top).chmod(0o755)
+        for name in (*names, "."):
+            os.utime(Path(top, name), (EPOCH, EPOCH), follow_symlinks=False)
 
 
 def _place_tree(tree: Tree, target: Path, prefix: str, store: BlobStore) -> list[Bind]:

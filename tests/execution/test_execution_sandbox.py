@@ -314,6 +314,34 @@ def test_a_command_dies_with_mbuild(kind: str, number: signal.Signals, tmp_path:
         runner.wait()
 
 
+@pytest.mark.parametrize("kind", [*REAL, "none"])
+def test_ctrl_c_lets_a_server_end_by_itself(kind: str, tmp_path: Path) -> None:
+    server = "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
+    program = f"""
+import threading
+from pathlib import Path
+from buildkit.execution.sandbox import Bind, Command, Root
+from buildkit.execution.sandbox.bubblewrap import Bubblewrap
+from buildkit.execution.sandbox.namespaces import Namespaces
+from buildkit.execution.sandbox.none import NoSandbox
+kinds = {{"namespaces": Namespaces, "bubblewrap": Bubblewrap, "none": NoSandbox}}
+command = Command(
+    ("sh", "-c", {server!r}), (("PATH", "/usr/bin:/bin"),), Root(None), Path({str(tmp_path)!r}),
+    folder="/", network=True, grace=10.0,
+)
+try:
+    kinds[{kind!r}]().run(command, lambda data: print(data.decode(), end="", flush=True), threading.Event())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    assert sandbox_of(kind).kind == kind
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as runner:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == "ready\n"
+        runner.send_signal(signal.SIGINT)
+        assert runner.communicate(timeout=20)[0] == "bye\ninterrupted\n"
+
+
 def eventually(condition: "object", seconds: float = 10.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

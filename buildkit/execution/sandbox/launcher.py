@@ -99,21 +99,13 @@ def first(spec: Spec, status: int) -> None:
     child = os.fork()
     if child == 0:
         guarded(status, lambda: become(spec))
-    signal.signal(signal.SIGTERM, lambda *_: terminate(child))
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     while True:
         pid, wait_status = os.wait()
         if pid == child:
             code = os.waitstatus_to_exitcode(wait_status)
             report(status, {"exit": code} if code >= 0 else {"signal": -code})
             os._exit(0)
-
-
-def terminate(child: int) -> None:
-    """Ask the command's session, or before it has one the command, to end."""
-    try:
-        os.killpg(child, signal.SIGTERM)
-    except ProcessLookupError:
-        os.kill(child, signal.SIGTERM)
 
 
 def make_root(spec: Spec) -> None:

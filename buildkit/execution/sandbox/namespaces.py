@@ -16,12 +16,15 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from buildkit.errors import EnvironmentFault
-from buildkit.execution.sandbox import launcher
 from buildkit.execution.sandbox.host import system_binds, system_links
 from buildkit.execution.sandbox.process import Watched, watch
 from buildkit.execution.sandbox.request import HOSTNAME, USER, Command, Ended, Log
+
+# Not imported: it is a program of its own.
+LAUNCHER = Path(__file__).with_name("launcher.py")
 
 REASONS = {
     "unshare": "the kernel refuses new namespaces",
@@ -40,7 +43,7 @@ class Namespaces:
         reader, writer = os.pipe()
         try:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", launcher.__file__, str(writer)],
+                [sys.executable, "-I", "-S", str(LAUNCHER), str(writer)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

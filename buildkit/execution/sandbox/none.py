@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.errors import EnvironmentFault
-from buildkit.execution.sandbox import chroot
 from buildkit.execution.sandbox.process import Watched, watch
 from buildkit.execution.sandbox.request import USER, WORK, Bind, Command, Ended, Log
+
+# Not imported: it is a program of its own.
+CHROOT = Path(__file__).with_name("chroot.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,10 @@ class NoSandbox:
             stop,
             timeout=command.timeout,
             grace=command.grace,
-            terminate=lambda: _signal(process, signal.SIGTERM),
-            kill=lambda: _signal(process, signal.SIGKILL),
+            terminate=process.terminate,
+            kill=lambda: _kill(process),
         )
-        _signal(process, signal.SIGKILL)
+        _kill(process)
         _bring_back(command)
         if watched is not Watched.ENDED:
             return Ended(-1, timed_out=watched is Watched.TIMED_OUT, stopped=watched is Watched.STOPPED)
@@ -70,9 +72,10 @@ class NoSandbox:
         return Ended(code) if code >= 0 else Ended(-1, signal=-code)
 
 
-def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the command and what it left in its session."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _on_host(command: Command) -> tuple[list[str], Path, dict[str, str]]:
@@ -116,7 +119,7 @@ def _in_copy(command: Command) -> list[str]:
     with suppress(PermissionError):
         os.mknod(null, 0o666 | 0o020000, os.makedev(1, 3))
         null.chmod(0o666)
-    return [sys.executable, "-I", "-S", chroot.__file__, str(copy), str(USER), command.folder, *command.argv]
+    return [sys.executable, "-I", "-S", str(CHROOT), str(copy), str(USER), command.folder, *command.argv]
 
 
 def _copy_in(bind: Bind, copy: Path) -> None:

@@ -36,10 +36,16 @@ def watch(
 ) -> Watched:
     """Pass output on until the process has ended; end it when `stop` is set or its time is over.
 
-    `terminate` asks it to end, `kill` leaves it no choice. Whatever interrupts this function, the process is killed.
+    `terminate` asks it to end, `kill` leaves it no choice. Ctrl-C in this thread sets `stop` and goes on to the caller
+    when the process has ended; at a second one, or any other exception, the process is killed.
     """
     try:
-        return _watch(process, log, stop, timeout, grace, terminate, kill)
+        try:
+            return _watch(process, log, stop, timeout, grace, terminate, kill)
+        except KeyboardInterrupt:
+            stop.set()
+            _watch(process, log, stop, None, grace, terminate, kill)
+            raise
     except BaseException:
         kill()
         process.wait()
