@@ -29,7 +29,7 @@ def run(arguments: Arguments) -> ExitCode:
             locked = lock(session, patterns, allow_unsigned=arguments.own["allow_unsigned"])
     for item in locked:
         word = "written" if item.changed else "current"
-        row = {"label": str(item.label), "file": item.file, "entries": item.entries, "changed": item.changed}
-        text = json.dumps(row) if arguments.json else f"{item.label} {item.file}: {item.entries} entries, {word}"
+        row = {"label": str(item.label), "file": item.file, "changed": item.changed}
+        text = json.dumps(row) if arguments.json else f"{item.label} {item.file} {word}"
         sys.stdout.write(text + "\n")
     return ExitCode.SUCCESS

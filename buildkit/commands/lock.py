@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.commands.graph import lenient_analysis
 from buildkit.commands.session import Session
-from buildkit.errors import BuildError, BuildErrors, EnvironmentFault
-from buildkit.graph.lockfile import Lock, parse_lock, render_lock, request_key
+from buildkit.errors import BuildError, BuildErrors
+from buildkit.graph.lockfile import Lock, parse_lock
 from buildkit.graph.provider import LockInfo
 from buildkit.label import Label
-from buildkit.lock import debian, python
+from buildkit.lock import check as find_fault
+from buildkit.lock import debian, python, write
 from buildkit.lock.openpgp import machine_keyring
 
 
@@ -23,7 +23,6 @@ class Locked:
 
     label: Label
     file: str
-    entries: int
     changed: bool
 
 
@@ -31,18 +30,40 @@ def lock(session: Session, patterns: Sequence[str], *, allow_unsigned: bool) -> 
     """Write the locks of all targets that patterns name. Needs the network."""
     written: list[Locked] = []
     for label, info in _requests(session, patterns):
-        path = session.workspace.root / info.file
-        old = _read(path, info.file)
-        lock_file = _resolve(session, info, old, allow_unsigned)
-        text = render_lock(lock_file)
-        changed = not path.is_file() or path.read_text(encoding="utf-8") != text
-        if changed:
-            _write(path, text)
-        written.append(Locked(label, info.file, len(lock_file.entries), changed))
+        changed = write(_resolve(session, info, allow_unsigned), session.workspace.root / info.file)
+        written.append(Locked(label, info.file, changed))
     return written
 
 
-def _resolve(session: Session, info: LockInfo, old: Lock | None, allow_unsigned: bool) -> Lock:
+def check(session: Session, patterns: Sequence[str]) -> list[Locked]:
+    """Compare each lock with what its target asks for, without the network. Raises BuildErrors naming stale ones."""
+    faults: list[BuildError] = []
+    current: list[Locked] = []
+    for label, info in _requests(session, patterns):
+        fault = find_fault(info.kind, info.request, _read(session.workspace.root / info.file), info.file)
+        if isinstance(fault, BuildErrors):
+            faults += fault.errors
+        elif fault:
+            hint = f"run 'mbuild lock {label}'"
+            faults.append(BuildError(fault.message, span=fault.span, hint=hint, notes=[f"the lock of {label}"]))
+        else:
+            current.append(Locked(label, info.file, changed=False))
+    if faults:
+        raise BuildErrors(faults)
+    return current
+
+
+def _requests(session: Session, patterns: Sequence[str]) -> list[tuple[Label, LockInfo]]:
+    analyzed = lenient_analysis(session, patterns)
+    found = [(label, analyzed.configured[label].lock) for label in analyzed.requested]
+    requests = [(label, info) for label, info in found if info]
+    if not requests:
+        hint = "python_packages and debian_packages have locks"
+        raise BuildError(f"nothing to lock among {' '.join(patterns)}", hint=hint)
+    return requests
+
+
+def _resolve(session: Session, info: LockInfo, allow_unsigned: bool) -> Lock:
     if info.kind == "python":
         return python.resolve(info.request, session.sources, report=session.listener)
     if info.kind != "debian":
@@ -54,58 +75,21 @@ def _resolve(session: Session, info: LockInfo, old: Lock | None, allow_unsigned:
         keyring=Path(session.workspace.root, named) if named else machine_keyring(),
         report=session.listener,
         allow_unsigned=allow_unsigned,
-        previous=old,
+        previous=_previous(session.workspace.root / info.file, info.file),
     )
 
 
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+def _previous(path: Path, name: str) -> Lock | None:
+    """The lock that is to be replaced; one that cannot be read says nothing."""
+    text = _read(path)
     try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(path)
-    except OSError as error:
-        raise EnvironmentFault(f"cannot write the lock '{path}': {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
+        return parse_lock(text, name) if text else None
+    except (BuildError, BuildErrors):
+        return None
 
 
-def check(session: Session, patterns: Sequence[str]) -> list[Locked]:
-    """Compare each lock with what its target asks for, without the network. Raises BuildErrors naming stale ones."""
-    faults: list[BuildError] = []
-    current: list[Locked] = []
-    for label, info in _requests(session, patterns):
-        lock_file = _read(session.workspace.root / info.file, info.file)
-        if lock_file is None:
-            faults.append(
-                BuildError(f"the lock '{info.file}' of '{label}' does not exist", hint=f"mbuild lock {label}")
-            )
-        elif lock_file.kind != info.kind or lock_file.request_key != request_key(info.kind, info.request):
-            faults.append(
-                BuildError(
-                    f"the lock '{info.file}' is stale: '{label}' asks for something else than it answers",
-                    hint=f"mbuild lock {label}",
-                )
-            )
-        else:
-            current.append(Locked(label, info.file, len(lock_file.entries), changed=False))
-    if faults:
-        raise BuildErrors(faults)
-    return current
-
-
-def _requests(session: Session, patterns: Sequence[str]) -> list[tuple[Label, LockInfo]]:
-    analyzed = lenient_analysis(session, patterns)
-    found = [(label, analyzed.configured[label].lock) for label in analyzed.requested]
-    requests = [(label, info) for label, info in found if info]
-    if not requests:
-        raise BuildError(
-            f"nothing to lock among {' '.join(patterns)}", hint="python_packages and debian_packages have locks"
-        )
-    return requests
-
-
-def _read(path: Path, name: str) -> Lock | None:
+def _read(path: Path) -> str | None:
     try:
-        return parse_lock(path.read_text(encoding="utf-8"), name)
+        return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
