@@ -1,30 +1,23 @@
-"""A wheel → where each of its files goes in an image, with everything that its RECORD promises.
+"""A wheel → where each of its files goes in an image.
 
-In: the bytes of a wheel and its file name. Out: `Wheel`: installed files sorted by nothing but declared facts, so that
-sizes and RECORD are known before anything is unpacked; contents are checked against RECORD as they stream.
-(Binary distribution format; "Recording installed projects".)
+In: the bytes of a wheel and its file name. Out: `Wheel`. All that it installs is known before anything is unpacked,
+sizes and the new RECORD included, since names, sizes and hashes are declared; contents are checked as they stream.
+("Binary distribution format".)
 """
 
 from __future__ import annotations
 
-import base64
-import csv
-import hashlib
-import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
-from typing import Any
 
 from buildkit.errors import BuildFailure
-from buildkit.tools import zip_reader
-from buildkit.tools.zip_reader import Buffer, Member
+from buildkit.tools.wheel_commands import launchers, with_interpreter
+from buildkit.tools.wheel_record import Recorded, Source, read_record, write_record
+from buildkit.tools.zip_reader import Buffer
 
-INTERPRETER = "/usr/bin/python3"
-_SIGNATURES = ("RECORD", "RECORD.jws", "RECORD.p7s")
-_ALGORITHMS = ("sha256", "sha384", "sha512")
-_ENTRY_POINT = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[[^\]]*\])?")
+_LARGEST_SCRIPT = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +43,13 @@ class Scheme:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """What RECORD says of a file: the hash's name, the hash as RECORD writes it, and the size."""
-
-    algorithm: str
-    hash: str
-    size: int
-
-    @classmethod
-    def of(cls, data: bytes) -> Recorded:
-        """What RECORD would say of bytes at hand."""
-        return cls("sha256", encoded(hashlib.sha256(data).digest()), len(data))
-
-
-@dataclass(frozen=True, slots=True)
 class Installed:
-    """A file of the image: from a member as it is, or from `data` that was made anew."""
+    """A file of the image: the wheel's member as it is, or (no member) `data` that was made anew."""
 
     path: str
     executable: bool
     recorded: Recorded
-    member: Member | None = None
+    member: str = ""
     data: bytes = b""
 
 
@@ -78,202 +57,97 @@ class Installed:
 class Wheel:
     """A wheel and what it installs."""
 
-    name: str
-    archive: Buffer
+    source: Source
     files: tuple[Installed, ...]
+
+    @property
+    def name(self) -> str:
+        """The wheel's file name."""
+        return self.source.name
 
     def content(self, file: Installed) -> Iterator[bytes]:
         """A file's bytes; raises BuildFailure at their end unless they are what RECORD says."""
-        if file.member is None:
-            yield file.data
-            return
-        yield from _verified(self.archive, file.member, file.recorded, self.name)
+        return self.source.verified(file.member, file.recorded) if file.member else iter((file.data,))
 
 
 def read(archive: Buffer, name: str, scheme: Scheme) -> Wheel:
     """Read a wheel's directory and metadata. Raises BuildFailure, which names wheel and member, for what is wrong."""
-    members = {member.path: member for member in zip_reader.members(archive, name)}
-    info = _info_folder(members, name)
-    record = _record(archive, members, f"{info}/RECORD", name)
-    _check_metadata(_text(archive, members, record, f"{info}/WHEEL", name), name)
-    project = info.removesuffix(".dist-info").rpartition("-")[0]
-    data_folder = info.removesuffix(".dist-info") + ".data"
-    files = [
-        _placed(archive, member, record[path], scheme, data_folder, project, name)
-        for path, member in members.items()
-        if path in record and path != f"{info}/RECORD" and not _is_bytecode(path)
-    ]
-    files += _entry_points(archive, members, record, info, name)
+    source = Source.of(archive, name)
+    info = _info_folder(source)
+    record = read_record(source, f"{info}/RECORD")
+    _check_format(source.text(f"{info}/WHEEL", record.get(f"{info}/WHEEL")), name)
+    files = [_placed(source, path, recorded, scheme, info) for path, recorded in record.items() if _is_wanted(path)]
+    files += _commands(source, record, f"{info}/entry_points.txt", scheme, info)
     files.append(_made(f"{scheme.packages}/{info}/INSTALLER", b"mbuild\n"))
     _refuse_repeated(files, name)
-    files.append(_installed_record(files, scheme, info))
-    return Wheel(name, archive, tuple(files))
+    own = f"{info}/RECORD"
+    rows = ((_relative(file.path, scheme), file.recorded) for file in files)
+    files.append(_made(f"{scheme.packages}/{own}", write_record(rows, own)))
+    return Wheel(source, tuple(files))
 
 
-def encoded(raw: bytes) -> str:
-    """A hash as RECORD writes it."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def decoded(text: str) -> bytes:
-    """The hash that `encoded` wrote."""
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _verified(archive: Buffer, member: Member, recorded: Recorded, name: str) -> Iterator[bytes]:
-    hasher = hashlib.new(recorded.algorithm)
-    for chunk in zip_reader.content(archive, member, name):
-        hasher.update(chunk)
-        yield chunk
-    found = encoded(hasher.digest())
-    if found != recorded.hash:
-        raise BuildFailure(
-            f"{name}: '{member.path}' is not what RECORD says: "
-            f"expected {recorded.algorithm}={recorded.hash}, found {recorded.algorithm}={found}"
-        )
-
-
-def _info_folder(members: Mapping[str, Member], name: str) -> str:
-    found = sorted({path.split("/")[0] for path in members if path.split("/")[0].endswith(".dist-info")})
+def _info_folder(source: Source) -> str:
+    tops = {path.split("/")[0] for path in source.members}
+    found = sorted(top for top in tops if top.endswith(".dist-info"))
     if len(found) != 1:
-        raise BuildFailure(f"{name}: expected one .dist-info folder, found {', '.join(found) or 'none'}")
-    if _project(found[0]) != _project(name):
-        raise BuildFailure(f"{name}: its metadata is that of another project: '{found[0]}'")
+        raise BuildFailure(f"{source.name}: expected one .dist-info folder, found {', '.join(found) or 'none'}")
+    if _normal(found[0]) != _normal(source.name):
+        raise BuildFailure(f"{source.name}: its metadata is that of another project: '{found[0]}'")
     return found[0]
 
 
-def _project(text: str) -> str:
+def _normal(text: str) -> str:
+    """The project's name at the start of a file's or folder's name, as names are compared."""
     return re.sub(r"[-_.]+", "-", text.partition("-")[0]).lower()
 
 
-def _text(archive: Buffer, members: Mapping[str, Member], record: Mapping[str, Recorded], path: str, name: str) -> str:
-    """A metadata file, verified."""
-    if path not in members:
-        raise BuildFailure(f"{name}: '{path}' is missing")
-    return _as_text(b"".join(_verified(archive, members[path], record[path], name)), path, name)
-
-
-def _as_text(data: bytes, path: str, name: str) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        raise BuildFailure(f"{name}: '{path}' is not valid UTF-8") from None
-
-
-def _record(archive: Buffer, members: Mapping[str, Member], path: str, name: str) -> dict[str, Recorded]:
-    """RECORD's rows, once it is sure that they and the archive tell of the same files and sizes."""
-    if path not in members:
-        raise BuildFailure(f"{name}: '{path}' is missing")
-    text = _as_text(b"".join(zip_reader.content(archive, members[path], name)), path, name)
-    folder = path.removesuffix("RECORD")
-    record: dict[str, Recorded] = {}
-    for row in _rows(text, path, name):
-        if row and row[0] not in {folder + signature for signature in _SIGNATURES}:
-            _add_row(record, row, members, name)
-    unlisted = sorted(set(members) - set(record) - {folder + signature for signature in _SIGNATURES})
-    if unlisted:
-        raise BuildFailure(f"{name}: '{unlisted[0]}' is not listed in RECORD")
-    return record
-
-
-def _rows(text: str, path: str, name: str) -> Iterator[list[str]]:
-    try:
-        yield from csv.reader(io.StringIO(text, newline=""), strict=True)
-    except csv.Error as error:
-        raise BuildFailure(f"{name}: '{path}' is damaged: {error}") from None
-
-
-def _add_row(record: dict[str, Recorded], row: list[str], members: Mapping[str, Member], name: str) -> None:
-    path, (algorithm, _, digest), size = row[0], _hash(row), row[2] if len(row) > 2 else ""
-    if path not in members:
-        raise BuildFailure(f"{name}: '{path}' is listed in RECORD, but missing")
-    if path in record:
-        raise BuildFailure(f"{name}: '{path}' is listed in RECORD twice")
-    if algorithm not in _ALGORITHMS or not digest:
-        raise BuildFailure(f"{name}: RECORD has no hash for '{path}' that can be trusted: found '{''.join(row[1:2])}'")
-    if size and size != str(members[path].size):
-        raise BuildFailure(f"{name}: '{path}' has {members[path].size} bytes, RECORD says {size}")
-    record[path] = Recorded(algorithm, digest.rstrip("="), members[path].size)
-
-
-def _hash(row: list[str]) -> tuple[str, str, str]:
-    return (row[1] if len(row) > 1 else "").partition("=")
-
-
-def _check_metadata(text: str, name: str) -> None:
-    headers = HeaderParser().parsestr(text)
-    version = str(headers.get("Wheel-Version", ""))
+def _check_format(metadata: str, name: str) -> None:
+    # `Root-Is-Purelib` stands here too, and makes no difference: both roots are one folder on Debian.
+    version = str(HeaderParser().parsestr(metadata).get("Wheel-Version", ""))
     if not version.startswith("1."):
         raise BuildFailure(f"{name}: wheel format '{version}' is not known: expected 1.x")
 
 
-def _is_bytecode(path: str) -> bool:
+def _is_wanted(path: str) -> bool:
     # Bytecode is compiled by the image's own interpreter, if at all.
-    return "__pycache__" in path.split("/")[:-1]
+    return "__pycache__" not in path.split("/")[:-1]
 
 
-def _placed(
-    archive: Buffer, member: Member, recorded: Recorded, scheme: Scheme, data_folder: str, project: str, name: str
-) -> Installed:
-    """Where a member goes. `Root-Is-Purelib` makes no difference: both roots are one folder on Debian."""
-    if not member.path.startswith(f"{data_folder}/"):
-        return Installed(f"{scheme.packages}/{member.path}", member.executable, recorded, member)
-    key, _, rest = member.path.removeprefix(f"{data_folder}/").partition("/")
-    folder = scheme.folder(key, project)
+def _placed(source: Source, path: str, recorded: Recorded, scheme: Scheme, info: str) -> Installed:
+    """Where a member goes."""
+    data_folder = info.removesuffix(".dist-info") + ".data/"
+    executable = source.members[path].executable
+    if not path.startswith(data_folder):
+        return Installed(f"{scheme.packages}/{path}", executable, recorded, path)
+    key, _, rest = path.removeprefix(data_folder).partition("/")
+    folder = scheme.folder(key, info.partition("-")[0])
     if folder is None or not rest:
-        raise BuildFailure(f"{name}: '{member.path}' is data of an unknown kind: '{key}'")
+        raise BuildFailure(f"{source.name}: '{path}' is data of an unknown kind: '{key}'")
     if key == "scripts":
-        return _script(archive, member, recorded, f"{folder}/{rest}", name)
-    return Installed(f"{folder}/{rest}", member.executable, recorded, member)
+        return _script(source, path, recorded, f"{folder}/{rest}")
+    return Installed(f"{folder}/{rest}", executable, recorded, path)
 
 
-def _script(archive: Buffer, member: Member, recorded: Recorded, path: str, name: str) -> Installed:
-    """A script; the interpreter's place is filled in where it was left open."""
-    data = b"".join(zip_reader.content(archive, member, name)) if member.size < 1 << 20 else b""
-    if not data.startswith(b"#!python"):
-        return Installed(path, True, recorded, member)
-    b"".join(_verified(archive, member, recorded, name))
-    first, newline, rest = data.partition(b"\n")
-    arguments = first.removeprefix(b"#!pythonw").removeprefix(b"#!python")
-    return _made(path, b"#!" + INTERPRETER.encode() + arguments.rstrip(b"\r") + newline + rest, executable=True)
+def _script(source: Source, path: str, recorded: Recorded, place: str) -> Installed:
+    """A script, made anew where the wheel leaves the interpreter's place open."""
+    if recorded.size < _LARGEST_SCRIPT:
+        rewritten = with_interpreter(b"".join(source.verified(path, recorded)))
+        if rewritten is not None:
+            return _made(place, rewritten, executable=True)
+    return Installed(place, True, recorded, path)
 
 
-def _entry_points(
-    archive: Buffer, members: Mapping[str, Member], record: Mapping[str, Recorded], info: str, name: str
-) -> list[Installed]:
-    path = f"{info}/entry_points.txt"
-    if path not in members:
-        return []
-    found: list[Installed] = []
-    for script, target in _scripts(_text(archive, members, record, path, name)):
-        match = _ENTRY_POINT.fullmatch(target)
-        if not match or "/" in script or script in ("", ".", ".."):
-            raise BuildFailure(f"{name}: entry point '{script} = {target}' is not 'name = module:function'")
-        found.append(_made(f"usr/local/bin/{script}", _launcher(match[1], match[2]), executable=True))
-    return found
-
-
-def _scripts(text: str) -> Iterator[tuple[str, str]]:
-    """The pairs of an entry_points.txt's sections of commands."""
-    section = ""
-    for line in map(str.strip, text.splitlines()):
-        if line.startswith("["):
-            section = line.strip("[]").strip()
-        elif line and line[0] not in "#;" and section in ("console_scripts", "gui_scripts"):
-            script, _, target = line.partition("=")
-            yield script.strip(), target.strip()
-
-
-def _launcher(module: str, function: str) -> bytes:
-    first = function.partition(".")[0]
-    return (
-        f"#!{INTERPRETER}\nimport sys\n\nfrom {module} import {first}\n\n"
-        f'if __name__ == "__main__":\n    sys.exit({function}())\n'
-    ).encode()
+def _commands(
+    source: Source, record: Mapping[str, Recorded], path: str, scheme: Scheme, info: str
+) -> Iterator[Installed]:
+    if path in record:
+        folder = scheme.folder("scripts", info)
+        for name, text in launchers(source.text(path, record[path]), source.name):
+            yield _made(f"{folder}/{name}", text, executable=True)
 
 
 def _made(path: str, data: bytes, executable: bool = False) -> Installed:
-    return Installed(path, executable, Recorded.of(data), None, data)
+    return Installed(path, executable, Recorded.of(data), data=data)
 
 
 def _refuse_repeated(files: list[Installed], name: str) -> None:
@@ -284,18 +158,7 @@ def _refuse_repeated(files: list[Installed], name: str) -> None:
         seen.add(file.path)
 
 
-def _installed_record(files: list[Installed], scheme: Scheme, info: str) -> Installed:
-    """RECORD of what is installed: the same rows on every machine, sorted, relative to the packages' folder."""
-    own = f"{info}/RECORD"
-    rows: list[tuple[Any, ...]] = [
-        (_relative(file.path, scheme), f"{file.recorded.algorithm}={file.recorded.hash}", file.recorded.size)
-        for file in files
-    ]
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(sorted([*rows, (own, "", "")]))
-    return _made(f"{scheme.packages}/{own}", text.getvalue().encode())
-
-
 def _relative(path: str, scheme: Scheme) -> str:
+    """A path as RECORD has it: from the packages' folder."""
     inside = path.removeprefix(f"{scheme.packages}/")
     return inside if inside != path else "../../../" + path.removeprefix("usr/local/")

@@ -26,7 +26,8 @@ from buildkit.oci.layer import with_parents
 from buildkit.store import BlobStore
 from buildkit.tools.layer_output import OUTPUTS, compressed, versioned
 from buildkit.tools.tool import tool
-from buildkit.tools.wheel import Installed, Recorded, Scheme, Wheel, decoded, read
+from buildkit.tools.wheel import Installed, Scheme, Wheel, read
+from buildkit.tools.wheel_record import Recorded
 from buildkit.tools.zip_reader import Buffer
 
 
@@ -124,5 +125,5 @@ class _Hasher:
         return chunk
 
     def digest(self) -> Digest:
-        known = self._hasher.hexdigest() if self._hasher else decoded(self._recorded.hash).hex()
+        known = self._hasher.hexdigest() if self._hasher else self._recorded.hex
         return Digest(known, self._recorded.size)
