@@ -50,7 +50,7 @@ class _Decoder(Protocol):
 def zstd(chunks: Iterable[bytes], size: int, sink: Sink) -> str:
     """Compress `size` bytes of chunks into `sink`; gives the diff id: `sha256:` and the hash of what went in."""
     _check_library()
-    workers = max(1, min(os.cpu_count() or 1, 8))
+    workers = max(1, min(os.cpu_count() or 1, 4))
     compressor = zstandard.ZstdCompressor(LEVEL, threads=workers, write_checksum=True, write_content_size=True)
     stream = compressor.compressobj(size=size)
     hasher = hashlib.sha256()
