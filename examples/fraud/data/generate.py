@@ -40,13 +40,13 @@ def transaction(chance: random.Random) -> list[str]:
     online = int(chance.random() < 0.35)
     declined = min(int(chance.expovariate(2.5)), 9)
     score = (
-        -6.2
-        + 0.8 * math.log1p(amount / 50)
+        -5.0
+        + 0.9 * math.log1p(amount / 50)
         + 0.012 * distance
         + 0.55 * purchases
-        + 1.4 * foreign
+        + 1.8 * foreign
         + 0.7 * online
-        + 0.9 * declined
+        + 1.1 * declined
         + (1.1 if hour < 5 else 0.0)
         - 0.0003 * card_age
     )

@@ -1,6 +1,6 @@
 """Writes golden predictions: `golden.py --model FILE --data FILE --out FILE`.
 
-Every 500th transaction is given to the model by scikit-learn itself; request and answer are written as the Open
+Every 100th transaction is given to the model by scikit-learn itself; request and answer are written as the Open
 Inference Protocol has them, so that a server's answers can be compared.
 """
 
@@ -12,7 +12,7 @@ import joblib
 import numpy
 
 FEATURES = 8
-STEP = 500
+STEP = 100
 
 
 def main() -> None:
@@ -33,8 +33,8 @@ def main() -> None:
 def case(rows: list[list[float]], predicted: list[int]) -> dict:
     """One request and the answer that is expected."""
     features = {"name": "features", "datatype": "FP64", "shape": [len(rows), FEATURES], "data": rows}
-    predict = {"name": "predict", "datatype": "INT64", "shape": [len(rows)], "data": predicted}
-    return {"name": "every 500th", "request": {"inputs": [features]}, "response": {"outputs": [predict]}}
+    predict = {"name": "predict", "datatype": "INT64", "shape": [len(rows), 1], "data": predicted}
+    return {"name": "every 100th", "request": {"inputs": [features]}, "response": {"outputs": [predict]}}
 
 
 if __name__ == "__main__":
