@@ -418,6 +418,24 @@ def test_the_setting_that_forbids_a_sandbox_is_named(tmp_path: Path, name: str, 
     )
 
 
+def test_a_kernel_that_forbids_namespaces_is_told_by_its_setting() -> None:
+    program = """
+from buildkit.execution.sandbox.select import choose
+try:
+    choose("namespaces")
+except Exception as error:
+    print(int(error.exit_code), error)
+"""
+    forbid = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" -c "$1"'
+    command = ["unshare", "--user", "--map-root-user", "sh", "-c", forbid, sys.executable, program]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told == (
+        "36 error: cannot make a sandbox: the kernel refuses new namespaces: No space left on device\n"
+        "hint: allow it with 'sysctl -w user.max_user_namespaces=15000' as root, "
+        "or use --sandbox=none (results are then not shared)\n"
+    )
+
+
 def test_the_first_sandbox_that_works_is_taken(tmp_path: Path) -> None:
     chosen = choose("auto", candidates=[Refusing(), Namespaces()], settings=tmp_path)
     assert chosen == Namespaces()

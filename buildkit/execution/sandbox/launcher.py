@@ -14,6 +14,7 @@ command. Each ends with the one before it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -61,7 +62,9 @@ def enter(network: bool) -> None:
     """Go into new namespaces; inside, the caller's user is root."""
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
-        os.setgroups([])
+        # A superuser of a namespace may not be allowed to; its groups mean nothing inside either.
+        with contextlib.suppress(PermissionError):
+            os.setgroups([])
     flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
     call(libc.unshare(flags | (0 if network else CLONE_NEWNET)), "unshare")
     map_user(0, uid, 0, gid)

@@ -105,10 +105,7 @@ def _moved(text: str, work: Path) -> str:
 def _in_copy(command: Command) -> list[str]:
     """The command line that enters a copy of the root: hard links would let a superuser's command change the store."""
     if os.geteuid() != 0:
-        raise EnvironmentFault(
-            "without a sandbox only the superuser can run a command in a root of layers",
-            hint="let the kernel allow user namespaces and leave out --sandbox=none, or run mbuild as root",
-        )
+        raise _superuser_needed()
     assert command.root.folder is not None
     copy = command.scratch / "root"
     shutil.copytree(command.root.folder, copy, symlinks=True)
@@ -122,12 +119,23 @@ def _in_copy(command: Command) -> list[str]:
     return [sys.executable, "-I", "-S", str(CHROOT), str(copy), str(USER), command.folder, *command.argv]
 
 
+def _superuser_needed() -> EnvironmentFault:
+    return EnvironmentFault(
+        "without a sandbox only the superuser can run a command in a root of layers",
+        hint="let the kernel allow user namespaces and leave out --sandbox=none, or run mbuild as root",
+    )
+
+
 def _copy_in(bind: Bind, copy: Path) -> None:
     target = copy / bind.path.lstrip("/")
     if bind.source.is_dir():
         shutil.copytree(bind.source, target, symlinks=True, dirs_exist_ok=True)
         if bind.writable:
-            os.chown(target, USER, USER)
+            try:
+                os.chown(target, USER, USER)
+            except OSError as error:
+                # The superuser of a namespace that has no other user.
+                raise _superuser_needed() from error
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
