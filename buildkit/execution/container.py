@@ -40,7 +40,8 @@ def run_command(
     log = store.root / "logs" / f"{key.hex}.log"
     with writing("an action's files", store.root), store.temporary() as scratch:
         out, work = scratch / "out", scratch / "build"
-        out.mkdir(mode=0o755)
+        out.mkdir()
+        out.chmod(0o755)  # whatever the umask
         for name, _ in action.outputs:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
         (work / "out").mkdir(parents=True)

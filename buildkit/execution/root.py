@@ -73,7 +73,9 @@ def _assemble(unpacked: Sequence[tuple[Path, Layer]], folder: Path, store: BlobS
             _take_away(layer, made)
             _link_tree(files, made, made)
         for name in MOUNT_POINTS:
-            (made / name).mkdir(exist_ok=True)
+            if not (made / name).is_dir():
+                (made / name).mkdir()
+                (made / name).chmod(0o755)
         made.chmod(0o755)
         _appear(made, folder)
 
