@@ -37,7 +37,7 @@ def _predict(served_name):
     return {"method": "POST", "port": "http", "path": "/v2/models/" + served_name + "/infer"}
 
 mlserver = struct(
-    command = ["/usr/bin/python3", "-m", "mlserver.cli.main", "start", "/models"],
+    command = ["/usr/local/bin/mlserver", "start", "/models"],
     environment = {
         # One process: worker processes break with newer uvloop and may hang at the end.
         "MLSERVER_PARALLEL_WORKERS": "0",
