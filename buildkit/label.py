@@ -96,6 +96,10 @@ class TargetPattern:
         every = label.name in ("all", "*") and ":" in rest
         return cls(label.package, None if every else label.name, False, negative, text)
 
+    def covers(self, package: str) -> bool:
+        """Whether every target of a package is in the set, the sign left aside."""
+        return self.name is None and self.matches(Label("", package, ""))
+
     def matches(self, label: Label) -> bool:
         """Whether a target of the workspace is in the set, the sign left aside."""
         if self.below:

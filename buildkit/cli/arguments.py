@@ -23,7 +23,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise a BuildError (exit code 2)."""
-        raise BuildError(message, hint=f"see '{self.prog} --help'")
+        raise BuildError(message.replace(_MINUS, "-"), hint=f"see '{self.prog} --help'")
 
 
 def common_parser() -> argparse.ArgumentParser:

@@ -54,11 +54,14 @@ def run(argv: Sequence[str]) -> ExitCode:
     except KeyboardInterrupt:
         _say("interrupted")
         return ExitCode.INTERRUPTED
-    except (MemoryError, OSError) as error:
-        _say(f"error: {error}")
-        return ExitCode.ENVIRONMENT
     except BrokenPipeError:
         raise
+    except MemoryError:
+        _say("error: out of memory\nhint: let fewer actions run at once with --jobs")
+        return ExitCode.ENVIRONMENT
+    except OSError as error:
+        _say(f"error: {error}")
+        return ExitCode.ENVIRONMENT
     except Exception as error:
         return _internal(error)
 
@@ -71,7 +74,8 @@ def _read(argv: Sequence[str]) -> tuple[Arguments | None, ModuleType | None]:
     name = "version" if rest[0] == "--version" else rest.pop(0) if rest[0] in COMMANDS else "build"
     if name == "build" and _is_misspelt(rest):
         raise BuildError(
-            f"there is no command '{rest[0]}'", hint=did_you_mean(rest[0], COMMANDS) or "see mbuild --help"
+            f"there is no command '{rest[0]}'",
+            hint=did_you_mean(rest[0], COMMANDS) or f"a target is written ':{rest[0]}'; see 'mbuild --help'",
         )
     command = importlib.import_module(f"buildkit.cli.{name}")
     parser = CommandParser(prog=f"mbuild {name}", description=command.__doc__, allow_abbrev=False)

@@ -20,7 +20,9 @@ def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     if not patterns:
         raise BuildError("no target named", hint="name one, such as //models:fraud, or //... for all")
     workspace = session.workspace
-    key = kept_key(workspace, patterns, [(name, tool.version) for name, tool in sorted(TOOLS.items())])
+    key = kept_key(
+        workspace, _package(session), patterns, [(name, tool.version) for name, tool in sorted(TOOLS.items())]
+    )
     if kept := recall(key, WorkspaceFiles(workspace), session.parsed):
         return kept
     printed: list[str] = []
@@ -46,7 +48,8 @@ def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
 
 def query(session: Session, expression: str) -> list[Label]:
     """The targets that a query names."""
-    return ask(expression, Loader(session.workspace, session.parsed, session.print_from_code))
+    loader = Loader(session.workspace, session.parsed, session.print_from_code)
+    return ask(expression, loader, _package(session))
 
 
 def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:
@@ -56,14 +59,20 @@ def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:
     return analyzed.configured[analyzed.requested[0]]
 
 
-def _parsed(session: Session, patterns: Sequence[str]) -> list[TargetPattern]:
+def _package(session: Session) -> str:
+    """The package that the user stands in: relative labels are meant from there."""
     folder = session.options.directory.resolve()
     package = folder.relative_to(session.workspace.root.resolve()).as_posix()
+    return "" if package == "." else package
+
+
+def _parsed(session: Session, patterns: Sequence[str]) -> list[TargetPattern]:
+    package = _package(session)
     faults: list[BuildError] = []
     parsed: list[TargetPattern] = []
     for text in patterns:
         try:
-            parsed.append(TargetPattern.parse(text, "" if package == "." else package))
+            parsed.append(TargetPattern.parse(text, package))
         except BuildError as error:
             faults.append(error)
     if faults:

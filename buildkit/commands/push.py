@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from buildkit.commands.build import BuildResult, build
-from buildkit.commands.graph import one_target
+from buildkit.commands.build import build_analyzed
+from buildkit.commands.graph import analysis, one_target
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
 from buildkit.errors import BuildError
@@ -18,8 +18,8 @@ from buildkit.registry import push as push_image
 def push(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> tuple[Reference, Digest]:
     """Build and push; the reference is the command line's, or the target's own."""
     asked = Reference.parse(reference_text) if reference_text else None
-    result: BuildResult = build(session, [target]).checked()
-    configured = one_target(result.analysis, target)
+    analyzed = analysis(session, [target])
+    configured = one_target(analyzed, target)
     manifest = configured.image.manifest if configured.image else configured.push.image if configured.push else None
     if manifest is None:
         raise BuildError(f"'{configured.label}' is not an image", hint="push a model_image or a model_volume")
@@ -34,5 +34,6 @@ def push(session: Session, target: str, reference_text: str | None, *, plain_htt
         plain_http=plain_http or settings.plain_http,
         ca=str(Path(session.workspace.root, settings.ca)) if settings.ca else None,
     )
+    result = build_analyzed(session, analyzed, [configured]).checked()
     digest = result.execution.digests[manifest]
     return reference, push_image(reference, digest, session.store, registry, session.listener, session.jobs)

@@ -205,12 +205,15 @@ def _check_lock(info: LockInfo, target: Target) -> None:
 
 
 def _placed(error: BuildError, target: Target) -> BuildError:
-    """An error with a place: its own, or else the target's; and with the target, where the place is elsewhere."""
+    """An error with a place: its own, or else the target's; and with the target, where the place is elsewhere.
+
+    What a standard rule finds fault with is the target: nobody can mend it in the rule's file.
+    """
     if error.span and error.span.path == target.span.path:
         return error
-    note = f"in {target.label} ({target.span})"
-    if error.span is None:
-        return type(error)(error.message, span=target.span, hint=error.hint, notes=error.notes, details=error.details)
-    return type(error)(
-        error.message, span=error.span, hint=error.hint, notes=(*error.notes, note), details=error.details
-    )
+    span, notes = error.span or target.span, [note for note in error.notes if note != f"called from {target.span}"]
+    if span.path.startswith("@"):
+        notes, span = [f"said by {span}", *notes], target.span
+    elif span != target.span:
+        notes.append(f"in {target.label} ({target.span})")
+    return type(error)(error.message, span=span, hint=error.hint, notes=notes, details=error.details)

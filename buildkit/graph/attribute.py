@@ -158,8 +158,10 @@ def convert(attribute: Attribute, name: str, value: Value, place: Place) -> Any:
 def _described(value: Value) -> str:
     if isinstance(value, (List, tuple)):
         odd = next((item for item in value if not isinstance(item, str)), None)
-        return f"a {type_name(value)} with {represent(odd)}" if odd is not None else f"a {type_name(value)}"
-    return f"a {type_name(value)}"
+        if odd is not None:
+            return f"a {type_name(value)} with {represent(odd)}"
+    name = type_name(value)
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _exactly(kind: type) -> Callable[[Value, Place], Any]:

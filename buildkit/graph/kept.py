@@ -17,10 +17,10 @@ from buildkit.graph.loader import ParsedCache
 from buildkit.graph.workspace import Workspace
 
 
-def kept_key(workspace: Workspace, patterns: Sequence[str], tools: Sequence[tuple[str, int]]) -> Key:
-    """The key of a question: which workspace, which patterns, which tools."""
-    build_files = workspace.config.build_files
-    return Key.of("mbuild graph 1", __version__, str(workspace.root), build_files, list(patterns), list(tools))
+def kept_key(workspace: Workspace, package: str, patterns: Sequence[str], tools: Sequence[tuple[str, int]]) -> Key:
+    """The key of a question: which workspace, which patterns (asked from which package), which tools."""
+    files = workspace.config.build_files
+    return Key.of("mbuild graph 1", __version__, str(workspace.root), files, package, list(patterns), list(tools))
 
 
 def recall(key: Key, files: WorkspaceFiles, cache: ParsedCache) -> Analysis | None:

@@ -72,14 +72,23 @@ class Loader:
     def expand(self, patterns: Sequence[TargetPattern]) -> list[Label]:
         """The targets that patterns name, in order; a pattern with '-' takes away what came before it."""
         found: dict[Label, None] = {}
-        for pattern in patterns:
+        faults: list[BuildError] = []
+        for index, pattern in enumerate(patterns):
             if pattern.negative:
                 found = {label: None for label in found if not pattern.matches(label)}
-            else:
-                found |= dict.fromkeys(self._named_by(pattern))
+                continue
+            try:
+                left_out = [later for later in patterns[index + 1 :] if later.negative]
+                found |= dict.fromkeys(self._named_by(pattern, left_out))
+            except BuildErrors as errors:
+                faults += errors.errors
+            except BuildError as error:
+                faults.append(error)
+        if faults:
+            raise BuildErrors(_each_once(faults))
         return list(found)
 
-    def _named_by(self, pattern: TargetPattern) -> list[Label]:
+    def _named_by(self, pattern: TargetPattern, left_out: Sequence[TargetPattern]) -> list[Label]:
         if pattern.name is not None:
             label = Label("", pattern.package, pattern.name)
             self.target(label)
@@ -89,6 +98,8 @@ class Loader:
             raise BuildError(
                 f"no package at or below '//{pattern.package}'", hint="packages are folders with a BUILD file"
             )
+        # A package that is left out whole need not even be readable.
+        names = [name for name in names if not any(pattern.covers(name) for pattern in left_out)]
         faults: list[BuildError] = []
         labels: list[Label] = []
         for name in names:
@@ -113,8 +124,11 @@ class Loader:
             return found
         if self.files.is_file("", label.path):
             return _source(label, ())
-        hint = did_you_mean(label.name, package.targets)
-        raise BuildError(f"no target '{label.name}' in package '//{label.package}' ({package.path})", hint=hint)
+        message = f"no target '{label.name}' in package '//{label.package}' ({package.path})"
+        if "." in label.name or "/" in label.name:
+            message += f", and no file '{label.path}'"
+        known = [*package.targets, *self.files.files_of(label.package)]
+        raise BuildError(message, hint=did_you_mean(label.name, known))
 
     def package(self, name: str) -> Package:
         """One package. Raises BuildErrors with every fault of its BUILD file, each time that it is asked for."""
@@ -214,15 +228,15 @@ def _source(label: Label, visibility: tuple[str, ...]) -> Target:
 def _closure(loader: Loader, requested: Iterable[Label]) -> dict[Label, Target]:
     """Everything that is needed, dependencies first; raises BuildErrors with all missing, hidden and circular ones."""
     done: dict[Label, Target] = {}
-    faults: dict[str, BuildError] = {}
+    faults: list[BuildError] = []
     for label in sorted(requested):
         _visit(loader, loader.target(label), done, faults)
     if faults:
-        raise BuildErrors(faults.values())
+        raise BuildErrors(_each_once(faults))
     return done
 
 
-def _visit(loader: Loader, start: Target, done: dict[Label, Target], faults: dict[str, BuildError]) -> None:
+def _visit(loader: Loader, start: Target, done: dict[Label, Target], faults: list[BuildError]) -> None:
     path: dict[Label, Target] = {}
     stack: list[tuple[Target, bool]] = [(start, False)]
     while stack:
@@ -236,46 +250,57 @@ def _visit(loader: Loader, start: Target, done: dict[Label, Target], faults: dic
         path[target.label] = target
         stack.append((target, True))
         for label, attribute in reversed(target.dependencies):
-            fault: BuildError | None
             if label in path:
-                fault = _cycle(path, label)
+                found = [_cycle(path, label)]
             elif label in done:
-                fault = _hidden(target, done[label], attribute)
+                found = _hidden(target, done[label], attribute)
             else:
-                fault = _follow(loader, target, label, attribute, stack)
-            if fault:
-                faults.setdefault(str(fault), fault)
+                found = _follow(loader, target, label, attribute, stack)
+            faults += found
 
 
 def _follow(
     loader: Loader, target: Target, label: Label, attribute: str, stack: list[tuple[Target, bool]]
-) -> BuildError | None:
+) -> list[BuildError]:
     span = target.spans.get(attribute, target.span)
+    note = f"needed by {target.label} ({target.span})"
     try:
         needed = loader.target(label)
-    except BuildErrors as errors:
-        first = errors.errors[0]
-        note = f"needed by {target.label} ({target.span})"
-        return BuildError(
-            first.message, span=first.span or span, hint=first.hint, notes=(*first.notes, note), details=first.details
-        )
-    except BuildError as error:
-        note = f"needed by {target.label} ({target.span})"
-        return BuildError(error.message, span=span, hint=error.hint, notes=(*error.notes, note))
+    except (BuildError, BuildErrors) as raised:
+        return [
+            BuildError(
+                error.message,
+                span=error.span or span,
+                hint=error.hint,
+                notes=(*error.notes, note),
+                details=error.details,
+            )
+            for error in (raised.errors if isinstance(raised, BuildErrors) else (raised,))
+        ]
     stack.append((needed, False))
     return _hidden(target, needed, attribute)
 
 
-def _hidden(target: Target, needed: Target, attribute: str) -> BuildError | None:
+def _each_once(faults: Iterable[BuildError]) -> Iterable[BuildError]:
+    """Faults without those that were told already: a broken package is met by everything that needs it."""
+    first: dict[tuple[str, Span | None], BuildError] = {}
+    for fault in faults:
+        first.setdefault((fault.message, fault.span), fault)
+    return first.values()
+
+
+def _hidden(target: Target, needed: Target, attribute: str) -> list[BuildError]:
     if needed.visible_from(target.label.package):
-        return None
-    return BuildError(
-        f"'{needed.label}' is not visible to '{target.label}'",
-        span=target.spans.get(attribute, target.span),
-        hint=f"add '//{target.label.package}:__pkg__' to its visibility"
-        if not needed.is_source
-        else f"export it with exports_files in package '//{needed.label.package}'",
-    )
+        return []
+    return [
+        BuildError(
+            f"'{needed.label}' is not visible to '{target.label}'",
+            span=target.spans.get(attribute, target.span),
+            hint=f"add '//{target.label.package}:__pkg__' to its visibility"
+            if not needed.is_source
+            else f"export it with exports_files in package '//{needed.label.package}'",
+        )
+    ]
 
 
 def _cycle(path: dict[Label, Target], label: Label) -> BuildError:

@@ -15,13 +15,13 @@ _DEPS = re.compile(r"\s*deps\s*\(\s*([^()\s]+)\s*\)\s*")
 _PATTERN = re.compile(r"\s*([^()\s]+)\s*")
 
 
-def query(expression: str, loader: Loader) -> list[Label]:
-    """The targets that an expression names. Raises BuildError for one that cannot be read."""
+def query(expression: str, loader: Loader, package: str = "") -> list[Label]:
+    """The targets that an expression, written in `package`, names. Raises BuildError for one that cannot be read."""
     if found := _DEPS.fullmatch(expression):
-        graph = loader.graph([TargetPattern.parse(found[1])])
+        graph = loader.graph([TargetPattern.parse(found[1], package)])
         return sorted(graph.targets)
     if found := _PATTERN.fullmatch(expression):
-        return sorted(loader.expand([TargetPattern.parse(found[1])]))
+        return sorted(loader.expand([TargetPattern.parse(found[1], package)]))
     raise BuildError(
         f"cannot read the query {expression!r}",
         hint="use a pattern such as '//...' or 'deps(//package:name)'",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from buildkit.errors import BuildError, Span, did_you_mean
+from buildkit.errors import BuildError, Span, did_you_mean, nearest
 from buildkit.graph.attribute import Attribute, convert
 from buildkit.graph.package import Target, check_visibility
 from buildkit.graph.scope import PackageScope
@@ -73,12 +73,15 @@ class Rule(HostValue):
     ) -> Target | None:
         values: dict[str, Any] = {}
         dependencies: list[tuple[Label, str]] = []
-        faults += [self._unknown(call, name) for name in given if name not in self.schema]
+        unknown = [name for name in given if name not in self.schema]
+        faults += [self._unknown(call, name) for name in unknown]
+        meant = {nearest(name, self.schema) for name in unknown}
         for name, attribute in self.schema.items():
             span = call.argument_spans.get(name, call.span)
             value = given.get(name)
             if value is None and attribute.mandatory:
-                faults.append(BuildError(f"rule '{self.name}' needs the attribute '{name}'", span=call.span))
+                if name not in meant:  # a misspelt attribute is one mistake, not two
+                    faults.append(BuildError(f"rule '{self.name}' needs the attribute '{name}'", span=call.span))
                 continue
             # A default was written in the rule's file: its labels are relative to that.
             written = scope.place(span) if value is not None else scope.place_in(self.span.path, span)
