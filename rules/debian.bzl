@@ -48,7 +48,7 @@ debian_packages = rule(
         "omit": attr.string_list(doc = "Packages of the closure that are left out."),
         "lock": attr.lock(mandatory = True, doc = "The lock file that answers them."),
         "suite": attr.string(default = "bookworm", doc = "A release, frozen between its point releases."),
-        "components": attr.string_list(default = ["main"]),
-        "architecture": attr.string(default = "amd64"),
+        "components": attr.string_list(default = ["main"], doc = "The parts of the archive that are searched."),
+        "architecture": attr.string(default = "amd64", doc = "The processor, as Debian calls it."),
     },
 )

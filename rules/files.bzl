@@ -88,7 +88,11 @@ python_sources = rule(
     implementation = _python_sources,
     doc = "Python modules of this repository, as a layer below /opt/app, which runtimes put on the module path.",
     attrs = {
-        "srcs": attr.label_list(allow_files = [".py", ".pyi", ".json", ".txt", ".toml", ".yaml"], mandatory = True),
+        "srcs": attr.label_list(
+            allow_files = [".py", ".pyi", ".json", ".txt", ".toml", ".yaml"],
+            mandatory = True,
+            doc = "Modules, and small files that they read.",
+        ),
         "strip_prefix": attr.string(doc = "A folder of this package that is left out of the modules' paths."),
     },
 )

@@ -126,7 +126,11 @@ model_volume = rule(
     doc = "A data-only image: models below /models, for Kubernetes image volumes and KServe's oci:// URIs.",
     attrs = {
         "models": attr.label_list(mandatory = True, providers = [ModelInfo], doc = "What it holds."),
-        "platform": attr.string(default = "linux/amd64", values = ["linux/amd64", "linux/arm64"]),
+        "platform": attr.string(
+            default = "linux/amd64",
+            values = ["linux/amd64", "linux/arm64"],
+            doc = "The platform that its config names.",
+        ),
         "labels": attr.string_dict(doc = "Labels of the image."),
     },
 )

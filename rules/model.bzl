@@ -24,7 +24,11 @@ def tensor(name, datatype, shape):
     return {"name": name, "datatype": datatype, "shape": shape}
 
 _SIGNATURE = {
-    "framework": attr.string(mandatory = True, values = ["sklearn", "xgboost", "lightgbm", "catboost", "custom"]),
+    "framework": attr.string(
+        mandatory = True,
+        values = ["sklearn", "xgboost", "lightgbm", "catboost", "custom"],
+        doc = "What made it; a server knows by this how to load it.",
+    ),
     "implementation": attr.string(doc = "The class that loads a custom model, as module.Class."),
     "version": attr.string(doc = "The model's version."),
     "inputs": attr.data(default = [], doc = "Tensors that it takes."),

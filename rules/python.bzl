@@ -67,7 +67,11 @@ python_packages = rule(
         "constraints": attr.string_list(doc = "Bounds for packages that nothing asks for by name."),
         "lock": attr.lock(mandatory = True, doc = "The lock file that answers them."),
         "python": attr.string(default = "3.11", doc = "The Python that the packages are for."),
-        "platform": attr.string(default = "linux/amd64", values = ["linux/amd64", "linux/arm64"]),
+        "platform": attr.string(
+            default = "linux/amd64",
+            values = ["linux/amd64", "linux/arm64"],
+            doc = "The platform that the packages are for.",
+        ),
         "glibc": attr.string(default = "2.36", doc = "The C library's version in the base; Debian 12 has 2.36."),
     },
 )

@@ -83,7 +83,11 @@ runtime = rule(
         "server": attr.string(values = ["", "mlserver"], doc = "The model server."),
         "environment": attr.string_dict(doc = "More variables; they win over the standard ones."),
         "user": attr.string(default = "1000:1000", doc = "The user and group that run the server."),
-        "platform": attr.string(default = "linux/amd64", values = ["linux/amd64", "linux/arm64"]),
+        "platform": attr.string(
+            default = "linux/amd64",
+            values = ["linux/amd64", "linux/arm64"],
+            doc = "The platform of all its layers.",
+        ),
         "bytecode": attr.bool(default = True, doc = "Compile the packages, so that containers start faster."),
         "_compiler": attr.label(default = "@mbuild//rules:compile_bytecode.py", allow_files = True),
     },
