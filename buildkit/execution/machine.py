@@ -29,6 +29,10 @@ class Tool(Protocol):
         """Whether it runs in a thread rather than in a worker process."""
 
     @property
+    def streams(self) -> bool:
+        """Whether it reads large sources once, so that their digests may be computed while it runs."""
+
+    @property
     def function(self) -> Callable[..., Mapping[str, Digest]]:
         """A module-level function: `(store, **arguments) → output name → digest`."""
 

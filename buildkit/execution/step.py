@@ -156,7 +156,7 @@ class Step:
         """The action's sources; stand-ins for big unread ones where its tool finds their digests on the way."""
         tool = self._tool(action) if action.kind is ActionKind.TOOL else None
         # A stand-in means something to this process only.
-        streams = tool is not None and tool.threads and getattr(tool, "streams", False)
+        streams = tool is not None and tool.threads and tool.streams
         look = self.sources.promised if streams else self.sources.blob
         return {source: look(source) for source in action.needs if source.source}
 

@@ -22,7 +22,7 @@ _POINTER = b"version https://git-lfs.github.com/spec/v1"
 _LARGEST_POINTER = 1024
 
 
-@tool(version=versioned(1), outputs=OUTPUTS, threads=True)
+@tool(version=versioned(1), outputs=OUTPUTS, threads=True, streams=True)
 def files_layer(
     store: BlobStore,
     *,

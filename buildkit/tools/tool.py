@@ -35,7 +35,8 @@ class Parameter:
 class Tool:
     """A tool. `version` enters every key of its actions: it changes when the same inputs give other bytes.
 
-    `threads` says that it may run in a thread: it is short, or lets others run while it hashes and compresses.
+    `threads` says that it may run in a thread: it is short, or lets others run while it hashes and compresses;
+    `streams`, that it reads large sources once from end to end, so that their digests may be computed meanwhile.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Tool:
     parameters: Mapping[str, Parameter]
     outputs: tuple[str, ...]
     threads: bool
+    streams: bool = False
 
     def __call__(self, store: object, **arguments: object) -> dict[str, Digest]:
         """Run the tool; gives exactly the declared outputs."""
@@ -53,12 +55,14 @@ class Tool:
         return outputs
 
 
-def tool(*, version: int, outputs: tuple[str, ...], threads: bool = False) -> Callable[[ToolFunction], Tool]:
+def tool(
+    *, version: int, outputs: tuple[str, ...], threads: bool = False, streams: bool = False
+) -> Callable[[ToolFunction], Tool]:
     """Make a function a tool: its keyword-only parameters are the tool's, typed by their annotations."""
 
     def decorate(function: ToolFunction) -> Tool:
         name = function.__name__
-        return Tool(name, version, function, _parameters(name, function), outputs, threads)
+        return Tool(name, version, function, _parameters(name, function), outputs, threads, streams)
 
     return decorate
 
