@@ -42,7 +42,7 @@ class Session:
     def __init__(self, options: Options, listener: Listener) -> None:
         self.options = options
         self.listener = listener
-        self.jobs = options.jobs or len(os.sched_getaffinity(0))
+        self.jobs = options.jobs or _cores()
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -109,3 +109,8 @@ class Session:
     def warn(self, message: str) -> None:
         """Tell the user something that does not stop the work."""
         self.listener(Warned(message))
+
+
+def _cores() -> int:
+    """The cores that this process may use; only Linux tells which, elsewhere all of them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
