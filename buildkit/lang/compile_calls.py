@@ -47,12 +47,12 @@ class CallSite:
 def compile_invocation(unit: Unit, node: syntax.Invocation) -> Run:
     """A call; methods of the language's own types are called without making a bound method first."""
     site = CallSite(unit, node)
-    arguments = _arguments(unit, node)
+    values = [unit.compile(argument.value) for argument in node.arguments]
+    arguments = _arguments(unit, node, values)
     if type(node.function) is syntax.Dot:
         return _method_call(unit, node, node.function, site, arguments)
     function = unit.compile(node.function)
     if all(argument.kind == "" for argument in node.arguments):
-        values = [unit.compile(argument.value) for argument in node.arguments]
 
         def run_plain(frame: Frame) -> Any:
             called = function(frame)
@@ -71,8 +71,8 @@ def compile_invocation(unit: Unit, node: syntax.Invocation) -> Run:
 Arguments: TypeAlias = Callable[[Frame], tuple[list[Value], dict[str, Value]]]
 
 
-def _arguments(unit: Unit, node: syntax.Invocation) -> Arguments:
-    values = [(argument, unit.compile(argument.value)) for argument in node.arguments]
+def _arguments(unit: Unit, node: syntax.Invocation, runs: list[Run]) -> Arguments:
+    values = list(zip(node.arguments, runs, strict=True))
     if all(argument.kind in ("", "=") for argument in node.arguments):
         plain = [run for argument, run in values if argument.kind == ""]
         named = [(argument.name, run) for argument, run in values if argument.kind == "="]

@@ -46,7 +46,7 @@ def evaluate(
 ) -> dict[str, Value]:
     """Run a file and give its globals, frozen; what it loads is not among them. Raises BuildError or BuildErrors."""
     known = {**UNIVERSE, **(predeclared or {})}
-    resolution, errors = resolve(file, known)
+    resolution, errors = _bounded(lambda: resolve(file, known), file.span(0, 0))
     raise_errors(errors)
     values: list[Any] = [UNBOUND] * len(resolution.global_names)
     unit = Unit(file, resolution, known, values, EXPRESSIONS)

@@ -19,8 +19,9 @@ Value: TypeAlias = object
 class HostValue:
     """Base class of values that the engine supplies, such as labels and artifacts.
 
-    A subclass may define `invoke(call, positional, keyword)` to be callable, `freeze()` to hear that its file has run,
-    and `exported(name)` to hear which top-level name of a .bzl file it is assigned to.
+    A subclass may define `invoke(call, positional, keyword)` to be callable, `freeze()` to hear that its file has run
+    (or `holds()`, to name the values that freeze with it), and `exported(name)` to hear which top-level name of a .bzl
+    file it is assigned to: it may hear others later, from files that load it, and keeps the first.
     """
 
     __slots__ = ()
@@ -365,7 +366,7 @@ def _held(item: Any) -> Iterable[Value]:
             return ()
         item.frozen = True
         return item.items if kind is List else [*item, *item.entries.values()]
-    if kind is Struct:
+    if isinstance(item, Struct):
         return item.fields.values()  # type: ignore[no-any-return]
     holds: Callable[[], Iterable[Value]] | None = getattr(item, "holds", None)
     if holds is not None:

@@ -299,3 +299,10 @@ def test_a_much_shared_value_is_compared_at_once() -> None:
     source = PRELUDE + "x = shared(1) == shared(1)\ny = shared(1) < shared(2)\n"
     values = evaluate(parse(source, "f.bzl", build_file=False))
     assert (values["x"], values["y"]) == (True, True)
+
+
+@pytest.mark.parametrize("source", ["abs(" * 80 + "1" + ")" * 80, "''.join([" * 35 + "'a'" + "])" * 35])
+def test_calls_in_calls_are_compiled_once(source: str) -> None:
+    started = time.monotonic()
+    evaluate(parse(f"x = {source}\n", "f.bzl", build_file=False))
+    assert time.monotonic() - started < 2
