@@ -367,7 +367,7 @@ def _held(item: Any) -> Iterable[Value]:
         item.frozen = True
         return item.items if kind is List else [*item, *item.entries.values()]
     if isinstance(item, Struct):
-        return item.fields.values()  # type: ignore[no-any-return]
+        return item.fields.values()
     holds: Callable[[], Iterable[Value]] | None = getattr(item, "holds", None)
     if holds is not None:
         return holds()
