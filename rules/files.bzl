@@ -50,6 +50,10 @@ genrule = rule(
 )
 
 def _http_file(ctx):
+    if not ctx.attr.urls:
+        fail("'urls' is empty: name at least one place where the file is found")
+    if len(ctx.attr.sha256) != 64 or ctx.attr.sha256.strip("0123456789abcdef"):
+        fail("'sha256' must be 64 lower-case hexadecimal digits, found %r" % ctx.attr.sha256)
     file = ctx.actions.declare_file(ctx.attr.filename or ctx.attr.urls[0].split("/")[-1])
     ctx.actions.fetch(
         file,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -29,6 +30,8 @@ COMMANDS = {
 
 def main() -> None:
     """The entry point of `mbuild`."""
+    # Whoever cancels a job sends SIGTERM: it ends a build as Ctrl-C does, so that nothing is left running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()

@@ -40,8 +40,8 @@ def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
 
 
 def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
-    """The same, where locks may be missing or stale."""
-    loader = Loader(session.workspace, session.parsed, session.print_from_code)
+    """The same, where locks may be missing, stale or unreadable."""
+    loader = Loader(session.workspace, session.parsed, session.print_from_code, broken_locks=True)
     graph = loader.graph(_parsed(session, patterns))
     return analyze(graph, TOOLS, session.print_from_code, missing_locks=True)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from buildkit.content import Blob, Tree
 from buildkit.digest import Digest, Key
-from buildkit.errors import BuildFailure, InternalError
+from buildkit.errors import BuildError, BuildFailure, InternalError
 from buildkit.events import ActionStarted, Listener
 from buildkit.execution.container import Stopped, run_command
 from buildkit.execution.environment import environment
@@ -74,7 +74,10 @@ class Step:
         if known and all(self._machine.store.has(digest) for digest in known.outputs.values()):
             return known
         self._tell_start(number, action)
-        digest = self._machine.fetch({name: resolve(value, {}) for name, value in action.arguments.items()})
+        try:
+            digest = self._machine.fetch({name: resolve(value, {}) for name, value in action.arguments.items()})
+        except BuildError as error:
+            raise _noted(error, f"needed by {action.owner}") from error
         key = fetch_key(digest.hex)
         self._machine.actions.put(key, ActionResult({"file": digest}))
         return Done(key.hex, {action.outputs[0][0]: digest}, ran=True)
@@ -141,10 +144,7 @@ class Step:
             else:
                 outputs = self._workers.call(tool.function, store.root, arguments, self.stop)
         except BuildFailure as error:
-            where = f"while making '{action.subject}' for {action.owner}"
-            raise BuildFailure(
-                error.message, span=error.span, hint=error.hint, notes=(*error.notes, where), details=error.details
-            ) from error
+            raise _noted(error, f"while making '{action.subject}' for {action.owner}") from error
         if outputs is None:
             raise Stopped
         declared = {name for name, _ in action.outputs}
@@ -182,3 +182,10 @@ class Step:
     def _check_stopped(self) -> None:
         if self.stop.is_set():
             raise Stopped
+
+
+def _noted(error: BuildError, note: str) -> BuildError:
+    """The same error, with one more line that tells the way to it."""
+    return type(error)(
+        error.message, span=error.span, hint=error.hint, notes=(*error.notes, note), details=error.details
+    )

@@ -149,7 +149,11 @@ def _check_dependencies(rule: Rule, target: Target, values: Mapping[Label, Targe
         span = target.spans.get(name, target.span)
         if found.is_source and not _file_allowed(attribute.allow_files, label.name):
             faults.append(
-                BuildError(f"attribute '{name}' of rule '{rule.name}' does not take the file '{label}'", span=span)
+                BuildError(
+                    f"attribute '{name}' of rule '{rule.name}' does not take the file '{label}'",
+                    span=span,
+                    hint=_takes(attribute.allow_files),
+                )
             )
         elif attribute.providers and not found.is_source:
             lacking = [provider for provider in attribute.providers if not found.contains(provider)]
@@ -164,6 +168,12 @@ def _check_dependencies(rule: Rule, target: Target, values: Mapping[Label, Targe
                 )
     if faults:
         raise BuildErrors(faults)
+
+
+def _takes(allowed: tuple[str, ...] | bool) -> str:
+    if isinstance(allowed, tuple):
+        return f"it takes files whose names end in {' or '.join(repr(suffix) for suffix in allowed)}"
+    return "it takes targets only"
 
 
 def _rule_name(values: Mapping[Label, TargetValue], label: Label) -> str:
@@ -194,7 +204,9 @@ def _check_lock(info: LockInfo, target: Target) -> None:
         if isinstance(file, LockFile) and file.path == info.file and file.lock:
             if file.lock.kind != info.kind:
                 raise BuildError(
-                    f"'{file.path}' is a {file.lock.kind} lock, expected a {info.kind} lock", span=file.span
+                    f"'{file.path}' is a {file.lock.kind} lock, expected a {info.kind} lock",
+                    span=file.span,
+                    hint=f"name a file of its own; 'mbuild lock {target.label}' writes it",
                 )
             if file.lock.request_key != request_key(info.kind, info.request):
                 raise BuildError(
@@ -209,11 +221,9 @@ def _placed(error: BuildError, target: Target) -> BuildError:
 
     What a standard rule finds fault with is the target: nobody can mend it in the rule's file.
     """
-    if error.span and error.span.path == target.span.path:
-        return error
     span, notes = error.span or target.span, [note for note in error.notes if note != f"called from {target.span}"]
     if span.path.startswith("@"):
         notes, span = [f"said by {span}", *notes], target.span
-    elif span != target.span:
+    elif span.path != target.span.path:
         notes.append(f"in {target.label} ({target.span})")
     return type(error)(error.message, span=span, hint=error.hint, notes=notes, details=error.details)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from buildkit.errors import BuildError, Span
+from buildkit.errors import BuildError, Span, did_you_mean
 from buildkit.graph.lockfile import Lock
 from buildkit.graph.values import LabelValue
 from buildkit.label import Label
@@ -151,7 +151,11 @@ def convert(attribute: Attribute, name: str, value: Value, place: Place) -> Any:
         ) from None
     if attribute.values and plain not in attribute.values:
         known = ", ".join(represent(item) for item in attribute.values)
-        raise BuildError(f"attribute '{name}' must be one of {known}, found {represent(value)}", span=place.span)
+        raise BuildError(
+            f"attribute '{name}' must be one of {known}, found {represent(value)}",
+            span=place.span,
+            hint=did_you_mean(str(plain), [str(item) for item in attribute.values]),
+        )
     return plain
 
 

@@ -81,7 +81,7 @@ def attribute_values(
         kind = rule_kinds[name]
         labels = _labels(kind, plain)
         if labels is None:
-            attr[name] = _value(plain, lenient)
+            attr[name] = _value(plain, target.label, lenient)
             continue
         found = [configured[label] for label in labels]
         if kind == "label":
@@ -108,9 +108,9 @@ def _labels(kind: str, plain: Any) -> list[Label] | None:
     return None
 
 
-def _value(plain: Any, lenient: bool) -> Value:
+def _value(plain: Any, owner: Label, lenient: bool) -> Value:
     if isinstance(plain, LockFile):
-        return LockValue(plain.path, plain.lock, plain.span, lenient)
+        return LockValue(owner, plain.path, plain.lock, plain.span, lenient)
     return from_python(plain)
 
 

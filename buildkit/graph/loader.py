@@ -53,8 +53,12 @@ class ParsedCache(Protocol):
 class Loader:
     """Loads packages and modules, each once."""
 
-    def __init__(self, workspace: Workspace, parsed: ParsedCache, printer: Printer) -> None:
+    def __init__(
+        self, workspace: Workspace, parsed: ParsedCache, printer: Printer, *, broken_locks: bool = False
+    ) -> None:
+        """`broken_locks` takes a lock that cannot be read for a missing one: it is about to be written anew."""
         self.workspace = workspace
+        self._broken_locks = broken_locks
         self.files = WorkspaceFiles(workspace)
         self.rules: dict[str, Rule] = {}
         self._parsed = parsed
@@ -218,7 +222,12 @@ class Loader:
     def read_lock(self, path: str, span: Span) -> LockFile:
         """A lock of the workspace, parsed; one that does not exist yet is a value too."""
         text = self.files.read("", path)
-        return LockFile(path, parse_lock(text, path) if text is not None else None, span)
+        try:
+            return LockFile(path, parse_lock(text, path) if text is not None else None, span)
+        except (BuildError, BuildErrors):
+            if self._broken_locks:
+                return LockFile(path, None, span)
+            raise
 
 
 def _source(label: Label, visibility: tuple[str, ...]) -> Target:

@@ -93,7 +93,8 @@ class LockValue(HostValue):
 
     type_name = "Lock"
 
-    def __init__(self, path: str, lock: Lock | None, span: Span, lenient: bool) -> None:
+    def __init__(self, owner: Label, path: str, lock: Lock | None, span: Span, lenient: bool) -> None:
+        self.owner = owner
         self.path = path
         self.lock = lock
         self.span = span
@@ -118,7 +119,7 @@ class LockValue(HostValue):
             raise BuildError(
                 f"the lock '{self.path}' does not exist",
                 span=self.span,
-                hint="write it with 'mbuild lock'",
+                hint=f"write it with 'mbuild lock {self.owner}'",
             )
         return tuple(
             Struct(
