@@ -1,6 +1,7 @@
-"""Starts a model server, asks it for predictions, and compares them with golden ones.
+r"""Starts a model server, asks it for predictions, and compares them with golden ones.
 
-check_predictions.py --golden FILE --report FILE --port N --ready PATH --predict PATH --tolerance X --startup S -- COMMAND...
+check_predictions.py --golden FILE --report FILE --port N --ready PATH --predict PATH --tolerance X --startup S \
+    -- COMMAND...
 
 Exits 0 and writes a report when every case agrees; else prints each difference and exits 1.
 """
@@ -100,7 +101,7 @@ def differences(name, expected, output, tolerance):
     if len(wanted) != len(found):
         yield f"{name}: output '{expected['name']}' has {len(found)} values, expected {len(wanted)}"
         return
-    for index, (left, right) in enumerate(zip(wanted, found)):
+    for index, (left, right) in enumerate(zip(wanted, found, strict=True)):
         if not close(left, right, tolerance):
             yield f"{name}: output '{expected['name']}'[{index}] is {right!r}, expected {left!r}"
 
