@@ -121,6 +121,8 @@ class InternalError(Exception):
     """A broken promise of mbuild's own; the only kind that shows a traceback."""
 
 
+_WIDEST = 160  # columns of a source line that an error shows
+
 ReadLine = Callable[[str, int], str | None]
 
 
@@ -145,6 +147,9 @@ def _underlined(span: Span, line: str | None) -> list[str]:
     start = max(span.column - 1 - (len(shown) - len(body)), 0)
     last = span.end_column - 1 if span.end_line == span.line else len(shown)
     width = max(min(last, len(shown)) - (span.column - 1), 1)
+    if len(body) > _WIDEST:  # a very long line: what stands around the place
+        cut = max(start - 20, 0)
+        body, start, width = body[cut : cut + _WIDEST], start - cut, min(width, _WIDEST - (start - cut))
     return [f"    {body}", "    " + " " * start + "^" + "~" * (width - 1)]
 
 
