@@ -1,6 +1,7 @@
 """Writes rules.md and cli.md, beside this file, from what the rules and the parsers themselves say.
 
-In: `rules/*.bzl` and `buildkit.cli`. Out: `pages()`, the text by file name; a test holds them against what is committed.
+In: `rules/*.bzl` and `buildkit.cli`. Out: `pages()`: texts by file name; a test compares them
+with what is committed.
 """
 
 from __future__ import annotations
@@ -81,10 +82,13 @@ sha256, several files' the sha256 of their canonical tree. With `--json` each li
 
 | variable | effect |
 |---|---|
-| `MBUILD_CACHE` | the store's folder, where `--cache-dir` is not given; else `[cache] dir` of `mbuild.toml`, else the user's cache folder |
+| `MBUILD_CACHE` | the store's folder, where `--cache-dir` is not given |
 | `NO_COLOR` | no colours |
 | `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`, `XDG_RUNTIME_DIR` | where logins for registries are looked for |
-| `PIP_*`, `UV_*`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | as pip, uv and requests know them: where packages come from |
+| `PIP_*`, `UV_*`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | as pip, uv and requests know them |
+
+The store is where `--cache-dir` says, else `MBUILD_CACHE`, else `[cache] dir` of [mbuild.toml](workspace.md), else
+`mbuild` in the user's cache folder.
 """
 
 

@@ -1,0 +1,82 @@
+"""A weights file → `model_volume`, against `openssl dgst -sha256` of the same file.
+
+The whole mbuild process counts, with an empty store each time: load, analyze, one pass over the file for the file's own
+digest and the layer's, config, manifest. Aims for 2 GB: wall at most 1.2 times openssl's where a second core is idle,
+CPU at most 2.2 times, less than 1 MB of new disk, less than 150 MB of memory.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from measuring import Side, alternate, arguments, disk_of, machine, mbuild, table, verdict
+
+BUILD = """\
+model(
+    name = "weights",
+    srcs = ["weights.bin"],
+    framework = "custom",
+    implementation = "serve.Model",
+)
+
+model_volume(
+    name = "volume",
+    models = [":weights"],
+)
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = arguments(__doc__)
+    parser.add_argument("--size", type=int, default=2000, metavar="MB", help="the size of the file, in 10^6 bytes")
+    parser.add_argument("--folder", type=Path, help="where the file and the store are put")
+    options = parser.parse_args()
+    described = machine()
+    with tempfile.TemporaryDirectory(prefix="weights-", dir=options.folder) as name:
+        folder = Path(name)
+        workspace, store = folder / "workspace", folder / "store"
+        workspace.mkdir()
+        (workspace / "mbuild.toml").touch()
+        (workspace / "BUILD").write_text(BUILD)
+        _write_weights(workspace / "weights.bin", options.size)
+
+        def fresh() -> None:
+            shutil.rmtree(store, ignore_errors=True)
+
+        sides = [
+            Side(
+                "mbuild //:volume",
+                [mbuild(), "--cache-dir", str(store), "//:volume"],
+                prepare=fresh,
+                disk=lambda: disk_of(store),
+                folder=workspace,
+            ),
+            Side("openssl dgst -sha256", ["openssl", "dgst", "-sha256", "weights.bin"], folder=workspace),
+        ]
+        ours, theirs = results = alternate(sides, options.rounds)
+    print(f"## weights.py: {options.size} MB, minimum of {options.rounds}\n\n{described}\n")
+    print(table(sides, results) + "\n")
+    print(verdict("wall ratio", ours.wall / theirs.wall, 1.2))
+    print(verdict("CPU ratio", ours.cpu / theirs.cpu, 2.2))
+    print(verdict("new disk, MB", ours.disk / 1e6, 1))
+    print(verdict("peak memory, MB", ours.peak / 1e6, 150))
+
+
+def _write_weights(path: Path, megabytes: int) -> None:
+    """Random bytes, as weights are; a few are repeated, since making them is not what is measured."""
+    block = os.urandom(16_000_000)
+    with path.open("wb") as file:
+        left = megabytes * 1_000_000
+        while left > 0:
+            file.write(block[:left])
+            left -= len(block)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+if __name__ == "__main__":
+    main()
