@@ -255,7 +255,7 @@ def test_a_failed_fetch_skips_those_that_asked_for_its_bytes(world: World) -> No
     world.tool("unpack", lambda store, given: b"")
     actions = [fetch(derived("w"), b"wheel"), use("unpack", derived("layer"), wheel=derived("w"))]
     execution = world.build(actions, derived("layer"), keep_going=True)
-    assert only_failure(execution) == "error: the index has no 'w'"
+    assert only_failure(execution) == "error: the index has no 'w'\n  needed by //models:fraud"
     assert world.outcomes() == {"w": "failed", "layer": "skipped"}
 
 
