@@ -25,10 +25,19 @@ def show_outputs(
     """Write the small outputs of targets into the workspace's output folder."""
     folder = session.workspace.root / OUTPUT_FOLDER
     with writing("the outputs", folder):
+        _ignore_in_git(folder)
         for artifact in dict.fromkeys(artifact for target in targets for artifact in _shown(target)):
             digest = digests.get(artifact)
             if digest and digest.size <= LARGEST_SHOWN and not artifact.source and not artifact.tree:
                 _replace(folder / artifact.path, digest, session)
+
+
+def _ignore_in_git(folder: Path) -> None:
+    """Keep the folder out of the user's repository, whatever that ignores itself."""
+    marker = folder / ".gitignore"
+    if not marker.exists():
+        folder.mkdir(exist_ok=True)
+        marker.write_text("*\n", encoding="utf-8")
 
 
 def _shown(target: ConfiguredTarget) -> Iterator[Artifact]:
