@@ -35,6 +35,8 @@ def main() -> None:
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()
+        if code is ExitCode.INTERRUPTED:
+            os._exit(code)  # at once: Python would wait for threads that wait for servers
     except BrokenPipeError:  # whoever read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.SUCCESS

@@ -56,7 +56,7 @@ def execute(
     # Leaving by an exception goes upwards: stop what runs, kill the workers, then wait for the threads.
     with (
         ThreadPoolExecutor(jobs, "action") as actions,
-        ThreadPoolExecutor(FETCHES, "fetch") as fetches,
+        _leaving(ThreadPoolExecutor(FETCHES, "fetch")) as fetches,
         Workers(jobs) as workers,
         _stopping(stop, (actions, fetches)),
     ):
@@ -195,6 +195,17 @@ def _gone(action: Action, artifact: Artifact) -> BuildFailure:
         f"{action.owner}: {action.mnemonic} cannot read '{artifact.path}' any more",
         hint="a file that it was made of changed, or something removed it from the store; build again",
     )
+
+
+@contextmanager
+def _leaving(pool: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
+    """A pool whose threads are not waited for after an exception: a server may keep them waiting for minutes."""
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 @contextmanager
