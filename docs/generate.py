@@ -16,10 +16,12 @@ from buildkit.cli.arguments import common_parser
 from buildkit.cli.main import COMMANDS
 from buildkit.digest import Key
 from buildkit.graph.attribute import Attribute
-from buildkit.graph.loader import PRELUDE, Loader
-from buildkit.graph.provider import ProviderValue
+from buildkit.graph.config import Config
+from buildkit.graph.instance import Provider
+from buildkit.graph.loader import Loader
+from buildkit.graph.modules import PRELUDE
 from buildkit.graph.rule import Rule
-from buildkit.graph.workspace import Config, Workspace, standard_rules
+from buildkit.graph.workspace import Workspace, standard_rules
 from buildkit.label import Label
 from buildkit.lang import Function, Value, represent
 
@@ -118,12 +120,12 @@ def standard() -> dict[str, Value]:
     return {name: value for name, value in loader().module(PRELUDE).items() if not name.startswith("_")}
 
 
-def providers() -> dict[str, ProviderValue]:
+def providers() -> dict[str, Provider]:
     """The providers that the standard rules define, for rules of one's own."""
-    found: dict[str, ProviderValue] = {}
+    found: dict[str, Provider] = {}
     for file in PROVIDERS:
         module = loader().module(Label("mbuild", "rules", file))
-        found |= {name: value for name, value in module.items() if isinstance(value, ProviderValue) and value.fields}
+        found |= {name: value for name, value in module.items() if isinstance(value, Provider) and value.fields}
     return found
 
 

@@ -33,7 +33,7 @@ def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
 
     loader = Loader(workspace, session.parsed, printer)
     graph = loader.graph(_parsed(session, patterns))
-    analyzed = analyze(graph, TOOLS, printer)
+    analyzed = analyze(graph, loader.rules, TOOLS, printer)
     if not printed:  # what prints is loaded anew each time, so that it is seen each time
         keep(key, loader.files, analyzed, session.parsed)
     return analyzed
@@ -43,7 +43,7 @@ def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     """The same, where locks may be missing, stale or unreadable."""
     loader = Loader(session.workspace, session.parsed, session.print_from_code, broken_locks=True)
     graph = loader.graph(_parsed(session, patterns))
-    return analyze(graph, TOOLS, session.print_from_code, missing_locks=True)
+    return analyze(graph, loader.rules, TOOLS, session.print_from_code, missing_locks=True)
 
 
 def query(session: Session, expression: str) -> list[Label]:

@@ -5,6 +5,7 @@ In: a call while a package is loaded. Out: file names, or a change of the packag
 
 from __future__ import annotations
 
+from buildkit.graph.argument import boolean, texts
 from buildkit.graph.package import PUBLIC, Target, check_visibility
 from buildkit.graph.scope import PackageScope
 from buildkit.label import Label
@@ -17,18 +18,12 @@ def _scope(call: Call, name: str) -> PackageScope:
     return call.context
 
 
-def _strings(call: Call, name: str, value: Value) -> tuple[str, ...]:
-    if not isinstance(value, (List, tuple)) or not all(isinstance(item, str) for item in value):
-        raise call.error(f"'{name}' must be a list of strings, found {represent(value)}", argument=name)
-    return tuple(value)
-
-
-def _glob(call: Call, include: Value, exclude: Value = (), allow_empty: bool = False) -> Value:
+def _glob(call: Call, include: Value, exclude: Value = (), allow_empty: Value = False) -> Value:
     scope = _scope(call, "glob")
-    patterns = _strings(call, "include", include)
-    found = scope.files.glob(scope.package, patterns, _strings(call, "exclude", exclude))
-    if not found and not allow_empty:
-        what = ", ".join(represent(pattern) for pattern in patterns)
+    patterns = texts(call, "include", include)
+    found = scope.files.glob(scope.package, patterns, texts(call, "exclude", exclude))
+    if not found and not boolean(call, "allow_empty", allow_empty):
+        what = ", ".join(represent(pattern) for pattern in patterns) or "an empty list of patterns"
         raise call.error(
             f"glob matches nothing: no file of package '//{scope.package}' matches {what}",
             hint="correct the pattern, or say allow_empty = True",
@@ -38,22 +33,27 @@ def _glob(call: Call, include: Value, exclude: Value = (), allow_empty: bool = F
 
 def _package(call: Call, *, default_visibility: Value) -> Value:
     scope = _scope(call, "package")
-    grants = _strings(call, "default_visibility", default_visibility)
-    check_visibility(grants, call.argument_spans.get("default_visibility", call.span))
-    scope.default_visibility = grants
+    if scope.targets:
+        raise call.error("'package' must come before the targets that it is about")
+    scope.default_visibility = _grants(call, "default_visibility", default_visibility)
     return None
 
 
 def _exports_files(call: Call, files: Value, *, visibility: Value = (PUBLIC,)) -> Value:
     scope = _scope(call, "exports_files")
-    grants = _strings(call, "visibility", visibility)
-    check_visibility(grants, call.argument_spans.get("visibility", call.span))
-    for name in _strings(call, "files", files):
+    grants = _grants(call, "visibility", visibility)
+    for name in texts(call, "files", files):
         label = Label.parse(f":{name}", scope.package)
         if not scope.files.is_file("", label.path):
             raise call.error(f"no file '{label.path}' to export", argument=0)
         scope.declare(Target(label, "", {}, call.span, {}, (), grants))
     return None
+
+
+def _grants(call: Call, name: str, value: Value) -> tuple[str, ...]:
+    grants = texts(call, name, value)
+    check_visibility(grants, call.argument_spans.get(name, call.span))
+    return grants
 
 
 BUILD_FUNCTIONS: dict[str, Value] = {

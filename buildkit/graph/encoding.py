@@ -9,31 +9,35 @@ import json
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from buildkit.graph.argument import integer, text
 from buildkit.lang import Builtin, Call, HostValue, Value, from_python, represent, to_python
 
 
 def _encode(call: Call, value: Value) -> Value:
-    return json.dumps(_plain(call, value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _written(call, value, separators=(",", ":"))
 
 
-def _encode_indent(call: Call, value: Value, *, indent: int = 2) -> Value:
-    return json.dumps(_plain(call, value), sort_keys=True, indent=indent, ensure_ascii=False)
+def _encode_indent(call: Call, value: Value, *, indent: Value = 2) -> Value:
+    return _written(call, value, indent=integer(call, "indent", indent))
 
 
-def _decode(call: Call, text: str) -> Value:
+def _written(call: Call, value: Value, **form: Any) -> str:
     try:
-        return from_python(json.loads(text))
+        return json.dumps(to_python(value), sort_keys=True, ensure_ascii=False, allow_nan=False, **form)
+    except (TypeError, ValueError):
+        raise call.error(f"cannot write {represent(value)} as JSON") from None
+
+
+def _decode(call: Call, x: Value) -> Value:
+    document = text(call, "x", x)
+    try:
+        return from_python(json.loads(document, parse_constant=_refuse))
     except ValueError as error:
         raise call.error(f"not JSON: {error}") from None
 
 
-def _plain(call: Call, value: Value) -> Any:
-    try:
-        plain = to_python(value)
-        json.dumps(plain)
-    except (TypeError, ValueError):
-        raise call.error(f"cannot write {represent(value)} as JSON") from None
-    return plain
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON's")
 
 
 class JsonModule(HostValue):

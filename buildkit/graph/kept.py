@@ -7,29 +7,39 @@ What is kept is unpickled, so the cache must be local and private to the user.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from buildkit import __version__
 from buildkit.digest import Key
 from buildkit.graph.analysis import Analysis
 from buildkit.graph.files import WorkspaceFiles
-from buildkit.graph.loader import ParsedCache
+from buildkit.graph.modules import ParsedCache, unpickled
 from buildkit.graph.workspace import Workspace
 
 
 def kept_key(workspace: Workspace, package: str, patterns: Sequence[str], tools: Sequence[tuple[str, int]]) -> Key:
-    """The key of a question: which workspace, which patterns (asked from which package), which tools."""
-    files = workspace.config.build_files
-    return Key.of("mbuild graph 1", __version__, str(workspace.root), files, package, list(patterns), list(tools))
+    """The key of a question: which workspace, which patterns (asked from which package), which tools, which mbuild."""
+    asked = (str(workspace.root), workspace.config.build_files, package, list(patterns))
+    return Key.of("mbuild graph 2", __version__, sys.version, list(_own_code()), list(tools), *asked)
+
+
+def _own_code() -> Iterator[tuple[str, int, int]]:
+    """The state of the code that makes graphs: in a checkout it changes without a new version."""
+    package = Path(__file__).parent.parent
+    for path in sorted((*package.glob("*.py"), *package.glob("graph/*.py"), *package.glob("lang/*.*"))):
+        status = path.stat()
+        yield path.relative_to(package).as_posix(), status.st_size, status.st_mtime_ns
 
 
 def recall(key: Key, files: WorkspaceFiles, cache: ParsedCache) -> Analysis | None:
     """The analysis kept under a key, if all its facts are still true."""
-    kept = cache.get(key)
-    if kept is None:
+    kept = unpickled(cache.get(key))
+    if not isinstance(kept, tuple):
         return None
-    facts, analysis = pickle.loads(kept)
-    return analysis if files.still_true(facts) else None
+    facts, analysis = kept
+    return analysis if isinstance(analysis, Analysis) and files.still_true(facts) else None
 
 
 def keep(key: Key, files: WorkspaceFiles, analysis: Analysis, cache: ParsedCache) -> None:

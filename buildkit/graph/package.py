@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from buildkit.errors import BuildError, Span
 from buildkit.label import Label
-
-if TYPE_CHECKING:
-    from buildkit.graph.rule import Rule
 
 PUBLIC, PRIVATE = "//visibility:public", "//visibility:private"
 
@@ -22,7 +19,8 @@ PUBLIC, PRIVATE = "//visibility:public", "//visibility:private"
 class Target:
     """One declared rule instance, or (`rule` '') a source file that other targets name.
 
-    `attributes` hold plain values as `attribute.convert` makes them; `spans` say where each was written.
+    `rule` is the rule's name, for people. `attributes` hold plain values as `conversion.convert` makes them; `spans`
+    say where each was written; `dependencies` pair a label with the attribute that names it.
     """
 
     label: Label
@@ -68,7 +66,7 @@ def check_visibility(grants: tuple[str, ...], span: Span) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One BUILD file's targets by name, and the source files that it exports."""
+    """One BUILD file's targets by name; the source files that it exports are among them."""
 
     name: str
     path: str
@@ -82,4 +80,3 @@ class TargetGraph:
     targets: Mapping[Label, Target]
     requested: tuple[Label, ...]
     packages: int
-    rules: Mapping[str, Rule]

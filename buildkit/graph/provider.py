@@ -1,108 +1,31 @@
-"""Providers: typed facts that a target hands to those that depend on it.
+"""The six providers that the engine knows by name (DESIGN.md section 3), as frozen Python values.
 
-In: `provider(...)` in a .bzl file. Out: instances in the language, and for the six that the engine knows by name
-(DESIGN.md section 3) frozen Python values, checked field by field.
+In: instances that rules return. Out: what commands act upon, checked field by field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from buildkit.errors import BuildError, Span
+from buildkit.errors import BuildError
 from buildkit.graph.action import Artifact
+from buildkit.graph.argument import described
+from buildkit.graph.instance import Instance, Provider
 from buildkit.graph.values import FileValue
-from buildkit.lang import Builtin, Call, HostValue, List, Value, freeze, represent, to_python, type_name
+from buildkit.lang import List, Value, to_python
 
-
-class ProviderValue(HostValue):
-    """A provider: called with its fields it makes an instance; it also is the key that finds one in a target."""
-
-    type_name = "provider"
-
-    def __init__(self, name: str, fields: tuple[str, ...] | None, required: tuple[str, ...] = ()) -> None:
-        self.name = name
-        self.fields = fields
-        self.required = required
-
-    def exported(self, name: str) -> None:
-        """Learn the name that the .bzl file gives it."""
-        self.name = self.name or name
-
-    def represent(self) -> str:
-        """As it is printed."""
-        return f"<provider {self.name}>"
-
-    def invoke(self, call: Call, positional: list[Value], keyword: dict[str, Value]) -> Value:
-        """Make an instance, checking the names of its fields."""
-        if positional:
-            raise call.error(f"{self.name} takes its fields by name only")
-        for name in keyword:
-            if self.fields is not None and name not in self.fields:
-                raise call.error(
-                    f"provider '{self.name}' has no field '{name}'",
-                    argument=name,
-                    hint="its fields are: " + ", ".join(self.fields),
-                )
-        for name in self.required:
-            if name not in keyword:
-                raise call.error(f"provider '{self.name}' needs the field '{name}'")
-        return Instance(self, dict(keyword), call.span)
-
-
-class Instance(HostValue):
-    """One target's facts of one provider."""
-
-    def __init__(self, provider: ProviderValue, fields: dict[str, Value], span: Span) -> None:
-        self.provider = provider
-        self.fields = fields
-        self.span = span
-
-    @property
-    def type_name(self) -> str:  # type: ignore[override]
-        """The provider's name."""
-        return self.provider.name
-
-    def attribute(self, name: str) -> Value:
-        """A field; None for one that the provider has and this instance was not given."""
-        if name in self.fields or name not in (self.provider.fields or ()):
-            return self.fields[name]
-        return None
-
-    def attributes(self) -> Iterable[str]:
-        """The names of the fields."""
-        return sorted({*self.fields, *(self.provider.fields or ())})
-
-    def represent(self) -> str:
-        """As it is printed."""
-        return f"{self.provider.name}({', '.join(f'{k} = {represent(v)}' for k, v in sorted(self.fields.items()))})"
-
-    def freeze(self) -> None:
-        """Freeze the fields' values."""
-        for value in self.fields.values():
-            freeze(value)
-
-
-def _provider(call: Call, doc: str = "", *, fields: Any = None) -> Value:
-    names = None if fields is None else tuple(str(name) for name in fields)
-    return ProviderValue("", names)
-
-
-PROVIDER = Builtin("provider", _provider)
-DEFAULT_INFO = ProviderValue("DefaultInfo", ("files",))
-IMAGE_INFO = ProviderValue(
-    "ImageInfo", ("manifest", "config", "layers", "platform"), ("manifest", "config", "layers", "platform")
-)
-LOCK_INFO = ProviderValue("LockInfo", ("kind", "request", "file"), ("kind", "request", "file"))
-PUSH_INFO = ProviderValue("PushInfo", ("image", "reference"), ("image", "reference"))
-TEST_INFO = ProviderValue("TestInfo", ("report",), ("report",))
-RUN_INFO = ProviderValue(
+DEFAULT_INFO = Provider("DefaultInfo", ("files",))
+_IMAGE_FIELDS = ("manifest", "config", "layers", "platform")
+IMAGE_INFO = Provider("ImageInfo", _IMAGE_FIELDS, _IMAGE_FIELDS)
+LOCK_INFO = Provider("LockInfo", ("kind", "request", "file"), ("kind", "request", "file"))
+PUSH_INFO = Provider("PushInfo", ("image", "reference"), ("image", "reference"))
+TEST_INFO = Provider("TestInfo", ("report",), ("report",))
+RUN_INFO = Provider(
     "RunInfo", ("root", "command", "environment", "ports", "readiness", "requests"), ("root", "command")
 )
-KNOWN = {
-    value.name: value for value in (DEFAULT_INFO, IMAGE_INFO, LOCK_INFO, PUSH_INFO, TEST_INFO, RUN_INFO)
-}  # fmt: skip
+KNOWN = {one.name: one for one in (DEFAULT_INFO, IMAGE_INFO, LOCK_INFO, PUSH_INFO, TEST_INFO, RUN_INFO)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,94 +75,109 @@ class RunInfo:
     environment: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, int] = field(default_factory=dict)
     readiness: str = ""
-    requests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    requests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def files_of(instance: Instance | None) -> tuple[Artifact, ...]:
     """The files of a DefaultInfo."""
-    return _artifacts(instance, "files") if instance else ()
+    return _files(instance, "files") if instance else ()
 
 
-def image_info(instance: Instance) -> ImageInfo:
-    """Read an ImageInfo."""
+def _image_info(instance: Instance) -> ImageInfo:
     return ImageInfo(
-        _artifact(instance, "manifest"),
-        _artifact(instance, "config"),
-        _artifacts(instance, "layers"),
-        _plain(instance, "platform", str, "string"),
+        _file(instance, "manifest"),
+        _file(instance, "config"),
+        _files(instance, "layers"),
+        _plain(instance, "platform", _is(str), "a string"),
     )
 
 
-def lock_info(instance: Instance) -> LockInfo:
-    """Read a LockInfo."""
+def _lock_info(instance: Instance) -> LockInfo:
     return LockInfo(
-        _plain(instance, "kind", str, "string"),
-        _plain(instance, "request", dict, "dict"),
-        _plain(instance, "file", str, "string"),
+        _plain(instance, "kind", _is(str), "a string"),
+        _plain(instance, "request", _mapping(_is_answerable), "a dict of strings to strings or lists of strings"),
+        _plain(instance, "file", _is(str), "a string"),
     )
 
 
-def push_info(instance: Instance) -> PushInfo:
-    """Read a PushInfo."""
-    return PushInfo(_artifact(instance, "image"), _plain(instance, "reference", str, "string"))
+def _push_info(instance: Instance) -> PushInfo:
+    return PushInfo(_file(instance, "image"), _plain(instance, "reference", _is(str), "a string"))
 
 
-def test_info(instance: Instance) -> TestInfo:
-    """Read a TestInfo."""
-    return TestInfo(_artifact(instance, "report"))
+def _test_info(instance: Instance) -> TestInfo:
+    return TestInfo(_file(instance, "report"))
 
 
-def run_info(instance: Instance) -> RunInfo:
-    """Read a RunInfo."""
+def _run_info(instance: Instance) -> RunInfo:
     return RunInfo(
-        _artifacts(instance, "root"),
-        tuple(_plain(instance, "command", list, "list")),
-        _plain(instance, "environment", dict, "dict", {}),
-        _plain(instance, "ports", dict, "dict", {}),
-        _plain(instance, "readiness", str, "string", ""),
-        _plain(instance, "requests", dict, "dict", {}),
+        _files(instance, "root"),
+        tuple(_plain(instance, "command", _strings, "a list of strings")),
+        _plain(instance, "environment", _mapping(_is(str)), "a dict of strings", {}),
+        _plain(instance, "ports", _mapping(_is(int)), "a dict of strings to ints", {}),
+        _plain(instance, "readiness", _is(str), "a string", ""),
+        _plain(instance, "requests", _mapping(_mapping(_is_scalar)), "a dict of strings to dicts", {}),
     )
 
 
-READERS: dict[str, Callable[[Instance], Any]] = {
-    "ImageInfo": image_info,
-    "LockInfo": lock_info,
-    "PushInfo": push_info,
-    "TestInfo": test_info,
-    "RunInfo": run_info,
+READERS: dict[Provider, Callable[[Instance], Any]] = {
+    IMAGE_INFO: _image_info,
+    LOCK_INFO: _lock_info,
+    PUSH_INFO: _push_info,
+    TEST_INFO: _test_info,
+    RUN_INFO: _run_info,
 }
 
 
-def _artifact(instance: Instance, name: str) -> Artifact:
+def _file(instance: Instance, name: str) -> Artifact:
     value = instance.attribute(name)
     if not isinstance(value, FileValue):
-        raise _wrong(instance, name, "File", value)
+        raise _wrong(instance, name, "a File", value)
     return value.artifact
 
 
-def _artifacts(instance: Instance, name: str) -> tuple[Artifact, ...]:
+def _files(instance: Instance, name: str) -> tuple[Artifact, ...]:
     value = instance.attribute(name)
-    if value is None:
-        return ()
-    artifacts: list[Artifact] = []
-    for item in value if isinstance(value, (List, tuple)) else [value]:
-        if not isinstance(item, FileValue):
-            raise _wrong(instance, name, "list of Files", value)
-        artifacts.append(item.artifact)
+    items = () if value is None else value
+    if not isinstance(items, (List, tuple)):
+        raise _wrong(instance, name, "a list of Files", value)
+    artifacts = [item.artifact for item in items if isinstance(item, FileValue)]
+    if len(artifacts) != len(items):
+        raise _wrong(instance, name, "a list of Files", value)
     return tuple(artifacts)
 
 
-def _plain(instance: Instance, name: str, kind: type, expected: str, default: Any = None) -> Any:
+_Check = Callable[[Any], bool]
+
+
+def _plain(instance: Instance, name: str, fits: _Check, expected: str, default: Any = None) -> Any:
     value = to_python(instance.attribute(name))
     if value is None and default is not None:
         return default
-    if not isinstance(value, kind):
+    if not fits(value):
         raise _wrong(instance, name, expected, instance.attribute(name))
     return value
 
 
+def _is(kind: type) -> _Check:
+    return lambda value: type(value) is kind
+
+
+def _strings(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, (str, int, bool))
+
+
+def _is_answerable(value: Any) -> bool:
+    return _is_scalar(value) or _strings(value)
+
+
+def _mapping(fits: _Check) -> _Check:
+    return lambda value: isinstance(value, dict) and all(isinstance(k, str) and fits(v) for k, v in value.items())
+
+
 def _wrong(instance: Instance, name: str, expected: str, value: Value) -> BuildError:
-    return BuildError(
-        f"field '{name}' of {instance.provider.name} must be a {expected}, found a {type_name(value)}",
-        span=instance.span,
-    )
+    message = f"field '{name}' of {instance.provider.name} must be {expected}, found {described(value)}"
+    return BuildError(message, span=instance.span)

@@ -1,29 +1,32 @@
 """Rules: an attribute schema plus an implementation, and how a call of one in a BUILD file declares a target.
 
 In: `rule(...)` in a .bzl file, then calls of it. Out: `Rule`; each call adds a `Target` to the package that is being
-loaded, or a fault to its list, so that all faults of a file are shown together.
+loaded, or faults to its list, so that all faults of a file are shown together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from buildkit.errors import BuildError, Span, did_you_mean, nearest
-from buildkit.graph.attribute import Attribute, convert
+from buildkit.errors import BuildError, BuildErrors, Span, did_you_mean, nearest
+from buildkit.graph.argument import boolean, dictionary, text, wrong
+from buildkit.graph.attribute import Attribute
+from buildkit.graph.conversion import convert, labels_of
 from buildkit.graph.package import Target, check_visibility
 from buildkit.graph.scope import PackageScope
 from buildkit.label import Label
-from buildkit.lang import Builtin, Call, Dict, HostValue, Value, freeze, represent
+from buildkit.lang import Builtin, Call, Function, HostValue, Value, represent
 
 _COMMON = {
-    "name": Attribute("string", mandatory=True),
-    "visibility": Attribute("string_list"),
-    "tags": Attribute("string_list"),
+    "name": Attribute("string", mandatory=True, doc="The target's name."),
+    "visibility": Attribute("string_list", doc="Who may depend on it; else the package's default_visibility."),
+    "tags": Attribute("string_list", doc="Words that people find it by."),
 }
 
 
 class Rule(HostValue):
-    """A kind of target. Its identity is the file and name that it was first bound to."""
+    """A kind of target. It is known by the top-level name of a .bzl file that it was first bound to."""
 
     type_name = "rule"
 
@@ -38,9 +41,9 @@ class Rule(HostValue):
         self.span = span
 
     @property
-    def identity(self) -> str:
-        """`file%name`, by which targets name their rule."""
-        return f"{self.span.path}%{self.name}"
+    def public(self) -> list[str]:
+        """The attributes that a BUILD file may give: all whose names begin with no underscore."""
+        return sorted(name for name in self.schema if not name.startswith("_"))
 
     def exported(self, name: str) -> None:
         """Learn the name that the .bzl file gives it."""
@@ -50,101 +53,117 @@ class Rule(HostValue):
         """As it is printed."""
         return f"<rule {self.name}>"
 
-    def freeze(self) -> None:
-        """A rule is made of frozen things."""
-        freeze(self.implementation)
+    def holds(self) -> Iterable[Value]:
+        """What freezes with it."""
+        return (self.implementation,)
 
     def invoke(self, call: Call, positional: list[Value], keyword: dict[str, Value]) -> Value:
         """Declare a target in the package that is being loaded."""
         scope = call.context
         if not isinstance(scope, PackageScope):
             raise call.error(f"rule '{self.name}' can be called only while a BUILD file is loaded")
+        if not self.name:
+            raise call.error("a rule must be assigned to a top-level name of its .bzl file before it is called")
         if positional:
             raise call.error(f"rule '{self.name}' takes its attributes by name only", argument=0)
-        faults: list[BuildError] = []
-        target = self._target(call, keyword, scope, faults)
-        if target and not faults:
+        declaration = _Declaration(self, call, keyword, scope)
+        target = declaration.target()
+        if target:
             scope.declare(target, self)
-        scope.faults += faults
+        scope.faults += declaration.faults
         return None
 
-    def _target(
-        self, call: Call, given: dict[str, Value], scope: PackageScope, faults: list[BuildError]
-    ) -> Target | None:
-        values: dict[str, Any] = {}
-        dependencies: list[tuple[Label, str]] = []
-        unknown = [name for name in given if name not in self.schema]
-        faults += [self._unknown(call, name) for name in unknown]
-        meant = {nearest(name, self.schema) for name in unknown}
-        for name, attribute in self.schema.items():
-            span = call.argument_spans.get(name, call.span)
-            value = given.get(name)
-            if value is None and attribute.mandatory:
-                if name not in meant:  # a misspelt attribute is one mistake, not two
-                    faults.append(BuildError(f"rule '{self.name}' needs the attribute '{name}'", span=call.span))
-                continue
-            # A default was written in the rule's file: its labels are relative to that.
-            written = scope.place(span) if value is not None else scope.place_in(self.span.path, span)
-            try:
-                plain = convert(attribute, name, attribute.default if value is None else value, written)
-            except BuildError as error:
-                faults.append(error)
-                continue
-            values[name] = plain
-            dependencies += [(label, name) for label in _labels(attribute, plain)]
-        if faults:
-            return None
-        return self._checked(call, values, dependencies, scope, faults)
 
-    def _checked(
-        self,
-        call: Call,
-        values: dict[str, Any],
-        dependencies: list[tuple[Label, str]],
-        scope: PackageScope,
-        faults: list[BuildError],
-    ) -> Target | None:
+class _Declaration:
+    """One call of a rule: what it gives, and what is wrong with it."""
+
+    def __init__(self, rule: Rule, call: Call, given: dict[str, Value], scope: PackageScope) -> None:
+        self.rule = rule
+        self.call = call
+        self.given = given
+        self.scope = scope
+        self.faults: list[BuildError] = []
+        self.meant: set[str | None] = set()
+
+    def target(self) -> Target | None:
+        """The target, or None where there are faults."""
+        unknown = [name for name in self.given if name not in self.rule.public]
+        self.faults += [self._unknown(name) for name in unknown]
+        self.meant = {nearest(name, self.rule.public) for name in unknown}
+        values = {name: self._value(name, attribute) for name, attribute in self.rule.schema.items()}
+        label, visibility = self._label(values["name"]), self._visibility(values.pop("visibility"))
+        if self.faults or label is None:
+            return None
+        spans = {name: span for name, span in self.call.argument_spans.items() if isinstance(name, str)}
+        dependencies = [
+            (needed, name)
+            for name, plain in values.items()
+            for needed in labels_of(self.rule.schema[name].kind, plain) or ()
+        ]
+        return Target(label, self.rule.name, values, self.call.span, spans, tuple(dependencies), visibility)
+
+    def _value(self, name: str, attribute: Attribute) -> Any:
+        span, value = self._span(name), self.given.get(name)
+        if value is None and attribute.mandatory:
+            if name not in self.meant:  # a misspelt attribute is one mistake, not two
+                message = f"rule '{self.rule.name}' needs the attribute '{name}'"
+                self.faults.append(BuildError(message, span=self.call.span))
+            return None
+        # A default was written in the rule's file: its labels are relative to that.
+        place = self.scope.place(span) if value is not None else self.scope.place_in(self.rule.span.path, span)
         try:
-            label = Label.parse(f":{values['name']}", scope.package)
-            visibility = values.pop("visibility") or scope.default_visibility
-            check_visibility(visibility, call.argument_spans.get("visibility", call.span))
+            return convert(attribute, name, attribute.default if value is None else value, place)
         except BuildError as error:
-            span = error.span or call.argument_spans.get("name", call.span)
-            faults.append(BuildError(error.message, span=span, hint=error.hint))
+            self.faults.append(error)
+        except BuildErrors as errors:  # a lock may have several
+            self.faults += errors.errors
+        return None
+
+    def _label(self, name: str | None) -> Label | None:
+        try:
+            return Label.parse(f":{name}", self.scope.package) if name else None
+        except BuildError:
+            self.faults.append(BuildError(f"{name!r} is not a target name", span=self._span("name")))
             return None
-        spans = {name: span for name, span in call.argument_spans.items() if isinstance(name, str)}
-        return Target(label, self.identity, values, call.span, spans, tuple(dependencies), visibility)
 
-    def _unknown(self, call: Call, name: str) -> BuildError:
-        return BuildError(
-            f"rule '{self.name}' has no attribute '{name}'",
-            span=call.argument_spans.get(name, call.span),
-            hint=did_you_mean(name, self.schema) or "its attributes are: " + ", ".join(sorted(self.schema)),
-        )
+    def _visibility(self, grants: tuple[str, ...]) -> tuple[str, ...]:
+        if self.given.get("visibility") is None:
+            return self.scope.default_visibility
+        try:
+            check_visibility(grants or (), self._span("visibility"))
+        except BuildError as error:
+            self.faults.append(error)
+        return grants
 
+    def _span(self, name: str) -> Span:
+        return self.call.argument_spans.get(name, self.call.span)
 
-def _labels(attribute: Attribute, plain: Any) -> tuple[Label, ...]:
-    match attribute.kind:
-        case "label":
-            return (plain,) if plain else ()
-        case "label_list":
-            return tuple(plain)
-        case "label_dict":
-            return tuple(plain.values())
-    return ()
+    def _unknown(self, name: str) -> BuildError:
+        known = self.rule.public
+        hint = did_you_mean(name, known) or "its attributes are: " + ", ".join(known)
+        return BuildError(f"rule '{self.rule.name}' has no attribute '{name}'", span=self._span(name), hint=hint)
 
 
-def _rule(call: Call, *, implementation: Value, attrs: Value = None, test: bool = False, doc: str = "") -> Value:
+def _rule(call: Call, *, implementation: Value, attrs: Value = None, test: Value = False, doc: Value = "") -> Value:
+    if not isinstance(implementation, Function):
+        raise wrong(call, "implementation", implementation, "a function")
     attributes: dict[str, Attribute] = {}
-    for name, attribute in attrs.items() if isinstance(attrs, Dict) else ():
+    for name, attribute in ({} if attrs is None else dictionary(call, "attrs", attrs)).items():
         if not isinstance(attribute, Attribute):
             raise call.error(
                 f"attribute '{name}' must be made by attr.*, found {represent(attribute)}", argument="attrs"
             )
-        if name in _COMMON:
-            raise call.error(f"attribute '{name}' is common to all rules", argument="attrs")
+        if name in _COMMON or not name.isidentifier():
+            why = "is common to all rules" if name in _COMMON else "is no name that a call can give"
+            raise call.error(f"attribute '{name}' {why}", argument="attrs")
         attributes[name] = attribute
-    return Rule(implementation, attributes, test=test, doc=doc, span=call.span)
+    return Rule(
+        implementation,
+        attributes,
+        test=boolean(call, "test", test),
+        doc=text(call, "doc", doc),
+        span=call.span,
+    )
 
 
 RULE = Builtin("rule", _rule)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from buildkit.errors import BuildError, Span
-from buildkit.graph.attribute import LockFile, Place
+from buildkit.graph.conversion import LockFile, Place
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.package import PRIVATE, Target
+from buildkit.graph.values import written_in
 
 if TYPE_CHECKING:
     from buildkit.graph.rule import Rule
@@ -35,23 +36,15 @@ class PackageScope:
 
     def place_in(self, path: str, span: Span) -> Place:
         """How labels written in a .bzl file are read: relative to that file's own repository and folder."""
-        if path.startswith("@"):
-            repository, _, inner = path[1:].partition("//")
-            return Place(repository, inner.rpartition("/")[0], span, self.read_lock)
-        return Place("", path.rpartition("/")[0], span, self.read_lock)
+        return Place(*written_in(path), span, self.read_lock)
 
     def declare(self, target: Target, rule: Rule | None = None) -> None:
         """Add a target; one name names one target."""
         name = target.label.name
         if earlier := self.targets.get(name):
-            self.faults.append(
-                BuildError(
-                    f"target '{name}' is declared twice",
-                    span=target.span,
-                    notes=[f"first declared at {earlier.span}"],
-                )
-            )
+            notes = [f"first declared at {earlier.span}"]
+            self.faults.append(BuildError(f"target '{name}' is declared twice", span=target.span, notes=notes))
             return
         self.targets[name] = target
         if rule:
-            self.rules[rule.identity] = rule
+            self.rules[name] = rule

@@ -20,18 +20,18 @@ def check_call(
         parameter = signature.parameters.get(name)
         if parameter is None:
             hint = did_you_mean(name, signature.parameters)
+            hint = hint or "its parameters are: " + ", ".join(sorted(signature.parameters))
             raise call.error(f"tool '{tool}' has no parameter '{name}'", argument="arguments", hint=hint)
-        optional = value is None and not parameter.required
-        if not optional and not _TYPES[parameter.type](value):
-            raise call.error(f"parameter '{name}' of tool '{tool}' must be {parameter.type}", argument="arguments")
+        left_out = value is None and not parameter.required
+        if not left_out and not _TYPES[parameter.type](value):
+            what = f"parameter '{name}' of tool '{tool}' must be {_NAMES[parameter.type]}, found {_described(value)}"
+            raise call.error(what, argument="arguments")
     for name, parameter in signature.parameters.items():
         if parameter.required and name not in given:
             raise call.error(f"tool '{tool}' needs the parameter '{name}'", argument="arguments")
     if set(made) != set(signature.outputs):
-        expected = ", ".join(signature.outputs)
-        raise call.error(
-            f"tool '{tool}' makes {expected}, found outputs {', '.join(sorted(made)) or 'none'}", argument="outputs"
-        )
+        expected, found = ", ".join(sorted(signature.outputs)), ", ".join(sorted(made)) or "none"
+        raise call.error(f"tool '{tool}' makes the outputs {expected}, found {found}", argument="outputs")
 
 
 def _is(kind: type) -> Callable[[Data], bool]:
@@ -57,3 +57,26 @@ _TYPES: dict[str, Callable[[Data], bool]] = {
     "dict[str, Blob]": _dict(Artifact),
     "Json": lambda value: True,
 }
+# The types as .bzl files know them.
+_NAMES = {
+    "str": "a string",
+    "int": "an int",
+    "bool": "a bool",
+    "Blob": "a File",
+    "list[str]": "a list of strings",
+    "list[Blob]": "a list of Files",
+    "dict[str, str]": "a dict of strings",
+    "dict[str, Blob]": "a dict of Files",
+}
+_DATA_NAMES = {str: "a string", int: "an int", bool: "a bool", float: "a float", Artifact: "a File", dict: "a dict"}
+
+
+def _described(value: Data) -> str:
+    """What an argument is; of a list or dict also what its first element is, where that may be what is wrong."""
+    if value is None:
+        return "None"
+    if isinstance(value, (tuple, dict)):
+        elements = list(value.values()) if isinstance(value, dict) else list(value)
+        kind = "a dict" if isinstance(value, dict) else "a list"
+        return f"{kind} with {', '.join(dict.fromkeys(map(_described, elements)))}" if elements else kind
+    return _DATA_NAMES[type(value)]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from buildkit.errors import BuildError, Span
-from buildkit.graph.action import Artifact
+from buildkit.graph.action import Artifact, Data
+from buildkit.graph.argument import text
 from buildkit.graph.lockfile import Lock
 from buildkit.label import Label
 from buildkit.lang import Builtin, Call, Dict, HostValue, List, Struct, Value, from_python
@@ -116,33 +117,22 @@ class LockValue(HostValue):
         if self.lock is None:
             if self.lenient:
                 return from_python([])
-            raise BuildError(
-                f"the lock '{self.path}' does not exist",
-                span=self.span,
-                hint=f"write it with 'mbuild lock {self.owner}'",
-            )
+            hint = f"write it with 'mbuild lock {self.owner}'"
+            raise BuildError(f"the lock '{self.path}' does not exist", span=self.span, hint=hint)
+        columns = ("name", "version", "architecture", "filename", "size", "sha256")
         return tuple(
-            Struct(
-                "struct",
-                {
-                    "name": entry.name,
-                    "version": entry.version,
-                    "architecture": entry.architecture,
-                    "filename": entry.filename,
-                    "size": entry.size,
-                    "sha256": entry.sha256,
-                },
-            )
-            for entry in self.lock.entries
+            Struct("struct", {column: getattr(entry, column) for column in columns}) for entry in self.lock.entries
         )
 
 
-def data_of(value: Value) -> object:
+def data_of(value: Value) -> Data:
     """A value of the language as the plain data that an action holds: Files become Artifacts, lists tuples.
 
     Raises TypeError for a value that no action can hold.
     """
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (bool, float, str)):
+        return value
+    if isinstance(value, int) and abs(value) < 1 << 63:
         return value
     if isinstance(value, FileValue):
         return value.artifact
@@ -163,10 +153,15 @@ def _text_key(key: Value) -> str:
     return key
 
 
-def _label(call: Call, text: str) -> Value:
-    path = call.span.path
+def written_in(path: str) -> tuple[str, str]:
+    """The repository and package that labels in a file are relative to: ('mbuild', 'rules') for `@mbuild//rules/x`."""
     repository, _, inner = path[1:].partition("//") if path.startswith("@") else ("", "", path)
-    return LabelValue(Label.parse(text, inner.rpartition("/")[0], repository))
+    return repository, inner.rpartition("/")[0]
+
+
+def _label(call: Call, label: Value) -> Value:
+    repository, package = written_in(call.span.path)
+    return LabelValue(Label.parse(text(call, "label", label), package, repository))
 
 
 LABEL = Builtin("Label", _label)

@@ -1,0 +1,97 @@
+"""Everything that some targets need: dependencies are followed, and what is missing, hidden or circular is told.
+
+In: labels, and a function that gives the target of a label. Out: targets, dependencies first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from buildkit.errors import BuildError, BuildErrors, Span
+from buildkit.graph.package import Target
+from buildkit.label import Label
+
+FindTarget = Callable[[Label], Target]
+
+
+def closure(requested: Iterable[Label], find: FindTarget) -> dict[Label, Target]:
+    """The targets and all that they need. Raises BuildErrors with every fault found, each once."""
+    walk = _Walk(find)
+    for label in sorted(requested):
+        walk.visit(find(label))
+    if walk.faults:
+        raise BuildErrors(walk.faults.values())
+    return walk.done
+
+
+class _Walk:
+    """Depth first, on a stack of its own: the graph may be deeper than Python's calls."""
+
+    def __init__(self, find: FindTarget) -> None:
+        self.find = find
+        self.done: dict[Label, Target] = {}
+        self.faults: dict[tuple[object, ...], BuildError] = {}
+        self.path: dict[Label, Target] = {}
+
+    def visit(self, start: Target) -> None:
+        """Add a target, after all that it needs."""
+        stack: list[tuple[Target, bool]] = [(start, False)]
+        while stack:
+            target, left = stack.pop()
+            if left:
+                del self.path[target.label]
+                self.done[target.label] = target
+            elif target.label not in self.done:
+                self.path[target.label] = target
+                stack.append((target, True))
+                stack += [(needed, False) for needed in reversed(self._needed(target))]
+
+    def _needed(self, target: Target) -> list[Target]:
+        """The dependencies of a target that are yet to be visited; faults of all of them are noted."""
+        found: list[Target] = []
+        for label, attribute in target.dependencies:
+            span = target.spans.get(attribute, target.span)
+            if label in self.path:
+                self._fault(_cycle(self.path, label))
+                continue
+            needed = self.done.get(label) or self._found(label, target, span)
+            if needed and not needed.visible_from(target.label.package):
+                self._fault(_hidden(target, needed, span))
+            if needed and label not in self.done:
+                found.append(needed)
+        return found
+
+    def _found(self, label: Label, target: Target, span: Span) -> Target | None:
+        try:
+            return self.find(label)
+        except BuildErrors as errors:
+            for error in errors.errors:
+                self._note(error, target, span)
+        except BuildError as error:
+            self._note(error, target, span)
+        return None
+
+    def _note(self, error: BuildError, target: Target, span: Span) -> None:
+        """Note a fault of a dependency at its own place, or else where it is named; one place is shown once."""
+        key = (error.span or span, error.message, error.notes)
+        notes = (*error.notes, f"needed by {target.label} ({target.span})")
+        fault = type(error)(error.message, span=error.span or span, hint=error.hint, notes=notes, details=error.details)
+        self.faults.setdefault(key, fault)
+
+    def _fault(self, fault: BuildError) -> None:
+        self.faults.setdefault((fault.span, fault.message, fault.notes), fault)
+
+
+def _hidden(target: Target, needed: Target, span: Span) -> BuildError:
+    hint = f"add '//{target.label.package}:__pkg__' to its visibility"
+    if needed.is_source:
+        hint = f"export it with exports_files in package '//{needed.label.package}'"
+    return BuildError(f"'{needed.label}' is not visible to '{target.label}'", span=span, hint=hint)
+
+
+def _cycle(path: dict[Label, Target], label: Label) -> BuildError:
+    members = [*path]
+    circle = [*members[members.index(label) :], label]
+    span = path[circle[-2]].span
+    notes = [str(circle[0]), *(f"  needs {name}" for name in circle[1:])]
+    return BuildError(f"dependency cycle: '{label}' needs itself", span=span, notes=notes)

@@ -1,0 +1,105 @@
+"""`ctx.actions.run` and `ctx.actions.fetch`: what they are given, checked and made plain.
+
+In: arguments of a call. Out: a command's words, root and environment; what to fetch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from buildkit.graph.action import HOST, Artifact, Data
+from buildkit.graph.argument import dictionary, integer, items, text, texts, wrong
+from buildkit.graph.values import FileValue
+from buildkit.lang import Call, Value, represent
+
+_SOURCES = ("python", "debian", "http")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def words_of(call: Call, value: Value, outputs: Collection[Artifact]) -> tuple[tuple[str, ...], list[Artifact]]:
+    """The words of a command, and the Files among them that it reads.
+
+    A File stands for its path in the working folder; an output's is out/PATH.
+    """
+    words: list[str] = []
+    read: list[Artifact] = []
+    for item in items(call, "command", value):
+        if isinstance(item, FileValue) and item.artifact in outputs:
+            words.append(f"out/{item.artifact.path}")
+        elif isinstance(item, FileValue):
+            words.append(item.artifact.path)
+            read.append(item.artifact)
+        elif isinstance(item, str):
+            words.append(item)
+        else:
+            raise call.error(f"'command' must hold strings and Files, found {represent(item)}", argument="command")
+    if not words:
+        raise call.error("'command' is empty", argument="command")
+    return tuple(words), read
+
+
+def files_in(call: Call, name: str, value: Value) -> list[Artifact]:
+    """A list of Files."""
+    found = items(call, name, value)
+    for item in found:
+        if not isinstance(item, FileValue):
+            raise call.error(f"'{name}' must hold Files, found {represent(item)}", argument=name)
+    return [item.artifact for item in found]
+
+
+def root_of(call: Call, value: Value) -> tuple[Artifact, ...] | str:
+    """The layers that a command runs in, or "host"."""
+    if isinstance(value, str):
+        if value != HOST:
+            raise call.error(f"'root' must be a list of layers or \"host\", found {represent(value)}", argument="root")
+        return HOST
+    layers = tuple(files_in(call, "root", value))
+    if not layers:
+        raise call.error("'root' is empty: a command needs layers to run in", argument="root")
+    return layers
+
+
+def environment_of(call: Call, value: Value) -> tuple[tuple[str, str], ...]:
+    """The variables that a command sees, sorted."""
+    variables = {} if value is None else dictionary(call, "environment", value)
+    if not all(isinstance(content, str) for content in variables.values()):
+        raise wrong(call, "environment", value, "a dict of strings")
+    return tuple(sorted((name, str(content)) for name, content in variables.items()))
+
+
+def check_places(call: Call, inputs: Collection[Artifact]) -> None:
+    """Raise BuildError where a command would find two inputs in one place, or one inside of another."""
+    places = {artifact.path: artifact for artifact in reversed(list(inputs))}
+    for artifact in inputs:
+        above = artifact.path.split("/")
+        for depth in range(1, len(above) + 1):
+            other = places.get("/".join(above[:depth]), artifact)
+            if other != artifact:
+                which = f"'{artifact.path}' of {artifact.owner} and '{other.path}' of {other.owner}"
+                raise call.error(f"two inputs would lie in one place: {which}", argument="inputs")
+
+
+def fetch_arguments(call: Call, given: dict[str, Value]) -> dict[str, Data]:
+    """What a fetch action is told, checked."""
+    source, sha256 = text(call, "source", given["source"]), text(call, "sha256", given["sha256"])
+    urls, size = texts(call, "urls", given["urls"]), integer(call, "size", given["size"])
+    if source not in _SOURCES:
+        raise call.error(f"'source' must be one of {', '.join(_SOURCES)}, found {represent(source)}", argument="source")
+    if not _SHA256.fullmatch(sha256):
+        raise call.error(
+            f"'sha256' must be 64 lower-case hexadecimal digits, found {represent(sha256)}", argument="sha256"
+        )
+    if size < -1:
+        raise call.error(f"'size' must be a number of bytes, or -1 where it is unknown, found {size}", argument="size")
+    if source == "http" and not urls:
+        raise call.error("'urls' is empty: a file from the web needs one", argument="urls")
+    return {
+        "source": source,
+        "name": text(call, "name", given["name"]),
+        "version": text(call, "version", given["version"]),
+        "filename": text(call, "filename", given["filename"]),
+        "urls": urls,
+        "sha256": sha256,
+        "size": size,
+    }

@@ -1,0 +1,138 @@
+"""What `mbuild.toml` says, checked key by key.
+
+In: the file. Out: `Config`; an unknown key is an error, since a misspelt one would silently be without effect.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from buildkit.errors import BuildError, Span, did_you_mean
+
+MARKER = "mbuild.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class DebianConfig:
+    """`[debian]`: where packages come from, and which keys sign them; None where the machine's apt decides."""
+
+    suite: str | None = None
+    mirror: str | None = None
+    snapshot: str | None = None
+    keyring: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryConfig:
+    """`[registry."HOST"]`: how a registry is reached."""
+
+    plain_http: bool = False
+    ca: str | None = None
+    mirror: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What `mbuild.toml` says."""
+
+    name: str = ""
+    build_files: tuple[str, ...] = ("BUILD.mbuild", "BUILD")
+    python_index: str | None = None
+    python_extra_indexes: tuple[str, ...] = ()
+    debian: DebianConfig = DebianConfig()
+    cache_dir: str | None = None
+    cache_max_size: str | None = None
+    registries: Mapping[str, RegistryConfig] = field(default_factory=dict)
+
+
+# Table → key → the type that its value must have.
+SCHEMA: dict[str, dict[str, type]] = {
+    "workspace": {"name": str, "build_files": list},
+    "python": {"index": str, "extra_indexes": list},
+    "debian": {"suite": str, "mirror": str, "snapshot": str, "keyring": str},
+    "cache": {"dir": str, "max_size": str},
+}
+REGISTRY: dict[str, type] = {"plain_http": bool, "ca": str, "mirror": str}
+_TABLES = (*SCHEMA, "registry")
+_TYPE_NAMES: dict[type, str] = {str: "a string", list: "a list of strings", bool: "true or false"}
+
+
+def read_config(path: Path) -> Config:
+    """Read and check `mbuild.toml`. Raises BuildError with the place of what is wrong."""
+    try:
+        text = path.read_bytes().decode()
+        document = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise BuildError(f"not UTF-8 text: {error.reason}", span=Span(MARKER, 1, 1, 1, 1)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise BuildError(f"not valid TOML: {error}", span=_toml_error_span(str(error), text)) from None
+    _check(document, text)
+    workspace, python, cache = (document.get(name, {}) for name in ("workspace", "python", "cache"))
+    return Config(
+        name=workspace.get("name", ""),
+        build_files=tuple(workspace.get("build_files", Config().build_files)),
+        python_index=python.get("index"),
+        python_extra_indexes=tuple(python.get("extra_indexes", ())),
+        debian=DebianConfig(**document.get("debian", {})),
+        cache_dir=cache.get("dir"),
+        cache_max_size=cache.get("max_size"),
+        registries={host: RegistryConfig(**table) for host, table in document.get("registry", {}).items()},
+    )
+
+
+def _check(document: dict[str, Any], text: str) -> None:
+    for name, table in document.items():
+        if name not in _TABLES:
+            raise BuildError(
+                f"unknown table '{name}'",
+                span=_find(text, name),
+                hint=did_you_mean(name, _TABLES) or "the tables are: " + ", ".join(_TABLES),
+            )
+        if not isinstance(table, dict):
+            raise BuildError(f"'{name}' must be a table", span=_find(text, name), hint=f"write '[{name}]'")
+        if name == "registry":
+            for host, settings in table.items():
+                _check_table(f'registry."{host}"', settings, REGISTRY, text, host)
+        else:
+            _check_table(name, table, SCHEMA[name], text, name)
+    files = document.get("workspace", {}).get("build_files", ["BUILD"])
+    if not files or any("/" in file or not file for file in files):
+        span = _find(text, "build_files", "workspace")
+        raise BuildError(f"'build_files' in [workspace] must be names of files, found {files!r}", span=span)
+
+
+def _check_table(name: str, table: Any, schema: dict[str, type], text: str, header: str) -> None:
+    if not isinstance(table, dict):
+        hint = 'a registry is a table: [registry."registry.example:5000"]'
+        raise BuildError(f"'{name}' must be a table", span=_find(text, header), hint=hint)
+    for key, value in table.items():
+        span = _find(text, key, header)
+        if key not in schema:
+            hint = did_you_mean(key, schema) or "its keys are: " + ", ".join(schema)
+            raise BuildError(f"unknown key '{key}' in [{name}]", span=span, hint=hint)
+        strings = not isinstance(value, list) or all(isinstance(item, str) for item in value)
+        if not isinstance(value, schema[key]) or not strings:
+            raise BuildError(f"'{key}' in [{name}] must be {_TYPE_NAMES[schema[key]]}, found {value!r}", span=span)
+
+
+def _find(text: str, key: str, header: str = "") -> Span:
+    """The place of a key, below the header that names its table, for an error: TOML readers tell none."""
+    lines = list(enumerate(text.splitlines(), 1))
+    start = next((number for number, line in lines if line.lstrip().startswith("[") and header in line), 0)
+    pattern = re.compile(rf"^\s*\[*\s*(?:registry\.)?[\"']?({re.escape(key)})[\"']?\s*[=.\]]")
+    for number, line in lines[start if header else 0 :]:
+        if found := pattern.match(line):
+            return Span(MARKER, number, found.start(1) + 1, number, found.end(1) + 1)
+    return Span(MARKER, 1, 1, 1, 1)
+
+
+def _toml_error_span(message: str, text: str) -> Span:
+    found = re.search(r"line (\d+), column (\d+)", message)
+    last = len(text.splitlines()) or 1  # the reader says 'at end of document'
+    line, column = (int(found[1]), int(found[2])) if found else (last, 1)
+    return Span(MARKER, line, column, line, column + 1)

@@ -1,0 +1,167 @@
+"""The values of attributes: checked against their schema, and made plain.
+
+In: a value of the language, and where it was written. Out: a frozen Python value (labels parsed, lists as tuples,
+locks read), or an error at the argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from buildkit.errors import BuildError, Span, did_you_mean
+from buildkit.graph.argument import described
+from buildkit.graph.attribute import KINDS, Attribute
+from buildkit.graph.lockfile import Lock
+from buildkit.graph.values import LabelValue
+from buildkit.label import Label
+from buildkit.lang import Dict, List, Value, represent, to_python
+
+
+@dataclass(frozen=True, slots=True)
+class LockFile:
+    """The value of an `attr.lock()`: the lock's path from the workspace's root and, if it exists, what it says."""
+
+    path: str
+    lock: Lock | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value was written: resolves its labels and reads its locks."""
+
+    repository: str
+    package: str
+    span: Span
+    read_lock: Callable[[str, Span], LockFile]
+
+
+# What an attribute is that was neither given nor has a default; None for the other kinds.
+_EMPTY: dict[str, Any] = {
+    "string": "",
+    "int": 0,
+    "float": 0.0,
+    "bool": False,
+    "string_list": (),
+    "string_dict": {},
+    "label_list": (),
+    "label_dict": {},
+    "output_list": (),
+}
+
+
+def convert(attribute: Attribute, name: str, value: Value, place: Place) -> Any:
+    """Check one value and make it plain. Raises BuildError at `place`."""
+    if value is None:
+        return _EMPTY.get(attribute.kind)
+    try:
+        plain = _CONVERT[attribute.kind](value, place)
+    except TypeError as odd:
+        found = represent(odd.args[0]) if attribute.kind == "data" else described(value)
+        message = f"attribute '{name}' must be {KINDS[attribute.kind]}, found {found}"
+        raise BuildError(message, span=place.span) from None
+    if attribute.values and plain not in attribute.values:
+        known = ", ".join(represent(item) for item in attribute.values)
+        hint = did_you_mean(str(plain), [item for item in attribute.values if isinstance(item, str)])
+        message = f"attribute '{name}' must be one of {known}, found {represent(value)}"
+        raise BuildError(message, span=place.span, hint=hint)
+    if not attribute.allow_empty and not plain:
+        raise BuildError(f"attribute '{name}' must not be empty", span=place.span)
+    return plain
+
+
+def labels_of(kind: str, plain: Any) -> tuple[Label, ...] | None:
+    """The labels in the plain value of an attribute; None for kinds that have none."""
+    match kind:
+        case "label":
+            return (plain,) if plain else ()
+        case "label_list":
+            return tuple(plain)
+        case "label_dict":
+            return tuple(plain.values())
+    return None
+
+
+def _exactly(kind: type) -> Callable[[Value, Place], Any]:
+    def check(value: Value, place: Place) -> Any:
+        if type(value) is not kind:
+            raise TypeError(value)
+        return value
+
+    return check
+
+
+def _number(value: Value, place: Place) -> float:
+    if type(value) not in (int, float):
+        raise TypeError(value)
+    return float(value)  # type: ignore[arg-type]
+
+
+def _list(item: Callable[[Value, Place], Any]) -> Callable[[Value, Place], tuple[Any, ...]]:
+    def check(value: Value, place: Place) -> tuple[Any, ...]:
+        if not isinstance(value, (List, tuple)):
+            raise TypeError(value)
+        return tuple(item(element, place) for element in value)
+
+    return check
+
+
+def _dict(item: Callable[[Value, Place], Any]) -> Callable[[Value, Place], dict[str, Any]]:
+    def check(value: Value, place: Place) -> dict[str, Any]:
+        if not isinstance(value, Dict):
+            raise TypeError(value)
+        return {_string(key, place): item(element, place) for key, element in value.items()}
+
+    return check
+
+
+_string = _exactly(str)
+
+
+def _label(value: Value, place: Place) -> Label:
+    if isinstance(value, LabelValue):
+        return value.label
+    try:
+        return Label.parse(_string(value, place), place.package, place.repository)
+    except BuildError as error:
+        raise BuildError(error.message, span=place.span, hint=error.hint) from None
+
+
+def _lock(value: Value, place: Place) -> LockFile:
+    return place.read_lock(_label(value, place).path, place.span)
+
+
+def _data(value: Value, place: Place) -> Any:
+    plain = to_python(value)
+    _check_plain(plain)
+    return plain
+
+
+def _check_plain(plain: Any) -> None:
+    if isinstance(plain, (list, tuple)):
+        for item in plain:
+            _check_plain(item)
+    elif isinstance(plain, dict):
+        for pair in plain.items():
+            _check_plain(pair)
+    elif not (plain is None or isinstance(plain, (bool, int, float, str))):
+        raise TypeError(plain)
+
+
+_CONVERT: dict[str, Callable[[Value, Place], Any]] = {
+    "string": _string,
+    "int": _exactly(int),
+    "float": _number,
+    "bool": _exactly(bool),
+    "string_list": _list(_string),
+    "string_dict": _dict(_string),
+    "label": _label,
+    "label_list": _list(_label),
+    "label_dict": _dict(_label),
+    "lock": _lock,
+    "output": _string,
+    "output_list": _list(_string),
+    "data": _data,
+}

@@ -1,0 +1,142 @@
+"""Files of code: each is parsed once for as long as it stays the same, and each .bzl file is run once.
+
+In: labels of files. Out: their values. Parsed files are kept between invocations under the key of their text.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from buildkit import __version__
+from buildkit.digest import Key
+from buildkit.errors import BuildError, BuildErrors, Span
+from buildkit.graph.attribute import AttrModule
+from buildkit.graph.declare import BUILD_FUNCTIONS
+from buildkit.graph.encoding import JsonModule
+from buildkit.graph.files import WorkspaceFiles
+from buildkit.graph.instance import PROVIDER
+from buildkit.graph.provider import KNOWN
+from buildkit.graph.rule import RULE
+from buildkit.graph.scope import PackageScope
+from buildkit.graph.values import LABEL
+from buildkit.graph.workspace import STANDARD_PACKAGE, STANDARD_REPOSITORY
+from buildkit.label import Label
+from buildkit.lang import File, Value, evaluate, parse
+
+PRELUDE = Label(STANDARD_REPOSITORY, STANDARD_PACKAGE, "prelude.bzl")
+BZL_NAMES: dict[str, Value] = {
+    "rule": RULE,
+    "provider": PROVIDER,
+    "attr": AttrModule(),
+    "json": JsonModule(),
+    "Label": LABEL,
+    "VERSION": __version__,
+    **KNOWN,
+}
+
+Printer = Callable[[Span, str], None]
+Module = Mapping[str, Value]
+
+
+class ParsedCache(Protocol):
+    """Keeps parsed files between invocations; local and private, since what it gives is unpickled."""
+
+    def get(self, key: Key) -> bytes | None:
+        """What was put under a key, or None."""
+
+    def put(self, key: Key, data: bytes) -> None:
+        """Keep data under a key."""
+
+
+class Modules:
+    """Runs BUILD files, and .bzl files each once; a file that fails, fails the same way each time it is asked for."""
+
+    def __init__(self, files: WorkspaceFiles, parsed: ParsedCache, printer: Printer) -> None:
+        self._files = files
+        self._parsed = parsed
+        self._printer = printer
+        self._modules: dict[Label, Module | BuildError | BuildErrors] = {}
+        self._loading: list[Label] = []
+
+    def run_build_file(self, label: Label, scope: PackageScope) -> None:
+        """Run a BUILD file, which sees the prelude's names and declares into `scope`."""
+        prelude = {name: value for name, value in self.module(PRELUDE).items() if not name.startswith("_")}
+        self._run(label, {**BUILD_FUNCTIONS, **prelude}, scope)
+
+    def module(self, label: Label) -> Module:
+        """The frozen global values of a .bzl file."""
+        if label in self._loading:
+            raise self._circle(label)
+        if label not in self._modules:
+            self._loading.append(label)
+            try:
+                self._modules[label] = self._run(label, BZL_NAMES, None)
+            except (BuildError, BuildErrors) as error:
+                self._modules[label] = error
+            finally:
+                self._loading.pop()
+        found = self._modules[label]
+        if isinstance(found, (BuildError, BuildErrors)):
+            raise found
+        return found
+
+    def _circle(self, label: Label) -> BuildError:
+        circle = [*self._loading[self._loading.index(label) :], label]
+        notes = [str(circle[0]), *(f"  loads {name}" for name in circle[1:])]
+        return BuildError(f"load cycle: '{label}' loads itself", notes=notes)
+
+    def _run(self, label: Label, predeclared: Module, scope: PackageScope | None) -> Module:
+        path = f"@{label.repository}//{label.path}" if label.repository else label.path
+        text = self._files.read(label.repository, label.path)
+        if text is None:
+            raise BuildError(f"cannot load '{label}': the file '{path}' does not exist")
+
+        def load(name: str, span: Span) -> Module:
+            return self._load(name, span, label)
+
+        file = self._parse(text, path, build_file=scope is not None)
+        return evaluate(file, predeclared=predeclared, load=load, context=scope, printer=self._printer)
+
+    def _parse(self, text: str, path: str, *, build_file: bool) -> File:
+        key = Key.of("mbuild parsed 1", __version__, path, build_file, text)
+        kept = unpickled(self._parsed.get(key))
+        if isinstance(kept, File):
+            return kept
+        file = parse(text, path, build_file=build_file)
+        self._parsed.put(key, pickle.dumps(file, protocol=pickle.HIGHEST_PROTOCOL))
+        return file
+
+    def _load(self, text: str, span: Span, origin: Label) -> Module:
+        try:
+            label = Label.parse(text, origin.package, origin.repository)
+            if not label.name.endswith(".bzl"):
+                raise BuildError(f"cannot load '{text}': only .bzl files can be loaded")
+            check_repository(label)
+            return self.module(label)
+        except BuildError as error:
+            if error.span:
+                raise
+            raise BuildError(error.message, span=span, hint=error.hint, notes=error.notes) from None
+
+
+def check_repository(label: Label) -> None:
+    """Raise BuildError for a label that is neither of the workspace nor of the standard rules."""
+    if label.repository not in ("", STANDARD_REPOSITORY):
+        raise BuildError(
+            f"'{label}': there is no repository '@{label.repository}'",
+            hint=f"the standard rules are in '@{STANDARD_REPOSITORY}//{STANDARD_PACKAGE}'",
+        )
+    if label.repository and label.package != STANDARD_PACKAGE:
+        raise BuildError(f"'{label}': the standard rules are in '@{STANDARD_REPOSITORY}//{STANDARD_PACKAGE}'")
+
+
+def unpickled(data: bytes | None) -> object:
+    """What was pickled; None where there is nothing, or where another mbuild's classes were other ones."""
+    if data is None:
+        return None
+    try:
+        return pickle.loads(data)
+    except (pickle.UnpicklingError, AttributeError, ImportError, EOFError, LookupError, TypeError, ValueError):
+        return None

@@ -1,0 +1,117 @@
+"""What a rule sees of the targets that it depends on, and the views of its own attributes (`ctx.attr`, `ctx.files`).
+
+In: a target, and what the targets that it depends on have returned. Out: values of the language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from buildkit.errors import BuildError
+from buildkit.graph.action import Artifact
+from buildkit.graph.conversion import LockFile, labels_of
+from buildkit.graph.instance import Instance, Provider
+from buildkit.graph.package import Target
+from buildkit.graph.provider import DEFAULT_INFO, files_of
+from buildkit.graph.rule import Rule
+from buildkit.graph.values import FileValue, LabelValue, LockValue
+from buildkit.label import Label
+from buildkit.lang import Dict, HostValue, Struct, Value, from_python, represent
+
+
+class TargetValue(HostValue):
+    """A configured dependency: `.label`, `.files`, and `dep[Provider]`, `Provider in dep`."""
+
+    type_name = "Target"
+
+    def __init__(self, target: Target, instances: Mapping[Provider, Instance]) -> None:
+        self.target = target
+        self.instances = instances
+
+    @property
+    def label(self) -> Label:
+        """Its label."""
+        return self.target.label
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """The files of its DefaultInfo."""
+        return files_of(self.instances.get(DEFAULT_INFO))
+
+    @property
+    def provided(self) -> str:
+        """The names of what it provides."""
+        return ", ".join(sorted(provider.name for provider in self.instances))
+
+    def attribute(self, name: str) -> Value:
+        """`label`, `files`."""
+        known: dict[str, Callable[[], Value]] = {
+            "label": lambda: LabelValue(self.label),
+            "files": lambda: _file_values(self.artifacts),
+        }
+        return known[name]()
+
+    def attributes(self) -> Iterable[str]:
+        """Their names."""
+        return ("files", "label")
+
+    def represent(self) -> str:
+        """As it is printed."""
+        return f"<target {self.label}>"
+
+    def index(self, key: Value) -> Value:
+        """The facts of one provider."""
+        if not isinstance(key, Provider):
+            raise BuildError(f"a target is indexed by a provider, found {represent(key)}")
+        if key not in self.instances:
+            hint = f"it provides: {self.provided or 'nothing'}"
+            raise BuildError(f"'{self.label}' does not provide {key.name}", hint=hint)
+        return self.instances[key]
+
+    def contains(self, key: Value) -> bool:
+        """Whether it has the facts of one provider."""
+        return isinstance(key, Provider) and key in self.instances
+
+
+def attribute_views(
+    target: Target, rule: Rule, configured: Mapping[Label, TargetValue], *, lenient: bool
+) -> dict[str, Value]:
+    """The three views of a target's attributes: `attr` (values), `file` (the one file), `files` (all files)."""
+    attr: dict[str, Value] = {}
+    file: dict[str, Value] = {}
+    files: dict[str, Value] = {}
+    for name, plain in target.attributes.items():
+        kind = rule.schema[name].kind
+        labels = labels_of(kind, plain)
+        if labels is None:
+            attr[name] = _value(plain, target.label, lenient)
+            continue
+        found = [configured[label] for label in labels]
+        attr[name] = _targets(kind, plain, found)
+        artifacts = tuple(dict.fromkeys(artifact for dependency in found for artifact in dependency.artifacts))
+        files[name] = _file_values(artifacts)
+        if kind == "label":
+            file[name] = FileValue(artifacts[0]) if len(artifacts) == 1 else None
+    views = {"attr": attr, "file": file, "files": files}
+    return {name: Struct("struct", fields) for name, fields in views.items()}
+
+
+def _targets(kind: str, plain: Any, found: list[TargetValue]) -> Value:
+    match kind:
+        case "label":
+            return found[0] if found else None
+        case "label_list":
+            return tuple(found)
+        case _:
+            return Dict(zip(plain, found, strict=True))
+
+
+def _value(plain: Any, owner: Label, lenient: bool) -> Value:
+    if isinstance(plain, LockFile):
+        return LockValue(owner, plain.path, plain.lock, plain.span, lenient)
+    return from_python(plain)
+
+
+def _file_values(artifacts: Iterable[Artifact]) -> Value:
+    return tuple(FileValue(artifact) for artifact in artifacts)
