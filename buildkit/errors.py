@@ -102,7 +102,7 @@ class EnvironmentFault(BuildError):
 
 
 class BuildErrors(Exception):
-    """Several faults of one phase, shown together, in the order of their places."""
+    """Several faults of one phase, shown together, in the order in which they were found."""
 
     def __init__(self, errors: Iterable[BuildError]) -> None:
         self.errors = tuple(errors)

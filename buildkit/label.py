@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from buildkit.errors import BuildError
 
-# The characters of Bazel's labels, less those that file systems and shells quarrel over.
-_PACKAGE = re.compile(r"(?:[A-Za-z0-9_.+@=,~#-][A-Za-z0-9_.+@=,~#-]*(?:/(?!/)|$))*")
-_NAME = re.compile(r"[A-Za-z0-9_.+@=,~#/$()\[\]{}&!%^\"'* -]+")
+# The characters of Bazel's labels, less those that file systems and shells quarrel over; letters of all scripts.
+_LETTERS = r"A-Za-z0-9_\u00a0-\ud7ff\ue000-\U0010ffff"
+_PACKAGE = re.compile(rf"(?:[{_LETTERS}.+@=,~#-]+(?:/[{_LETTERS}.+@=,~#-]+)*)?")
+_NAME = re.compile(rf"[{_LETTERS}.+@=,~#/$()\[\]{{}}&!%^\"'* -]+")
+_REPOSITORY = re.compile(r"[A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,6 +43,8 @@ class Label:
             repo, slashes, rest = rest[1:].partition("//")
             if not slashes:
                 raise _invalid(text, "'//' after the repository's name is missing")
+            if not _REPOSITORY.fullmatch(repo):
+                raise _invalid(text, f"'{repo}' is not a repository's name")
             rest = "//" + rest
         if rest.startswith("//"):
             package, colon, name = rest[2:].partition(":")
@@ -54,7 +58,7 @@ class Label:
 def _check(text: str, package: str, name: str) -> None:
     if not name:
         raise _invalid(text, "it has no target name")
-    if not _PACKAGE.fullmatch(package) or package.endswith("/") or _has_dots(package):
+    if not _PACKAGE.fullmatch(package) or _has_dots(package):
         raise _invalid(text, f"'{package}' is not a package name")
     if not _NAME.fullmatch(name) or name.startswith("/") or name.endswith("/") or "//" in name or _has_dots(name):
         raise _invalid(text, f"'{name}' is not a target name")
@@ -82,14 +86,14 @@ class TargetPattern:
     def parse(cls, text: str, package: str = "") -> TargetPattern:
         """Read a pattern as it is written on the command line, relative to `package`. Raises BuildError."""
         negative, rest = text.startswith("-"), text.removeprefix("-")
-        if rest == "..." or rest.endswith("/..."):
-            absolute = rest.startswith("//")
-            root = rest.removeprefix("//").removesuffix("...").rstrip("/")
-            if not absolute and package:
-                root = f"{package}/{root}" if root else package
-            if root:
-                _check(text, root, "all")
-            return cls(root, None, True, negative, text)
+        if not rest.startswith(("//", "@", ":")) and (":" in rest or rest == "..." or rest.endswith("/...")):
+            rest = f"//{package}/{rest}" if package else f"//{rest}"  # a path from where the user stands
+        if rest == "//...":
+            return cls("", None, True, negative, text)
+        if rest.startswith("//") and rest.endswith("/..."):
+            folder = rest[2:-4]
+            _check(text, folder or "/", "all")
+            return cls(folder, None, True, negative, text)
         label = Label.parse(rest, package)
         if label.repository:
             raise BuildError(f"invalid pattern {text!r}: only this workspace's targets can be built")
