@@ -6,6 +6,7 @@ is called, so that `mbuild version` costs no more than Python itself.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import signal
@@ -36,7 +37,9 @@ def main() -> None:
         code = run(sys.argv[1:])
         sys.stdout.flush()
         if code is ExitCode.INTERRUPTED:
-            os._exit(code)  # at once: Python would wait for threads that wait for servers
+            # At once: Python would first wait for threads that wait for servers.
+            atexit._run_exitfuncs()
+            os._exit(code)
     except BrokenPipeError:  # whoever read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.SUCCESS
