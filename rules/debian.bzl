@@ -44,7 +44,11 @@ debian_packages = rule(
     Maintainer scripts are not run; what they would have done that matters is done by mbuild: merged /usr, the CA
     bundle, /tmp, users and groups, and the package list that scanners read.""",
     attrs = {
-        "packages": attr.string_list(mandatory = True, doc = "Packages by name; the lock holds their closure."),
+        "packages": attr.string_list(
+            mandatory = True,
+            allow_empty = False,
+            doc = "Packages by name; the lock holds their closure.",
+        ),
         "omit": attr.string_list(doc = "Packages of the closure that are left out."),
         "lock": attr.lock(mandatory = True, doc = "The lock file that answers them."),
         "suite": attr.string(default = "bookworm", doc = "A release, frozen between its point releases."),

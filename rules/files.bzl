@@ -11,13 +11,14 @@ filegroup = rule(
     implementation = _filegroup,
     doc = "Gives several files one name.",
     attrs = {
-        "srcs": attr.label_list(allow_files = True, mandatory = True, doc = "Files and targets."),
+        "srcs": attr.label_list(mandatory = True, allow_files = True, doc = "Files and targets."),
     },
 )
 
 def _genrule(ctx):
     if (ctx.attr.runtime == None) == (not ctx.attr.host_tools):
-        fail("say where the command runs: either 'runtime', or 'host_tools = True' (whose results depend on the machine)")
+        fail("say where the command runs: either 'runtime', or 'host_tools = True' " +
+             "(whose results depend on the machine)")
     if bool(ctx.attr.cmd) == bool(ctx.attr.command):
         fail("give either 'cmd', a line for the shell, or 'command', a list of words")
     outputs = {name: ctx.actions.declare_file(name) for name in ctx.attr.outs}
@@ -40,7 +41,7 @@ genrule = rule(
     latter's results are never shared between machines. `$(location LABEL)`, `$(SRCS)` and `$@` stand for paths.""",
     attrs = {
         "srcs": attr.label_list(allow_files = True, doc = "What the command reads."),
-        "outs": attr.output_list(mandatory = True, doc = "The files that it makes."),
+        "outs": attr.output_list(mandatory = True, allow_empty = False, doc = "The files that it makes."),
         "cmd": attr.string(doc = "A line for /bin/sh."),
         "command": attr.string_list(doc = "The words of a command, run without a shell."),
         "environment": attr.string_dict(doc = "Variables that it sees."),
@@ -50,10 +51,6 @@ genrule = rule(
 )
 
 def _http_file(ctx):
-    if not ctx.attr.urls:
-        fail("'urls' is empty: name at least one place where the file is found")
-    if len(ctx.attr.sha256) != 64 or ctx.attr.sha256.strip("0123456789abcdef"):
-        fail("'sha256' must be 64 lower-case hexadecimal digits, found %r" % ctx.attr.sha256)
     file = ctx.actions.declare_file(ctx.attr.filename or ctx.attr.urls[0].split("/")[-1])
     ctx.actions.fetch(
         file,
@@ -70,7 +67,7 @@ http_file = rule(
     implementation = _http_file,
     doc = "A file from the web, pinned by its sha256.",
     attrs = {
-        "urls": attr.string_list(mandatory = True, doc = "Where it is found; tried in order."),
+        "urls": attr.string_list(mandatory = True, allow_empty = False, doc = "Where it is found; tried in order."),
         "sha256": attr.string(mandatory = True, doc = "The sha256 of its bytes, in hexadecimal."),
         "size": attr.int(default = -1, doc = "Its size in bytes, if known."),
         "filename": attr.string(doc = "Its name here; by default the last part of the first URL."),
@@ -93,8 +90,9 @@ python_sources = rule(
     doc = "Python modules of this repository, as a layer below /opt/app, which runtimes put on the module path.",
     attrs = {
         "srcs": attr.label_list(
-            allow_files = [".py", ".pyi", ".json", ".txt", ".toml", ".yaml"],
             mandatory = True,
+            allow_empty = False,
+            allow_files = [".py", ".pyi", ".json", ".txt", ".toml", ".yaml"],
             doc = "Modules, and small files that they read.",
         ),
         "strip_prefix": attr.string(doc = "A folder of this package that is left out of the modules' paths."),

@@ -95,7 +95,12 @@ model_image = rule(
     A model is served under the image's name when the image holds one model, else under its own; `served_name` decides
     otherwise.""",
     attrs = {
-        "models": attr.label_list(mandatory = True, providers = [ModelInfo], doc = "What it serves."),
+        "models": attr.label_list(
+            mandatory = True,
+            allow_empty = False,
+            providers = [ModelInfo],
+            doc = "What it serves.",
+        ),
         "runtime": attr.label(mandatory = True, providers = [RuntimeInfo], doc = "What they run on."),
         "served_name": attr.string(doc = "The name that the one model is served under."),
         "environment": attr.string_dict(doc = "More variables."),
@@ -125,7 +130,12 @@ model_volume = rule(
     implementation = _model_volume,
     doc = "A data-only image: models below /models, for Kubernetes image volumes and KServe's oci:// URIs.",
     attrs = {
-        "models": attr.label_list(mandatory = True, providers = [ModelInfo], doc = "What it holds."),
+        "models": attr.label_list(
+            mandatory = True,
+            allow_empty = False,
+            providers = [ModelInfo],
+            doc = "What it holds.",
+        ),
         "platform": attr.string(
             default = "linux/amd64",
             values = ["linux/amd64", "linux/arm64"],

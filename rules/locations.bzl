@@ -3,7 +3,7 @@
 def expand_locations(ctx, text, targets, outputs):
     """Replaces the placeholders of a text by paths in the action's working folder.
 
-    `$(location X)` is the one file of a target in `targets` (as it was written: `:x`, `x`, `//package:x`) or an output's
+    `$(location X)` is the one file of a target in `targets` (written as `:x`, `x` or `//package:x`), or an output by its
     name; `$(SRCS)` are all files of `targets`; `$@` is the one output.
     """
     for target in targets:

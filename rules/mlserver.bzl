@@ -22,7 +22,7 @@ _IMPLEMENTATIONS = {
 def _settings(model, served_name):
     implementation = model.implementation or _IMPLEMENTATIONS.get(model.framework)
     if not implementation:
-        fail("mlserver knows no class for framework %r; name one with implementation = \"module.Class\"" % model.framework)
+        fail("mlserver has no class for framework %r: name one with implementation = 'module.Class'" % model.framework)
     parameters = {"uri": "./" + model.uri}
     if model.version:
         parameters["version"] = model.version

@@ -33,7 +33,7 @@ _SIGNATURE = {
     "version": attr.string(doc = "The model's version."),
     "inputs": attr.data(default = [], doc = "Tensors that it takes."),
     "outputs": attr.data(default = [], doc = "Tensors that it gives."),
-    "card": attr.label(allow_files = [".md"], doc = "The model card, shipped beside the model."),
+    "card": attr.label(allow_single_file = [".md"], doc = "The model card, shipped beside the model."),
     "license": attr.string(doc = "The model's licence, an SPDX expression."),
 }
 
@@ -70,7 +70,7 @@ model = rule(
     implementation = _model,
     doc = "A model whose files lie in the repository or are made by other targets.",
     attrs = {
-        "srcs": attr.label_list(allow_files = True, mandatory = True, doc = "The model's files."),
+        "srcs": attr.label_list(mandatory = True, allow_empty = False, allow_files = True, doc = "The model's files."),
     } | _SIGNATURE,
 )
 
@@ -95,10 +95,10 @@ trained_model = rule(
 
     The script runs in the runtime's layers, with its declared inputs and no network, one thread and fixed seeds.""",
     attrs = {
-        "script": attr.label(mandatory = True, allow_files = [".py"], doc = "The Python program that trains."),
+        "script": attr.label(mandatory = True, allow_single_file = [".py"], doc = "The Python program that trains."),
         "srcs": attr.label_list(allow_files = True, doc = "The data, and modules that lie beside the script."),
         "args": attr.string_list(doc = "Its arguments; $(location X) stands for a path."),
-        "outs": attr.output_list(mandatory = True, doc = "The files that it makes."),
+        "outs": attr.output_list(mandatory = True, allow_empty = False, doc = "The files that it makes."),
         "environment": attr.string_dict(doc = "More variables that it sees."),
         "runtime": attr.label(mandatory = True, providers = [RuntimeInfo], doc = "Where it runs."),
     } | _SIGNATURE,

@@ -1,7 +1,13 @@
 """What every BUILD file sees without a load: the standard rules."""
 
 load(":debian.bzl", _debian_packages = "debian_packages")
-load(":files.bzl", _filegroup = "filegroup", _genrule = "genrule", _http_file = "http_file", _python_sources = "python_sources")
+load(
+    ":files.bzl",
+    _filegroup = "filegroup",
+    _genrule = "genrule",
+    _http_file = "http_file",
+    _python_sources = "python_sources",
+)
 load(":image.bzl", _model_image = "model_image", _model_volume = "model_volume")
 load(":model.bzl", _model = "model", _tensor = "tensor", _trained_model = "trained_model")
 load(":python.bzl", _python_packages = "python_packages")

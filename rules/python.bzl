@@ -9,7 +9,10 @@ _SHARED_LAYERS = 6
 
 PackagesInfo = provider(
     doc = "Locked Python packages.",
-    fields = {"python": "the version that they are for, such as 3.11"},
+    fields = {
+        "python": "the version that they are for, such as 3.11",
+        "platform": "the platform that they are for, such as linux/amd64",
+    },
 )
 
 def _python_packages(ctx):
@@ -37,7 +40,7 @@ def _python_packages(ctx):
     return [
         DefaultInfo(files = [layer.layer for layer in layers]),
         LayersInfo(layers = layers),
-        PackagesInfo(python = ctx.attr.python),
+        PackagesInfo(python = ctx.attr.python, platform = ctx.attr.platform),
         LockInfo(
             kind = "python",
             file = ctx.attr.lock.path,
@@ -63,7 +66,11 @@ python_packages = rule(
     `mbuild lock` resolves `requirements` for the target's Python and platform, to wheels only, and writes the lock. A
     build fetches these wheels and turns them into layers; it never resolves anything and never runs their code.""",
     attrs = {
-        "requirements": attr.string_list(mandatory = True, doc = "What is asked for, as pip writes it."),
+        "requirements": attr.string_list(
+            mandatory = True,
+            allow_empty = False,
+            doc = "What is asked for, as pip writes it.",
+        ),
         "constraints": attr.string_list(doc = "Bounds for packages that nothing asks for by name."),
         "lock": attr.lock(mandatory = True, doc = "The lock file that answers them."),
         "python": attr.string(default = "3.11", doc = "The Python that the packages are for."),

@@ -2,6 +2,7 @@
 
 load(":layers.bzl", "LayersInfo", "blobs", "make_layer")
 load(":mlserver.bzl", "mlserver")
+load(":python.bzl", "PackagesInfo")
 
 RuntimeInfo = provider(
     doc = "Everything that an image has but its models.",
@@ -23,11 +24,11 @@ def root_of(target):
     return blobs(target[RuntimeInfo].layers) if target != None else "host"
 
 def _runtime(ctx):
+    _check_packages(ctx)
     base = ctx.attr.base[LayersInfo].layers
     layers = list(base)
     for target in ctx.attr.packages:
-        for layer in target[LayersInfo].layers:
-            layers.append(layer)
+        layers += target[LayersInfo].layers
     if ctx.attr.bytecode:
         for index, layer in enumerate(layers[len(base):]):
             layers.append(_bytecode(ctx, "bytecode-%d" % index, base, layer))
@@ -60,6 +61,16 @@ def _runtime(ctx):
         ),
     ]
 
+def _check_packages(ctx):
+    """All packages must be for one Python, and for the runtime's platform."""
+    packages = [target[PackagesInfo] for target in ctx.attr.packages if PackagesInfo in target]
+    pythons = {package.python: None for package in packages}
+    if len(pythons) > 1:
+        fail("'packages' are for several Pythons: " + ", ".join(sorted(pythons)))
+    for package in packages:
+        if package.platform != ctx.attr.platform:
+            fail("'packages' are for %s, the runtime is for %s" % (package.platform, ctx.attr.platform))
+
 def _bytecode(ctx, name, base, layer):
     """Compiles one layer's modules with the base's own interpreter, in a root of just these two."""
     archive = ctx.actions.declare_file(ctx.label.name + "/" + name + ".tar")
@@ -89,6 +100,6 @@ runtime = rule(
             doc = "The platform of all its layers.",
         ),
         "bytecode": attr.bool(default = True, doc = "Compile the packages, so that containers start faster."),
-        "_compiler": attr.label(default = "@mbuild//rules:compile_bytecode.py", allow_files = True),
+        "_compiler": attr.label(default = "@mbuild//rules:compile_bytecode.py", allow_single_file = True),
     },
 )

@@ -51,14 +51,15 @@ model_test = rule(
     doc = """Starts an image's server in the sandbox, asks it, and compares with golden predictions.
 
     The golden file is JSON: {"cases": [{"name", "request", "response"}]}, requests and responses of the Open
-    Inference Protocol; of a response, the outputs are compared. A pass is cached until anything of the image changes.""",
+    Inference Protocol; of a response, the outputs are compared. A pass is cached until anything of the image
+    changes.""",
     attrs = {
         "image": attr.label(mandatory = True, providers = [RunInfo], doc = "The model_image under test."),
-        "golden": attr.label(mandatory = True, allow_files = [".json"], doc = "Requests and expected responses."),
+        "golden": attr.label(mandatory = True, allow_single_file = [".json"], doc = "Requests and expected responses."),
         "served_name": attr.string(doc = "Which model is asked, where the image holds several."),
         "tolerance": attr.float(default = 1e-6, doc = "How far numbers may be off, relative and absolute."),
         "startup_seconds": attr.int(default = 120, doc = "How long the server may take until it is ready."),
         "timeout": attr.int(default = 600, doc = "Seconds for the whole test."),
-        "_driver": attr.label(default = "@mbuild//rules:check_predictions.py", allow_files = True),
+        "_driver": attr.label(default = "@mbuild//rules:check_predictions.py", allow_single_file = True),
     },
 )
