@@ -1,7 +1,6 @@
 """What a command can reach from inside each kind of sandbox, tried for real."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -29,10 +28,6 @@ REAL = ("namespaces", "bubblewrap")
 
 
 def sandbox_of(kind: str) -> Sandbox:
-    if kind == "bubblewrap" and not shutil.which("bwrap"):
-        if os.environ.get("CI"):
-            pytest.fail("CI must have 'bwrap' on its PATH: nothing is skipped there")
-        pytest.skip("bubblewrap is not installed; the namespaces sandbox is tested all the same")
     return {"namespaces": Namespaces(), "bubblewrap": Bubblewrap(), "none": NoSandbox()}[kind]
 
 

@@ -1,14 +1,10 @@
-"""Pushes to Docker's own registry, as Debian ships it: plain, with a password over TLS, and with tokens.
-
-The program is the one named by `MBUILD_TEST_DOCKER_REGISTRY`, else the one on the PATH.
-"""
+"""Pushes to Docker's own registry, as Debian ships it: plain, with a password over TLS, and with tokens."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -22,6 +18,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from debian_programs import Programs
 from little_registry import Shelf
 
 from buildkit.digest import Digest
@@ -38,12 +35,9 @@ OCI = "application/vnd.oci.image.manifest.v1+json"
 
 
 @pytest.fixture(scope="session")
-def docker_registry() -> str:
-    """The registry's program."""
-    found = os.environ.get("MBUILD_TEST_DOCKER_REGISTRY") or shutil.which("docker-registry")
-    if not found:
-        pytest.skip("no docker-registry on this machine")
-    return found
+def docker_registry(programs: Programs) -> str:
+    """The registry's program, unpacked by mbuild."""
+    return programs.path("docker-registry")
 
 
 @contextmanager

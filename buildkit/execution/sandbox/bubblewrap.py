@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -35,10 +36,11 @@ class Bubblewrap:
 
     def run(self, command: Command, log: Log, stop: threading.Event) -> Ended:
         """See `Sandbox.run`."""
+        program = shutil.which(self.program) or self.program  # Popen would look on the command's PATH
         reader, writer = os.pipe()
         try:
             process = subprocess.Popen(
-                [self.program, *_options(command), "--json-status-fd", str(writer), "--", *command.argv],
+                [program, *_options(command), "--json-status-fd", str(writer), "--", *command.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
