@@ -33,9 +33,10 @@ class Ran:
 
     @property
     def told(self) -> str:
-        """What is said on stderr beside progress and summary; logs are named by keys, which differ."""
+        """What is said on stderr beside progress and summary; keys, and lines of the standard rules, vary."""
         lines = [line for line in self.stderr.splitlines() if not line.startswith(("  ✓ ", "  ✗ "))]
-        return re.sub(r"[0-9a-f]{64}\.log", "KEY.log", "\n".join(lines))
+        text = re.sub(r"[0-9a-f]{64}\.log", "KEY.log", "\n".join(lines))
+        return re.sub(r"(@mbuild//\S+\.bzl):\d+:\d+", r"\1:LINE", text)
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,7 @@ MISTAKES = {
         """(whose results depend on the machine)
             genrule(name = "x", outs = ["o"], cmd = "true")
             ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
-          said by @mbuild//rules/files.bzl:20:9
+          said by @mbuild//rules/files.bzl:LINE
         """,
     ),
     "an http_file without a digest": (
@@ -235,7 +235,7 @@ MISTAKES = {
         p/BUILD:1:1: error: 'sha256' must be 64 lower-case hexadecimal digits, found "1f"
             http_file(name = "x", urls = ["http://127.0.0.1:1/a"], sha256 = "1f")
             ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
-          said by @mbuild//rules/files.bzl:61:9
+          said by @mbuild//rules/files.bzl:LINE
         """,
     ),
     "two targets that make one file": (
