@@ -43,10 +43,12 @@ class Tree:
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Tree:
         """Sort and check entries. Raises BuildFailure for a path that leads outside, is doubled, or lies in a file."""
-        ordered = tuple(sorted(entries, key=lambda entry: sort_key(entry.path)))
+        given = tuple(entries)
+        for entry in given:
+            check_path(entry.path)
+        ordered = tuple(sorted(given, key=lambda entry: sort_key(entry.path)))
         kinds: dict[str, Kind] = {}
         for entry in ordered:
-            check_path(entry.path)
             if entry.path in kinds:
                 raise BuildFailure(f"two entries have the path '{entry.path}'")
             for parent in parents(entry.path):

@@ -1,0 +1,60 @@
+"""Names of images in registries."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from buildkit.errors import BuildError
+from buildkit.reference import Reference
+
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("localhost/fraud", Reference("localhost", "fraud")),
+        ("localhost:5000/models/fraud:1.2", Reference("localhost:5000", "models/fraud", "1.2")),
+        ("registry.example/a/b-c__d:x_Y.z-1", Reference("registry.example", "a/b-c__d", "x_Y.z-1")),
+        (f"registry.example/a@{DIGEST}", Reference("registry.example", "a", None, DIGEST)),
+        (f"registry.example/a:t@{DIGEST}", Reference("registry.example", "a", "t", DIGEST)),
+        ("[::1]:5000/a:t", Reference("[::1]:5000", "a", "t")),
+    ],
+)
+def test_a_reference_is_read_and_printed(text: str, reference: Reference) -> None:
+    assert Reference.parse(text) == reference
+    assert str(reference) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it must begin with a registry's host"),
+        ("fraud", "it must begin with a registry's host"),
+        ("models/fraud:1", "it must begin with a registry's host"),
+        ("https://registry.example/a", "it must begin with a registry's host"),
+        ("registry.example/", "'' is not a repository name (a-z, 0-9, '.', '_', '-', '/')"),
+        ("registry.example/A", "'A' is not a repository name (a-z, 0-9, '.', '_', '-', '/')"),
+        ("registry.example/a//b", "'a//b' is not a repository name (a-z, 0-9, '.', '_', '-', '/')"),
+        ("registry.example/a:", "'' is not a tag"),
+        ("registry.example/a:.x", "'.x' is not a tag"),
+        ("registry.example/a:b:c", "'b:c' is not a tag"),
+        ("registry.example/a:" + "t" * 129, f"'{'t' * 129}' is not a tag"),
+        ("registry.example/a@sha256:1f", "'sha256:1f' is not a digest"),
+        ("registry.example/a@", "'' is not a digest"),
+    ],
+)
+def test_what_is_no_reference_is_refused(text: str, why: str) -> None:
+    with pytest.raises(BuildError) as error:
+        Reference.parse(text)
+    assert str(error.value) == (
+        f"error: invalid image reference {text!r}: {why}\nhint: references look like 'host/repository:tag'"
+    )
+
+
+@given(st.text(st.sampled_from("aZ0.:/@-_[]"), max_size=24))
+def test_every_reference_that_is_read_prints_as_it_was_written(text: str) -> None:
+    with contextlib.suppress(BuildError):
+        assert str(Reference.parse(text)) == text
