@@ -1,0 +1,103 @@
+"""Each benchmark, with an input so small that only its being alive shows."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from buildkit.graph.lockfile import Lock, LockEntry, render_lock, request_key
+from buildkit.store import DiskStore
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+# What stands in for a program that this machine lacks: figures are not the point here.
+STAND_INS = {
+    "openssl": "import hashlib, sys; print(hashlib.sha256(open(sys.argv[-1], 'rb').read()).hexdigest())",
+    "zstd": "import sys, zstandard as z; z.ZstdCompressor(3).copy_stream(sys.stdin.buffer, open(sys.argv[-1], 'wb'))",
+}
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for name, line in STAND_INS.items():
+        if not shutil.which(name):
+            (folder / name).write_text(f"#!{sys.executable}\n{line}\n")
+            (folder / name).chmod(0o755)
+    return folder
+
+
+def measured(script: str, programs: Path, *arguments: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), "--rounds", "1", *arguments],
+        check=False,
+        env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"^- .*: [\d.]+, aim at most [\d.]+: (met|MISSED)$", ran.stdout, re.MULTILINE)
+    return ran.stdout
+
+
+def test_weights_are_measured_against_openssl(tmp_path: Path, programs: Path) -> None:
+    told = measured("weights.py", programs, "--size", "1", "--folder", str(tmp_path))
+    assert re.findall(r"^\| (\w+)", told, re.MULTILINE) == ["mbuild", "openssl"]
+
+
+def test_a_null_build_is_measured_against_python(tmp_path: Path, programs: Path) -> None:
+    (tmp_path / "mbuild.toml").touch()
+    (tmp_path / "BUILD").write_text('filegroup(name = "x", srcs = ["BUILD"])\n')
+    told = measured("null_build.py", programs, "--workspace", str(tmp_path), "--target", "//:x")
+    assert re.findall(r"^\| (\w+ \S+)", told, re.MULTILINE) == ["mbuild //:x", "mbuild version", "python -c"]
+
+
+def test_wheels_are_measured_against_uv_tar_and_zstd(tmp_path: Path, programs: Path) -> None:
+    workspace, store = tmp_path / "workspace", tmp_path / "filled"
+    workspace.mkdir()
+    (workspace / "mbuild.toml").touch()
+    (workspace / "BUILD").write_text('python_packages(name = "p", lock = "p.lock", requirements = ["tiny"])\n')
+    digest = DiskStore(store).put(_wheel(tmp_path))
+    entry = LockEntry("tiny", "1.0", "tiny-1.0-py3-none-any.whl", digest.size, digest.hex)
+    request = {
+        "requirements": ("tiny",),
+        "constraints": (),
+        "python": "3.11",
+        "platform": "linux/amd64",
+        "glibc": "2.36",
+    }
+    (workspace / "p.lock").write_text(render_lock(Lock("python", request_key("python", request), (entry,))))
+    told = measured(
+        *("wheels.py", programs, "--workspace", str(workspace), "--target", "//:p", "--lock", "p.lock"),
+        *("--cache-dir", str(store), "--folder", str(tmp_path)),
+    )
+    assert re.findall(r"^\| (\w+)", told, re.MULTILINE) == ["mbuild", "uv"]
+
+
+def _wheel(folder: Path) -> bytes:
+    files = {
+        "tiny.py": b"x = 1\n",
+        "tiny-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
+        "tiny-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    rows = [f"{name},sha256={_record_hash(data)},{len(data)}" for name, data in files.items()]
+    files["tiny-1.0.dist-info/RECORD"] = "\n".join([*rows, "tiny-1.0.dist-info/RECORD,,", ""]).encode()
+    path = folder / "tiny.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path.read_bytes()
+
+
+def _record_hash(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
