@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
-from urllib.request import url2pathname
 
 
 def shown(url: str) -> str:
@@ -32,7 +31,7 @@ def local_path(url: str) -> Path | None:
     """The path that a `file:` URL or a bare path names, or None for what needs a network."""
     parts = urlsplit(url)
     if parts.scheme == "file":
-        return Path(url2pathname(parts.path))
+        return Path(unquote(parts.path))
     return Path(url).expanduser() if not parts.scheme else None
 
 
