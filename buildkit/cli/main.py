@@ -79,7 +79,8 @@ def _read(argv: Sequence[str]) -> tuple[Arguments | None, ModuleType | None]:
     if not rest or rest[0] in ("-h", "--help", "help"):
         sys.stdout.write(_usage())
         return None, None
-    name = "version" if rest[0] == "--version" else rest.pop(0) if rest[0] in COMMANDS else "build"
+    rest[0] = "version" if rest[0] == "--version" else rest[0]
+    name = rest.pop(0) if rest[0] in COMMANDS else "build"
     if name == "build" and _is_misspelt(rest):
         raise BuildError(
             f"there is no command '{rest[0]}'",
@@ -88,8 +89,6 @@ def _read(argv: Sequence[str]) -> tuple[Arguments | None, ModuleType | None]:
     command = importlib.import_module(f"buildkit.cli.{name}")
     parser = CommandParser(prog=f"mbuild {name}", description=command.__doc__, allow_abbrev=False)
     command.add_arguments(parser)
-    if name == "version":
-        rest = []
     own = parser.parse_args(rest)
     return Arguments.of(common, restore_negative(own)), command
 

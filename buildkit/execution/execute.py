@@ -178,7 +178,7 @@ class _Build:
     def _result(self) -> Execution:
         counts = list(self._outcomes.values())
         digests = {artifact: blob.digest for artifact, blob in self._blobs.items()}
-        if not self._failures:
+        if self._keep_going or not self._failures:
             sources = self._step.sources
             digests |= {artifact: sources.blob(artifact).digest for artifact in self._wanted if artifact.source}
         failed = sorted(self._failures)
