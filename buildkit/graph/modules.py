@@ -6,6 +6,7 @@ In: labels of files. Out: their values. Parsed files are kept between invocation
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -35,6 +36,8 @@ BZL_NAMES: dict[str, Value] = {
     "VERSION": __version__,
     **KNOWN,
 }
+
+_STRAY_BYTE = re.compile("[\udc80-\udcff]")
 
 Printer = Callable[[Span, str], None]
 Module = Mapping[str, Value]
@@ -93,6 +96,8 @@ class Modules:
         if text is None:
             raise BuildError(f"cannot load '{label}': the file '{path}' does not exist")
 
+        _check_text(text, path)
+
         def load(name: str, span: Span) -> Module:
             return self._load(name, span, label)
 
@@ -119,6 +124,14 @@ class Modules:
             if error.span:
                 raise
             raise BuildError(error.message, span=span, hint=error.hint, notes=error.notes) from None
+
+
+def _check_text(text: str, path: str) -> None:
+    """Raise BuildError at the first byte that was not UTF-8; such a byte was read as a lone surrogate."""
+    if found := _STRAY_BYTE.search(text):
+        line, column = text.count("\n", 0, found.start()) + 1, found.start() - text.rfind("\n", 0, found.start())
+        span = Span(path, line, column, line, column + 1)
+        raise BuildError(f"not UTF-8 text: there is a byte 0x{ord(found[0]) - 0xDC00:02x}", span=span)
 
 
 def check_repository(label: Label) -> None:

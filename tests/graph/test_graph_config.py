@@ -1,0 +1,147 @@
+"""mbuild.toml: what it may say, and the place of what it may not."""
+
+from pathlib import Path
+
+import pytest
+from graph_fakes import place
+
+from buildkit.errors import BuildError
+from buildkit.graph.action import Artifact
+from buildkit.graph.config import Config, DebianConfig, RegistryConfig
+from buildkit.graph.workspace import Workspace, standard_rules
+from buildkit.label import Label
+
+FULL = """
+[workspace]
+name = "acme"
+build_files = ["BUILD.mbuild"]
+[python]
+index = "https://index.example/simple"
+extra_indexes = ["https://extra.example/simple"]
+[debian]
+suite = "bookworm"
+mirror = "https://mirror.example"
+snapshot = "https://snapshot.example"
+keyring = "keys.gpg"
+[cache]
+dir = ".cache"
+max_size = "10GB"
+[registry."registry.example:5000"]
+plain_http = true
+ca = "ca.pem"
+mirror = "mirror.example"
+[registry.localhost]
+"""
+
+
+def test_an_empty_file_is_a_configuration(tmp_path: Path) -> None:
+    assert place(tmp_path, {}).workspace.config == Config()
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    assert place(tmp_path, {"mbuild.toml": FULL}).workspace.config == Config(
+        name="acme",
+        build_files=("BUILD.mbuild",),
+        python_index="https://index.example/simple",
+        python_extra_indexes=("https://extra.example/simple",),
+        debian=DebianConfig("bookworm", "https://mirror.example", "https://snapshot.example", "keys.gpg"),
+        cache_dir=".cache",
+        cache_max_size="10GB",
+        registries={
+            "registry.example:5000": RegistryConfig(plain_http=True, ca="ca.pem", mirror="mirror.example"),
+            "localhost": RegistryConfig(),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[workspce]\n",
+            "mbuild.toml:1:2: error: unknown table 'workspce'\n"
+            "    [workspce]\n     ^~~~~~~~\nhint: did you mean 'workspace'?",
+        ),
+        (
+            "[zzz]\n",
+            "mbuild.toml:1:2: error: unknown table 'zzz'\n    [zzz]\n     ^~~\n"
+            "hint: the tables are: workspace, python, debian, cache, registry",
+        ),
+        (
+            'cache = "x"\n',
+            "mbuild.toml:1:1: error: 'cache' must be a table\n    cache = \"x\"\n    ^~~~~\nhint: write '[cache]'",
+        ),
+        (
+            '[workspace]\nname = "a"\n[cache]\nname = "b"\n',
+            "mbuild.toml:4:1: error: unknown key 'name' in [cache]\n    name = \"b\"\n    ^~~~\n"
+            "hint: its keys are: dir, max_size",
+        ),
+        (
+            "[workspace]\nname = 3\n",
+            "mbuild.toml:2:1: error: 'name' in [workspace] must be a string, found 3\n    name = 3\n    ^~~~",
+        ),
+        (
+            '[python]\nextra_indexes = ["a", 1]\n',
+            "mbuild.toml:2:1: error: 'extra_indexes' in [python] must be a list of strings, found ['a', 1]\n"
+            '    extra_indexes = ["a", 1]\n    ^~~~~~~~~~~~~',
+        ),
+        (
+            "[workspace]\nbuild_files = []\n",
+            "mbuild.toml:2:1: error: 'build_files' in [workspace] must be names of files, found []\n"
+            "    build_files = []\n    ^~~~~~~~~~~",
+        ),
+        (
+            '[workspace]\nbuild_files = ["a/BUILD"]\n',
+            "mbuild.toml:2:1: error: 'build_files' in [workspace] must be names of files, found ['a/BUILD']\n"
+            '    build_files = ["a/BUILD"]\n    ^~~~~~~~~~~',
+        ),
+        (
+            '[registry."r.example"]\nplain_http = "yes"\n',
+            "mbuild.toml:2:1: error: 'plain_http' in [registry.\"r.example\"] must be true or false, found 'yes'\n"
+            '    plain_http = "yes"\n    ^~~~~~~~~~',
+        ),
+        (
+            "[registry]\nplain_http = true\n",
+            "mbuild.toml:2:1: error: 'registry.\"plain_http\"' must be a table\n    plain_http = true\n    ^~~~~~~~~~\n"
+            'hint: a registry is a table: [registry."registry.example:5000"]',
+        ),
+        (
+            "[workspace\n",
+            "mbuild.toml:1:11: error: not valid TOML: Expected ']' at the end of a table declaration "
+            "(at line 1, column 11)\n    [workspace\n              ^",
+        ),
+    ],
+)
+def test_a_mistake_has_its_place(tmp_path: Path, text: str, message: str) -> None:
+    made = place(tmp_path, {"mbuild.toml": text})
+    with pytest.raises(BuildError) as error:
+        Workspace.find(tmp_path)
+    assert made.text(error.value) == message
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mbuild.toml").write_bytes(b'[workspace]\nname = "\xff"\n')
+    with pytest.raises(BuildError) as error:
+        Workspace.find(tmp_path)
+    assert str(error.value) == "mbuild.toml:1:1: error: not UTF-8 text: invalid start byte"
+
+
+def test_a_workspace_is_found_from_any_folder_inside(tmp_path: Path) -> None:
+    (tmp_path / "mbuild.toml").touch()
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    assert Workspace.find(inner).root == tmp_path
+
+
+def test_where_there_is_no_workspace_the_marker_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BuildError) as error:
+        Workspace.find(tmp_path)
+    assert error.value.message == (f"no workspace here: neither '{tmp_path}' nor a folder above it holds 'mbuild.toml'")
+
+
+def test_files_of_the_workspace_and_of_the_standard_rules_are_located(tmp_path: Path) -> None:
+    workspace = place(tmp_path, {}).workspace
+    own, standard = Label("", "rules", "x.py"), Label("mbuild", "rules", "check_predictions.py")
+    assert workspace.locate(Artifact(own, own.path, source=True)) == tmp_path / "rules" / "x.py"
+    located = workspace.locate(Artifact(standard, standard.path, source=True))
+    assert (located, located.is_file()) == (standard_rules() / "check_predictions.py", True)
