@@ -6,7 +6,9 @@ In: URLs and paths from configurations. Out: text for messages without credentia
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
+
+from buildkit.errors import BuildError
 
 
 def shown(url: str) -> str:
@@ -15,24 +17,27 @@ def shown(url: str) -> str:
     >>> shown("https://user:secret@host.example/simple/?token=1#x")
     'https://host.example/simple/'
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https"):
+    parts = _split(url)
+    if not parts.netloc:
         return url
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def host(url: str) -> str:
     """Who serves a URL, for messages: host and port, or the path of a local one."""
-    parts = urlsplit(url)
-    return parts.netloc.rpartition("@")[2] if parts.scheme in ("http", "https") else str(local_path(url) or url)
+    parts = _split(url)
+    return str(local_path(url) or parts.netloc.rpartition("@")[2] or url)
 
 
 def local_path(url: str) -> Path | None:
     """The path that a `file:` URL or a bare path names, or None for what needs a network."""
-    parts = urlsplit(url)
+    parts = _split(url)
     if parts.scheme == "file":
         return Path(unquote(parts.path))
-    return Path(url).expanduser() if not parts.scheme else None
+    try:
+        return Path(url).expanduser() if not parts.scheme else None
+    except RuntimeError:
+        raise BuildError(f"'{url}' is no path of this machine: there is no such user") from None
 
 
 def joined(base: str, link: str) -> str:
@@ -47,3 +52,12 @@ def joined(base: str, link: str) -> str:
 def file_name(url: str) -> str:
     """The last part of a URL's path, unquoted."""
     return unquote(urlsplit(url).path.rpartition("/")[2])
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        # Where its credentials are cannot be told, so what may be some is left out.
+        rest = url.rpartition("@")[2].partition("?")[0]
+        raise BuildError(f"not an address: '{rest}'", hint="expected a URL such as 'https://host.example/file'") from None
