@@ -65,7 +65,8 @@ def predict(session: Session, target: str, body: bytes, name: str) -> bytes:
 def serving(session: Session, target: str, port: int | None, *, verbose: bool) -> Iterator[Server]:
     """A server that is ready, and is stopped when the block is left."""
     label, info, root = _prepared(session, target)
-    ports = _free_ports(info.ports, port)
+    # Where nobody comes by the image's own ports, any will do: others that start now do not want the same.
+    ports = _free_ports(info.ports if verbose else dict.fromkeys(info.ports, 0), port)
     log = _Log(session, verbose)
     stop, server = threading.Event(), Server(label, info, ports, threading.Event())
     outcome: list[Ended | BaseException] = []

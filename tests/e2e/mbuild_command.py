@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parent.parent.parent
 FRAUD = ROOT / "examples" / "fraud"
@@ -58,8 +59,8 @@ class Mbuild:
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     umask: int = -1
 
-    def start(self, *arguments: str | Path, **more: object) -> subprocess.Popen[str]:
-        """An invocation that goes on."""
+    def start(self, *arguments: str | Path, stderr: IO[str] | None = None) -> subprocess.Popen[str]:
+        """An invocation that goes on; with a file for stderr it has a process group of its own, as in a shell."""
         return subprocess.Popen(
             [*self.command, "--cache-dir", str(self.store), *map(str, arguments)],
             cwd=self.folder,
@@ -67,9 +68,9 @@ class Mbuild:
             umask=self.umask,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr or subprocess.PIPE,
+            start_new_session=stderr is not None,
             text=True,
-            **more,  # type: ignore[call-overload]
         )
 
     def run(self, *arguments: str | Path) -> Done:
