@@ -72,6 +72,10 @@ class BuildError(Exception):
         # Errors cross process borders; keyword-only arguments need to be told to pickle.
         return _rebuild, (type(self), self.message, self.span, self.hint, self.notes, self.details)
 
+    def noted(self, note: str) -> BuildError:
+        """The same error, with one more line that tells the way to it."""
+        return _rebuild(type(self), self.message, self.span, self.hint, (*self.notes, note), self.details)
+
     def __str__(self) -> str:
         return render(self)
 

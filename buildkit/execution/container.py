@@ -16,7 +16,7 @@ from buildkit.execution.collecting import collect, put_file
 from buildkit.execution.failure import command_failure, output_failure
 from buildkit.execution.placing import place
 from buildkit.execution.root import host_root, prepare_root
-from buildkit.execution.sandbox.request import OUT, WORK, Bind, Command, Sandbox
+from buildkit.execution.sandbox.request import OUT, WORK, Bind, Command, Root, Sandbox
 from buildkit.graph.action import Action, Artifact
 from buildkit.store import ActionResult, BlobStore
 from buildkit.store.faults import writing
@@ -36,7 +36,7 @@ def run_command(
     stop: threading.Event,
 ) -> ActionResult:
     """Run a command action once."""
-    root = host_root() if isinstance(action.root, str) else prepare_root(_layers(action, blobs), store)
+    root = _root(action, blobs, store)
     log = store.root / "logs" / f"{key.hex}.log"
     with writing("an action's files", store.root), store.temporary() as scratch:
         out, work = scratch / "out", scratch / "build"
@@ -69,8 +69,14 @@ def run_command(
         return ActionResult(outputs, 0, kept)
 
 
-def _layers(action: Action, blobs: Mapping[Artifact, Blob]) -> list[Digest]:
-    return [blobs[layer].digest for layer in action.root if isinstance(layer, Artifact)]
+def _root(action: Action, blobs: Mapping[Artifact, Blob], store: BlobStore) -> Root:
+    if isinstance(action.root, str):
+        return host_root()
+    layers: list[Digest] = [blobs[layer].digest for layer in action.root]
+    try:
+        return prepare_root(layers, store)
+    except BuildFailure as error:
+        raise error.noted(f"while making the root of {action.owner}") from error
 
 
 class _Log:

@@ -77,7 +77,7 @@ class Step:
         try:
             digest = self._machine.fetch({name: resolve(value, {}) for name, value in action.arguments.items()})
         except BuildError as error:
-            raise _noted(error, f"needed by {action.owner}") from error
+            raise error.noted(f"needed by {action.owner}") from error
         key = fetch_key(digest.hex)
         self._machine.actions.put(key, ActionResult({"file": digest}))
         return Done(key.hex, {action.outputs[0][0]: digest}, ran=True)
@@ -144,7 +144,7 @@ class Step:
             else:
                 outputs = self._workers.call(tool.function, store.root, arguments, self.stop)
         except BuildFailure as error:
-            raise _noted(error, f"while making '{action.subject}' for {action.owner}") from error
+            raise error.noted(f"while making '{action.subject}' for {action.owner}") from error
         if outputs is None:
             raise Stopped
         declared = {name for name, _ in action.outputs}
@@ -182,10 +182,3 @@ class Step:
     def _check_stopped(self) -> None:
         if self.stop.is_set():
             raise Stopped
-
-
-def _noted(error: BuildError, note: str) -> BuildError:
-    """The same error, with one more line that tells the way to it."""
-    return type(error)(
-        error.message, span=error.span, hint=error.hint, notes=(*error.notes, note), details=error.details
-    )
