@@ -60,4 +60,6 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         # Where its credentials are cannot be told, so what may be some is left out.
         rest = url.rpartition("@")[2].partition("?")[0]
-        raise BuildError(f"not an address: '{rest}'", hint="expected a URL such as 'https://host.example/file'") from None
+        raise BuildError(
+            f"not an address: '{rest}'", hint="expected a URL such as 'https://host.example/file'"
+        ) from None

@@ -26,6 +26,7 @@ LEVEL = 3
 LIBRARY = (1, 5, 7)
 VERSION = f"zstd-{'.'.join(map(str, LIBRARY))}-{LEVEL}-checksum-workers"
 CHUNK = 1 << 20
+_STEP = 1 << 11  # zstd makes up to 32768 bytes of one: what a decoder gets at once bounds the memory that a bomb takes
 
 Sink = Callable[[bytes], object]
 
@@ -87,25 +88,31 @@ def decompressed(source: Readable, what: str) -> Iterator[bytes]:
     Raises BuildFailure, which names `what`, for a damaged or truncated stream.
     """
     head = source.read(CHUNK)
-    rest = iter(lambda: source.read(CHUNK), b"")
+    chunks = _chunks(head, source)
     if head[:2] == b"\x1f\x8b":
-        return _drained(head, rest, what, lambda: zlib.decompressobj(31))
+        return _drained(_steps(chunks), what, lambda: zlib.decompressobj(31))
     if head[:6] == b"\xfd7zXZ\0":
-        return _drained(head, rest, what, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ))
+        return _drained(_steps(chunks), what, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ))
     if head[:4] == b"\x28\xb5\x2f\xfd":
-        return _drained(head, rest, what, lambda: zstandard.ZstdDecompressor().decompressobj())
-    return _plain(head, rest)
+        return _drained(_steps(chunks), what, lambda: zstandard.ZstdDecompressor().decompressobj())
+    return chunks
 
 
-def _plain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if head:
+def _chunks(head: bytes, source: Readable) -> Iterator[bytes]:
+    while head:
         yield head
-    yield from rest
+        head = source.read(CHUNK)
 
 
-def _drained(head: bytes, rest: Iterator[bytes], what: str, start: Callable[[], _Decoder]) -> Iterator[bytes]:
+def _steps(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), _STEP):
+            yield chunk[start : start + _STEP]
+
+
+def _drained(rest: Iterator[bytes], what: str, start: Callable[[], _Decoder]) -> Iterator[bytes]:
     decoder = start()
-    pending = head
+    pending = next(rest)
     try:
         while pending:
             data = decoder.decompress(pending)

@@ -137,10 +137,10 @@ def _pax(data: bytes, what: str) -> Iterator[tuple[str, str]]:
 def _number(field: bytes, what: str) -> int:
     if field[0] & 0x80:  # GNU base-256
         return int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
-    try:
-        return int(field.strip(b" \0") or b"0", 8)
-    except ValueError:
-        raise BuildFailure(f"{what} is damaged: a tar header holds {field!r} where a number belongs") from None
+    digits = field.strip(b" \0") or b"0"
+    if digits.strip(b"01234567"):  # `int` alone would take signs and underscores
+        raise BuildFailure(f"{what} is damaged: a tar header holds {field!r} where a number belongs")
+    return int(digits, 8)
 
 
 def _decimal(text: str, what: str) -> int:

@@ -143,13 +143,14 @@ class DiskStore:
         if owned:
             with reading(owned):
                 return owned.open("rb")
-        if self._sources.live(digest) is None:
-            recipe = self.recipe(digest)
-            if recipe:
-                parts = (self._readable(segment) for segment in self._flat(recipe))
-                reader = SequentialReader(parts, digest, lambda: self._culprit(recipe, digest))
-                return io.BufferedReader(reader, _READ_BUFFER)
-        part = FileRange(self._candidate(digest), digest, 0, digest.size, verified=True)
+        fact = self._sources.live(digest)
+        recipe = self.recipe(digest) if fact is None else None
+        if recipe:
+            parts = (self._readable(segment) for segment in self._flat(recipe))
+            reader = SequentialReader(parts, digest, lambda: self._culprit(recipe, digest))
+            return io.BufferedReader(reader, _READ_BUFFER)
+        path = fact.path if fact else self._candidate(digest)
+        part = FileRange(path, digest, 0, digest.size, verified=True)
         return io.BufferedReader(SequentialReader([part]), _READ_BUFFER)
 
     def read(self, digest: Digest) -> bytes:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from buildkit.errors import EnvironmentFault
+from buildkit.errors import BuildError, EnvironmentFault
 from buildkit.fetch import Sources
-from buildkit.fetch.address import joined, shown
+from buildkit.fetch.address import host, joined, local_path, shown
 from buildkit.fetch.apt_configuration import apt_mirrors
 from buildkit.fetch.sources import PackageIndex
 
@@ -131,7 +131,21 @@ def test_mirrors_of_mbuild_toml_come_before_apts(home: dict[str, str], tmp_path:
 
 def test_addresses_are_shown_without_credentials_and_keep_them_on_their_own_host() -> None:
     assert shown("https://u:p@h.example:1/x?token=1#f") == "https://h.example:1/x"
+    assert (shown("ftp://u:p@h.example/x"), host("ftp://u:p@h.example/x")) == ("ftp://h.example/x", "h.example")
     assert joined("https://u:p@h.example/simple/a/", "../../f.whl") == "https://u:p@h.example/f.whl"
     assert joined("https://u:p@h.example/simple/a/", "https://h.example/f.whl") == "https://u:p@h.example/f.whl"
     assert joined("https://u:p@h.example/simple/a/", "https://o.example/f.whl") == "https://o.example/f.whl"
     assert joined("https://u:p@h.example/simple/a/", "http://h.example/f.whl") == "http://h.example/f.whl"
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("https://u:p@[h.example/x?token=1", "not an address: '[h.example/x'"),
+        ("~nobody-of-that-name/x", "'~nobody-of-that-name/x' is no path of this machine: there is no such user"),
+    ],
+)
+def test_what_is_no_address_is_told_without_credentials(address: str, message: str) -> None:
+    with pytest.raises(BuildError) as caught:
+        local_path(address)
+    assert caught.value.message == message

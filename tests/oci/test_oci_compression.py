@@ -3,6 +3,7 @@ import hashlib
 import io
 import lzma
 import random
+from collections.abc import Callable
 
 import pytest
 import zstandard
@@ -53,6 +54,18 @@ PACKED = {
 @pytest.mark.parametrize("kind", PACKED)
 def test_every_usual_compression_is_read(kind: str) -> None:
     assert b"".join(compression.decompressed(io.BytesIO(PACKED[kind]), "x")) == DATA
+
+
+@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd"])
+def test_a_bomb_does_not_go_off_in_memory(kind: str) -> None:
+    zeros = bytes(256 << 20)
+    pack: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": lambda data: gzip.compress(data, 9),
+        "xz": lambda data: lzma.compress(data, preset=0),
+        "zstd": zstandard.ZstdCompressor(19).compress,
+    }
+    chunks = [len(chunk) for chunk in compression.decompressed(io.BytesIO(pack[kind](zeros)), "x")]
+    assert (sum(chunks), max(chunks) <= 1 << 26) == (len(zeros), True)
 
 
 def test_an_empty_stream_is_empty() -> None:

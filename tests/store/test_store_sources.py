@@ -171,6 +171,14 @@ def test_deleting_one_of_two_clones_leaves_the_other_working(
     assert not store.has(layer)
 
 
+def test_editing_one_of_two_clones_leaves_the_other_working(store: DiskStore, source: Callable[..., Path]) -> None:
+    one, other = source(b"weights", "one"), source(b"weights", "other")
+    digest = store.adopt(one)
+    store.adopt(other)
+    one.write_bytes(b"edited!")
+    assert (store.has(digest), store.read(digest)) == (True, b"weights")
+
+
 def test_a_layer_finds_out_by_name_which_source_changed(store: DiskStore, source: Callable[..., Path]) -> None:
     layer = sealed(store, store.adopt(source(b"x" * 5_000_000)))
     path = source(b"x" * 4_999_999 + b"y")
