@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NoReturn
 
 from buildkit.cli.arguments import Arguments, CommandParser, common_parser, restore_negative, shield_negative
 from buildkit.errors import BuildError, BuildErrors, ExitCode, InternalError, did_you_mean, render
@@ -30,7 +31,7 @@ COMMANDS = {
 }
 
 
-def main() -> None:
+def main() -> NoReturn:
     """The entry point of `mbuild`."""
     # Whoever cancels a job sends SIGTERM: it ends a build as Ctrl-C does, so that nothing is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -39,14 +40,12 @@ def main() -> None:
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()
-        if code is ExitCode.INTERRUPTED:
-            # At once: Python would first wait for threads that wait for servers.
-            atexit._run_exitfuncs()
-            os._exit(code)
     except BrokenPipeError:  # whoever read our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.SUCCESS
-    sys.exit(int(code))
+    sys.stderr.flush()
+    # At once: Python would wait for threads that wait for servers, and take every value apart.
+    atexit._run_exitfuncs()
+    os._exit(code)
 
 
 def run(argv: Sequence[str]) -> ExitCode:
