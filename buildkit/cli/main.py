@@ -42,6 +42,9 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output has gone
         code = ExitCode.SUCCESS
+    except OSError as error:
+        _say(f"error: cannot write the results: {error.strerror}")
+        code = ExitCode.ENVIRONMENT
     sys.stderr.flush()
     # At once: Python would wait for threads that wait for servers, and take every value apart.
     atexit._run_exitfuncs()
