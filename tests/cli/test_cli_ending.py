@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 MAIN = [sys.executable, "-c", "from buildkit.cli.main import main; main()", "version"]
 BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 
 def test_results_that_do_not_fit_are_an_environment_fault() -> None:
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(MAIN, check=False, env=BUFFERED, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (ran.returncode, ran.stderr) == (36, "error: cannot write the results: No space left on device\n")
 
