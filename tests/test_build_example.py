@@ -1,0 +1,115 @@
+"""BUILD.example is valid as it stands, and builds with the files of examples/fraud."""
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from invocations import Place
+
+from buildkit.graph.loader import Loader
+from buildkit.graph.modules import PRELUDE
+from buildkit.graph.rule import Rule
+from buildkit.graph.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+FRAUD = ROOT / "examples" / "fraud"
+FILES = {
+    "BUILD": ROOT / "BUILD.example",
+    "debian.lock": FRAUD / "third_party" / "debian.lock",
+    "training.lock": FRAUD / "third_party" / "training.lock",
+    "serving.lock": FRAUD / "third_party" / "serving.lock",
+    "generate.py": FRAUD / "data" / "generate.py",
+    "train.py": FRAUD / "models" / "train.py",
+    "golden.py": FRAUD / "models" / "golden.py",
+    "fraud.md": FRAUD / "models" / "fraud.md",
+}
+WRITTEN = {
+    "mbuild.toml": "",
+    "drafts/unfinished.md": "# Not yet\n",
+    "lib/features.py": "class Rules:\n    pass\n",
+    "weights/rules.bin": bytes(range(256)),
+    "weights/rules.json": "{}\n",
+}
+
+
+@pytest.fixture
+def tour(tmp_path: Path, kept_store: Path) -> Place:
+    place = Place(tmp_path / "tour", kept_store)
+    place.write(WRITTEN)
+    for name, path in FILES.items():
+        shutil.copyfile(path, place.root / name)
+    return place
+
+
+class _Forgetful:
+    """A ParsedCache that keeps nothing."""
+
+    def get(self, key: object) -> None:
+        return None
+
+    def put(self, key: object, data: bytes) -> None:
+        pass
+
+
+def test_it_shows_every_rule_that_build_files_know(tour: Place) -> None:
+    loader = Loader(Workspace.find(tour.root), _Forgetful(), lambda span, text: None)
+    known = {name for name, value in loader.module(PRELUDE).items() if isinstance(value, Rule)}
+    shown = set(re.findall(r"^(\w+)\($", (ROOT / "BUILD.example").read_text(), re.MULTILINE))
+    assert shown - {"package", "exports_files"} == known
+    loader.package("")
+    assert {rule.name for rule in loader.rules.values()} == known
+
+
+def test_every_target_has_a_comment(tour: Place) -> None:
+    blocks = re.split(r"\n\n", (ROOT / "BUILD.example").read_text())
+    silent = [block for block in blocks if re.match(r"\w+\(", block)]
+    assert [re.search(r'name = "(\w+)"', block)[1] for block in silent] == ["server"]  # it is told with "training"
+
+
+def test_it_loads_and_analyzes_with_its_locks(tour: Place) -> None:
+    listed = tour.mbuild("query", "//...")
+    assert (listed.code, listed.told) == (0, "")
+    assert listed.stdout.split() == [
+        "//:contents",
+        "//:debian_python",
+        "//:documents",
+        "//:features",
+        "//:fraud",
+        "//:fraud_golden",
+        "//:fraud_model",
+        "//:fraud_test",
+        "//:licence",
+        "//:rules_model",
+        "//:rules_volume",
+        "//:server",
+        "//:serving_packages",
+        "//:training",
+        "//:training_packages",
+        "//:transactions",
+    ]
+    current = tour.mbuild("lock", "--check", "//...")
+    assert current.code == 0, current.stderr
+
+
+def test_what_needs_nothing_from_outside_builds(tour: Place) -> None:
+    ran = tour.mbuild("//:documents", "//:contents", "//:features", "//:rules_volume")
+    assert ran.code == 0, ran.stderr
+    digests = dict(line.split() for line in ran.stdout.splitlines())
+    assert list(digests) == ["//:contents", "//:documents", "//:features", "//:rules_volume"]
+    out = tour.root / "mbuild-out"
+    card = (FRAUD / "models" / "fraud.md").read_bytes()
+    assert (out / "contents.txt").read_text() == f"{len(card)} fraud.md\n"
+    assert digests["//:documents"] == f"sha256:{hashlib.sha256(card).hexdigest()}"
+    manifest = (out / "rules_volume" / "manifest.json").read_bytes()
+    assert digests["//:rules_volume"] == f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+    (layer,) = json.loads(manifest)["layers"]
+    assert layer["mediaType"] == "application/vnd.oci.image.layer.v1.tar"
+
+
+@pytest.mark.e2e
+def test_the_rest_builds_too_and_its_test_passes(tour: Place) -> None:
+    ran = tour.mbuild("test", "//...")
+    assert (ran.code, ran.stdout.split()[:1]) == (0, ["//:fraud_test"]), ran.stderr
