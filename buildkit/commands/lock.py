@@ -28,6 +28,7 @@ class Locked:
 
 def lock(session: Session, patterns: Sequence[str], *, allow_unsigned: bool) -> list[Locked]:
     """Write the locks of all targets that patterns name. Needs the network."""
+    session.needs_network("locking")
     written: list[Locked] = []
     for label, info in _requests(session, patterns):
         changed = write(_resolve(session, info, allow_unsigned), session.workspace.root / info.file)

@@ -17,6 +17,7 @@ from buildkit.registry import push as push_image
 
 def push(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> tuple[Reference, Digest]:
     """Build and push; the reference is the command line's, or the target's own."""
+    session.needs_network("pushing")
     asked = Reference.parse(reference_text) if reference_text else None
     analyzed = analysis(session, [target])
     configured = one_target(analyzed, target)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from buildkit.digest import Digest
-from buildkit.errors import Span
+from buildkit.errors import BuildError, Span
 from buildkit.events import Listener, Output, Warned
 from buildkit.execution import Machine
 from buildkit.execution.sandbox import Sandbox, select_sandbox
@@ -101,6 +101,11 @@ class Session:
     def _fetch(self, arguments: Mapping[str, Any]) -> Digest:
         request = FetchRequest.of(arguments)
         return fetch(request, self.store, self.sources, offline=self.options.offline, report=self.listener)
+
+    def needs_network(self, what: str) -> None:
+        """Raise BuildError for something that cannot be done with `--offline`."""
+        if self.options.offline:
+            raise BuildError(f"{what} needs the network, and --offline forbids it", hint="leave out --offline")
 
     def print_from_code(self, span: Span, text: str) -> None:
         """What `print` in a BUILD or .bzl file says."""

@@ -264,6 +264,14 @@ REFUSED = {
         ["predict", "//p:x"],
         "error: the following arguments are required: --input\nhint: see 'mbuild predict --help'\n",
     ),
+    "a push without the network": (
+        ["--offline", "push", "//p:x", "127.0.0.1:1/a:b"],
+        "error: pushing needs the network, and --offline forbids it\nhint: leave out --offline\n",
+    ),
+    "a lock without the network": (
+        ["lock", "--offline", "//p:x"],
+        "error: locking needs the network, and --offline forbids it\nhint: leave out --offline\n",
+    ),
     "nothing to lock": (
         ["lock", "//p:x"],
         "error: nothing to lock among //p:x\nhint: python_packages and debian_packages have locks\n",

@@ -21,12 +21,28 @@ from pathlib import Path
 import pytest
 from invocations import MBUILD, Place, Ran
 
+from buildkit.graph.lockfile import Lock, LockEntry, render_lock, request_key
+
 pytestmark = pytest.mark.e2e
 
 VOLUME = """
 model(name = "m", framework = "sklearn", srcs = ["m.joblib"])
 model_volume(name = "good", models = [":m"])
 """
+PYTHON_REQUEST = {
+    "requirements": ["demo"],
+    "constraints": [],
+    "python": "3.11",
+    "platform": "linux/amd64",
+    "glibc": "2.36",
+}
+DEBIAN_REQUEST = {
+    "suite": "bookworm",
+    "components": ["main"],
+    "architecture": "amd64",
+    "packages": ["demo"],
+    "omit": [],
+}
 OTHER = b"other bytes\n"
 
 
@@ -163,6 +179,49 @@ def test_offline_names_what_the_store_lacks(place: Place, server: str) -> None:
     place.write({"p/BUILD": http_file(f"http://{server}/data.csv", sha256(OTHER).hexdigest())})
     assert place.mbuild("//p:x").code == 0
     assert place.mbuild("--offline", "//p:x").code == 0
+
+
+LOCKED = """
+python_packages(name = "wheels", lock = "wheels.lock", requirements = ["demo"])
+debian_packages(name = "debs", lock = "debs.lock", packages = ["demo"])
+"""
+
+
+def test_an_index_and_a_mirror_that_cannot_be_reached_are_named(place: Place) -> None:
+    wheel = LockEntry("demo", "1.0", "demo-1.0-py3-none-any.whl", 10, 64 * "3")
+    package = LockEntry("demo", "1.0", "pool/d/demo_1.0_all.deb", 10, 64 * "4", "all")
+    for kind, request, entry, path in (
+        ("python", PYTHON_REQUEST, wheel, "wheels"),
+        ("debian", DEBIAN_REQUEST, package, "debs"),
+    ):
+        place.write({f"p/{path}.lock": render_lock(Lock(kind, request_key(kind, request), (entry,)))})
+    with closed_port() as address:
+        place.write({"p/BUILD": LOCKED})
+        sources = (
+            f'[python]\nindex = "http://user:secret@{address}/simple"\n[debian]\nmirror = "http://{address}/debian"\n'
+        )
+        place.write({"mbuild.toml": sources})
+        assert refused(place, "--keep-going", "//p:wheels", "//p:debs", code=36) == text(
+            f"""
+            error: cannot fetch 'demo_1.0_all.deb' from {address}: connection refused (5 attempts)
+              needed by //p:debs
+            hint: check the network, and which mirror apt, or 'mirror' under [debian] in mbuild.toml, names; """
+            f"""for files that left the mirrors name a 'snapshot' there
+            error: cannot fetch the index page of 'demo' from {address}: connection refused (5 attempts)
+              needed by //p:wheels
+            hint: check the network, and which index pip, uv or 'index' under [python] in mbuild.toml name
+            """
+        )
+    assert refused(place, "--offline", "--keep-going", "//p:wheels", "//p:debs", code=36) == text(
+        f"""
+        error: 'demo_1.0_all.deb' (sha256:{64 * "4"}) is not in the store, and --offline forbids to fetch it
+          needed by //p:debs
+        hint: build once without --offline
+        error: 'demo-1.0-py3-none-any.whl' (sha256:{64 * "3"}) is not in the store, and --offline forbids to fetch it
+          needed by //p:wheels
+        hint: build once without --offline
+        """
+    )
 
 
 # Registries
