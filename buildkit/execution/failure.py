@@ -48,8 +48,10 @@ def last_lines(log: Path) -> str:
 
 
 def _failure(action: Action, message: str, log: Path, notes: Sequence[str] = ()) -> BuildFailure:
-    where = f"the full log is in '{log}'" if log.is_file() else "it printed nothing"
     notes = (*notes, f"command: {command_line(action)}")
+    if not log.is_file():
+        return BuildFailure(f"{action.owner}: {message}", notes=(*notes, "it printed nothing"))
+    where = f"the full log is in '{log}'"
     return BuildFailure(f"{action.owner}: {message}", notes=notes, details=last_lines(log), hint=where)
 
 
