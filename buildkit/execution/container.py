@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from buildkit.content import Blob
 from buildkit.digest import Digest, Key
@@ -39,6 +40,7 @@ def run_command(
     root = _root(action, blobs, store)
     log = store.root / "logs" / f"{key.hex}.log"
     with writing("an action's files", store.root), store.temporary() as scratch:
+        log.unlink(missing_ok=True)
         out, work = scratch / "out", scratch / "build"
         out.mkdir()
         out.chmod(0o755)  # whatever the umask
@@ -54,19 +56,18 @@ def run_command(
             mounts=(Bind(WORK, work), Bind(OUT, out, writable=True), *binds),
             timeout=float(action.timeout),
         )
-        with _Log(log) as printed:
-            ended = sandbox.run(command, printed.write, stop)
+        printed = scratch / "log"
+        with printed.open("wb") as file:
+            ended = sandbox.run(command, lambda data: _write(file, data), stop)
         if ended.stopped:
             raise Stopped
         if not ended.ok:
-            raise command_failure(action, ended, log)
+            raise command_failure(action, ended, _shown(printed, log))
         try:
             outputs = collect(out, action.outputs, store)
         except BuildFailure as error:
-            raise output_failure(action, error, log) from error
-        kept = put_file(log, store) if log.is_file() else None
-        log.unlink(missing_ok=True)
-        return ActionResult(outputs, 0, kept)
+            raise output_failure(action, error, _shown(printed, log)) from error
+        return ActionResult(outputs, 0, put_file(printed, store) if printed.stat().st_size else None)
 
 
 def _root(action: Action, blobs: Mapping[Artifact, Blob], store: BlobStore) -> Root:
@@ -79,20 +80,15 @@ def _root(action: Action, blobs: Mapping[Artifact, Blob], store: BlobStore) -> R
         raise error.noted(f"while making the root of {action.owner}") from error
 
 
-class _Log:
-    """A file that appears with the first byte; what an earlier run left there goes."""
+def _write(file: BinaryIO, data: bytes) -> None:
+    file.write(data)
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        path.unlink(missing_ok=True)
 
-    def __enter__(self) -> _Log:
-        return self
-
-    def write(self, data: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
-            file.write(data)
-
-    def __exit__(self, *error: object) -> None:
-        pass
+def _shown(printed: Path, log: Path) -> Path:
+    """Put what a command printed, if anything, where a person may look. Equal actions may run at once: each has its own
+    file until then.
+    """
+    if printed.stat().st_size:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        printed.replace(log)
+    return log

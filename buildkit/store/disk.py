@@ -26,7 +26,7 @@ from buildkit.store.faults import reading, writing
 from buildkit.store.hashing import Range, hash_file, measure
 from buildkit.store.index import Index
 from buildkit.store.keyed import replace_file
-from buildkit.store.reading import FileRange, SequentialReader, changed, gone
+from buildkit.store.reading import FileRange, SequentialReader, StoredFile, changed, gone
 from buildkit.store.scratch import Scratch
 from buildkit.store.sources import LARGE, Clock, Sources
 from buildkit.store.stamp import Stamp, stamp_now
@@ -141,8 +141,11 @@ class DiskStore:
         digest = self.settled(digest)
         owned = self.owned_path(digest)
         if owned:
+            part = FileRange(owned, digest, 0, digest.size)
             with reading(owned):
-                return owned.open("rb")
+                return io.BufferedReader(
+                    StoredFile(owned, digest, lambda found: self._damage(part, found)), _READ_BUFFER
+                )
         fact = self._sources.live(digest)
         recipe = self.recipe(digest) if fact is None else None
         if recipe:

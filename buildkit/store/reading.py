@@ -38,6 +38,49 @@ class FileRange:
     verified: bool = False
 
 
+class StoredFile(io.FileIO):
+    """A stored blob's file: seekable, and, read from front to end, checked before its last bytes go out.
+
+    `damaged` makes the error, given the digest that was found.
+    """
+
+    def __init__(self, path: Path, digest: Digest, damaged: Callable[[Digest], BuildFailure]) -> None:
+        super().__init__(path, "rb")
+        self._digest = digest
+        self._damaged = damaged
+        self._hasher = hashlib.sha256()
+        self._seen = 0  # bytes hashed, or -1 once somebody went elsewhere
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill the buffer as far as may be."""
+        count = super().readinto(buffer) or 0
+        with memoryview(buffer).cast("B") as view:
+            self._check(view[:count])
+        return count
+
+    def readall(self) -> bytes:
+        """All that is left."""
+        data = super().readall() or b""
+        self._check(memoryview(data))
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to another place, after which nothing is checked any more."""
+        before = self.tell()
+        place = super().seek(offset, whence)
+        if place != before:
+            self._seen = -1
+        return place
+
+    def _check(self, data: memoryview) -> None:
+        if self._seen < 0 or not data:
+            return
+        self._hasher.update(data)
+        self._seen += len(data)
+        if self._seen == self._digest.size and self._hasher.hexdigest() != self._digest.hex:
+            raise self._damaged(Digest(self._hasher.hexdigest(), self._seen))
+
+
 class SequentialReader(io.RawIOBase):
     """Reads parts one after the other; `expected` is the digest of all, `blame` makes the error if it does not hold."""
 

@@ -133,6 +133,19 @@ def test_a_failed_command_tells_whose_it_was_what_ran_and_its_last_words(world: 
     assert log.read_bytes() == b"bad says hello\n"
 
 
+def test_equal_commands_at_once_do_not_mix_their_words(world: World) -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    def fail(build: Path, out: Path) -> int:
+        meeting.wait()
+        return 3
+
+    world.program("bad", fail)
+    actions = [run(derived(name), "bad") for name in ("a", "b")]
+    execution = world.build(actions, derived("a"), derived("b"), jobs=2, keep_going=True)
+    assert [failed.error.details for failed in execution.failures] == ["bad says hello", "bad says hello"]
+
+
 def test_a_failure_stops_the_build(world: World) -> None:
     execution = world.build(failing(world), derived("after"), derived("beside"), jobs=1)
     assert [failed.action.subject for failed in execution.failures] == ["bad"]

@@ -165,6 +165,35 @@ def test_a_blob_that_was_cut_off_is_a_missing_one_and_is_stored_anew(tmp_path: P
     assert stat.S_IMODE(path.stat().st_mode) == 0o444
 
 
+def spoilt(store: DiskStore, data: bytes) -> Digest:
+    digest = store.put(data)
+    path = store.owned_path(digest)
+    assert path is not None
+    path.chmod(0o644)
+    path.write_bytes(b"?" * len(data))
+    return digest
+
+
+@pytest.mark.parametrize("size", [5, 3_000_000])
+def test_a_damaged_blob_is_found_out_and_made_room_for(tmp_path: Path, size: int) -> None:
+    store = DiskStore(tmp_path / "store")
+    digest = spoilt(store, b"x" * size)
+    with store.open(digest) as file, pytest.raises(BuildFailure) as caught:
+        list(iter(lambda: file.read(100_000), b""))
+    assert caught.value.message == f"the store's copy of {digest} was damaged and has been removed"
+    assert not store.has(digest)
+    assert store.put(b"x" * size) == digest
+    assert store.read(digest) == b"x" * size
+
+
+def test_a_damaged_blob_is_not_read_as_a_whole(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path / "store")
+    digest = spoilt(store, b"hello")
+    with pytest.raises(BuildFailure, match="was damaged and has been removed"):
+        store.read(digest)
+    assert not store.has(digest)
+
+
 def test_blobs_are_read_only_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:

@@ -15,6 +15,8 @@ from enum import Enum, auto
 
 from buildkit.execution.sandbox.request import Log
 
+_LAST_READS = 16  # as much as a pipe can hold, unless somebody made it larger
+
 
 class Watched(Enum):
     """Why a watched process is gone."""
@@ -93,5 +95,14 @@ def _pump(process: subprocess.Popen[bytes], log: Log) -> bool:
         # End of output; the process itself may live a moment longer.
         time.sleep(0.005)
         return process.poll() is None
-    # A process without isolation may have left something behind that holds the pipe.
-    return process.poll() is None
+    if process.poll() is None:
+        return True
+    # Its last words may have come just now. A process without isolation may have left something behind that holds the
+    # pipe, and that may never stop to speak.
+    for _ in range(_LAST_READS):
+        ready, _, _ = select.select([descriptor], [], [], 0)
+        data = os.read(descriptor, 65536) if ready else b""
+        if not data:
+            break
+        log(data)
+    return False
