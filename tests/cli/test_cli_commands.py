@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -155,7 +158,6 @@ def test_a_pipe_that_is_closed_is_no_error(place: Place) -> None:
 
 
 def test_no_color_and_a_plain_terminal_get_no_escapes(place: Place) -> None:
-    """`script` gives the process a terminal; what it draws is gone when it ends, and carries no colour."""
     environment = {"PATH": "/usr/bin:/bin", "TERM": "xterm"}
     colored = on_terminal(place, environment)
     assert "\x1b[32m" in colored
@@ -165,20 +167,16 @@ def test_no_color_and_a_plain_terminal_get_no_escapes(place: Place) -> None:
 
 def on_terminal(place: Place, environment: dict[str, str]) -> str:
     """What a terminal gets to see of a build."""
-    import pty
-
-    chunks: list[bytes] = []
-    pid, terminal = pty.fork()
-    if pid == 0:
-        import os
-
-        os.execvpe(MBUILD[0], [*MBUILD, *place.words("//p:x")], environment)
-    try:
-        with open(terminal, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor
-            while chunk := file.read(65536):
+    terminal, end = pty.openpty()
+    words = [*MBUILD, *place.words("//p:x")]
+    with subprocess.Popen(words, env=environment, stdin=end, stdout=end, stderr=end) as process:
+        os.close(end)
+        chunks: list[bytes] = []
+        with suppress(OSError):  # which says that nobody writes any more
+            while chunk := os.read(terminal, 65536):
                 chunks.append(chunk)
-    except OSError:
-        pass  # the other side of a terminal has closed
+        os.close(terminal)
+    assert process.returncode == 0
     return b"".join(chunks).decode()
 
 
