@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,3 +22,10 @@ def layout(fraud: Mbuild, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("layout") / "oci"
     fraud("//models:fraud", "--output", f"oci:{folder}")
     return folder
+
+
+@pytest.fixture
+def roomy(tmp_path: Path) -> Iterator[Path]:
+    """A folder for hundreds of megabytes, which are not kept for later reading as pytest does with others."""
+    yield tmp_path
+    shutil.rmtree(tmp_path, ignore_errors=True)

@@ -33,7 +33,7 @@ def _candidates(version: str) -> Iterator[str]:
         str(Path.home() / ".pyenv"),
         str(Path(program).parents[1]) if program else None,
     ]
-    for root in dict.fromkeys(filter(None, roots)):
+    for root in dict.fromkeys(root for root in roots if root and os.access(root, os.R_OK | os.X_OK)):
         yield from sorted(str(path) for path in Path(root).glob(f"versions/{version}.*/bin/python3"))
 
 

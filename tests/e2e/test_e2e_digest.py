@@ -35,19 +35,19 @@ def serve_fetched(fraud: Mbuild, folder: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def elsewhere(fraud: Mbuild, tmp_path: Path) -> Mbuild:
+def elsewhere(fraud: Mbuild, roomy: Path) -> Mbuild:
     """A clone that differs from `fraud` in everything but its files' contents; its store is empty."""
-    wheels, mirror = serve_fetched(fraud, tmp_path)
-    home = tmp_path / "another home"
+    wheels, mirror = serve_fetched(fraud, roomy)
+    home = roomy / "another home"
     home.mkdir()
-    folder = clone(FRAUD, tmp_path / "зеркало ñ 日本" / "mein  Klon")
+    folder = clone(FRAUD, roomy / "зеркало ñ 日本" / "mein  Klon")
     with (folder / "mbuild.toml").open("a") as config:
         config.write(f'\n[debian]\nmirror = "{mirror.as_uri()}"\n')
     python = other_python()
     return Mbuild(
         folder,
-        tmp_path / "another store",
-        install(python, tmp_path / "environment") if python else THIS,
+        roomy / "another store",
+        install(python, roomy / "environment") if python else THIS,
         {
             "PATH": os.environ["PATH"],
             "HOME": str(home),

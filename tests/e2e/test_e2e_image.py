@@ -75,10 +75,10 @@ def _digests(layout: Path) -> list[str]:
 
 
 def test_umoci_unpacks_it_and_runc_runs_it_and_it_predicts_what_scikit_learn_predicts(
-    fraud: Mbuild, copied: Path, programs: Programs, tmp_path: Path
+    fraud: Mbuild, copied: Path, programs: Programs, roomy: Path
 ) -> None:
     golden = json.loads((fraud.folder / "mbuild-out/models/fraud_golden.json").read_text())
-    bundle = tmp_path / "bundle"
+    bundle = roomy / "bundle"
     programs.run("umoci", "unpack", *_rootless(), "--image", f"{copied}:fraud", bundle)
     http = _prepare(bundle)
     with _running(programs, bundle, f"http://127.0.0.1:{http}/v2/health/ready"):

@@ -51,15 +51,12 @@ def test_skopeo_reads_the_layout_that_output_writes(fraud: Mbuild, layout: Path,
     assert told["Labels"]["org.opencontainers.image.title"] == "fraud"
 
 
-def test_skopeo_reads_the_archive_that_output_writes_for_docker(
-    fraud: Mbuild, programs: Programs, tmp_path: Path
-) -> None:
-    archive = tmp_path / "fraud.tar"
+def test_skopeo_reads_the_archive_that_output_writes_for_docker(fraud: Mbuild, programs: Programs, roomy: Path) -> None:
+    archive = roomy / "fraud.tar"
     fraud("//models:fraud", "--output", f"docker-archive:{archive}")
     config = json.loads((fraud.folder / "mbuild-out/models/fraud/config.json").read_text())
     told = json.loads(programs.run("skopeo", "inspect", f"docker-archive:{archive}:fraud:latest"))
     raw = json.loads(programs.run("skopeo", "inspect", "--config", "--raw", f"docker-archive:{archive}"))
-    archive.unlink()
     assert told["Layers"] == config["rootfs"]["diff_ids"]
     assert raw == config
 
