@@ -64,8 +64,14 @@ class Tree:
 
     @classmethod
     def from_json(cls, document: bytes) -> Tree:
-        """Read what `to_json` wrote, checking it anew."""
-        return cls.of(_entry(row) for row in json.loads(document)["entries"])
+        """Read what `to_json` wrote, checking it anew. Raises BuildFailure for anything else."""
+        try:
+            entries = [_entry(row) for row in json.loads(document)["entries"]]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise BuildFailure(
+                "not the document of a tree: expected the 'tree' output of a layer, or a folder"
+            ) from None
+        return cls.of(entries)
 
 
 def _row(entry: Entry) -> dict[str, object]:

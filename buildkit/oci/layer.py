@@ -15,6 +15,7 @@ from typing import Any
 
 from buildkit.content import Entry, Kind, Tree, check_path, parents
 from buildkit.digest import Digest
+from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.document import canonical, parse_object
 
@@ -49,10 +50,13 @@ class Layer:
 
     @classmethod
     def from_json(cls, document: bytes) -> Layer:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote. Raises BuildFailure for anything else."""
         data = parse_object(document, "a layer's descriptor")
-        tree = Digest.parse(data["tree"], data["treeSize"])
-        return cls(Descriptor.from_data(data), data["diffID"], tree, tuple(data.get("pth", ())))
+        try:
+            tree = Digest.parse(str(data["tree"]), int(data["treeSize"]))
+            return cls(Descriptor.from_data(data), str(data["diffID"]), tree, tuple(data.get("pth", ())))
+        except (KeyError, TypeError, ValueError):
+            raise BuildFailure("not a layer's descriptor: expected the 'descriptor' output of a layer") from None
 
 
 def directory_mode(path: str) -> int:

@@ -21,7 +21,7 @@ from buildkit.errors import BuildFailure
 from buildkit.store import BlobStore
 from buildkit.tools import usrmerge
 from buildkit.tools.deb import Package, read
-from buildkit.tools.layer_output import OUTPUTS, compressed, versioned
+from buildkit.tools.layer_output import OUTPUTS, check_names, compressed, versioned
 from buildkit.tools.merge import Content, Found, MergedTar, archived, folder, linked, made, merged
 from buildkit.tools.tool import tool
 
@@ -41,6 +41,7 @@ def debian_layer(store: BlobStore, *, debs: list[Blob], names: list[str], user: 
     """One tar+zstd layer of all the packages. `user` names the account 1000:1000 that servers run as ("model")."""
     if user and not _USER.fullmatch(user):
         raise BuildFailure(f"'{user}' cannot be a user's name: expected lower-case letters, digits, '-' and '_'")
+    check_names(debs, names)
     with store.temporary() as scratch, ExitStack() as opened:
         packages = _packages(store, debs, names, scratch)
         _refuse_repeated(packages, names)

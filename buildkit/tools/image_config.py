@@ -34,12 +34,16 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
     unknown = sorted(set(settings) - _KNOWN)
     if unknown:
         raise BuildFailure(f"an image has no setting '{unknown[0]}'", hint=f"known are {', '.join(sorted(_KNOWN))}")
+    if len(descriptors) != len(trees):
+        raise BuildFailure(f"an image has {len(descriptors)} descriptors and {len(trees)} trees: expected as many")
     layers = [Layer.from_json(store.read(blob.digest)) for blob in descriptors]
     names = [str(name) for name in settings.get("names") or ()] or [
         f"layer {number} ({layer.descriptor.digest})" for number, layer in enumerate(layers, 1)
     ]
     check_layers([Tree.from_json(store.read(blob.digest)) for blob in trees], names)
-    platform = settings["platform"]
+    platform = settings.get("platform")
+    if not isinstance(platform, Mapping) or not {"os", "architecture"} <= set(platform):
+        raise BuildFailure(f"'platform' of an image is {platform!r}: expected 'os' and 'architecture'")
     config = ImageConfig(
         architecture=str(platform["architecture"]),
         os=str(platform["os"]),

@@ -5,11 +5,12 @@ In: a tar's chunks and size, or a recipe; the tree. Out: the three digests of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 
 from buildkit.content import Tree
 from buildkit.digest import Digest
+from buildkit.errors import BuildFailure
 from buildkit.oci import compression, tar
 from buildkit.oci.descriptor import LAYER, LAYER_ZSTD, Descriptor
 from buildkit.oci.layer import Layer
@@ -27,6 +28,12 @@ def versioned(number: int) -> int:
     """
     major, minor, patch = compression.LIBRARY
     return (tar.FORMAT * 10**6 + major * 10**4 + minor * 100 + patch) * 1000 + number
+
+
+def check_names(files: Sequence[object], names: Sequence[str]) -> None:
+    """Raise BuildFailure unless every file has a name."""
+    if len(files) != len(names):
+        raise BuildFailure(f"a layer is made of {len(files)} files with {len(names)} names: expected as many")
 
 
 def compressed(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from buildkit.errors import BuildFailure
 
 INTERPRETER = "/usr/bin/python3"
+_OPEN = re.compile(rb"#!python\S*")  # `python`, `pythonw`, `python3`
 _TARGET = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[[^\]]*\])?")
 
 
@@ -26,10 +27,10 @@ def launchers(entry_points: str, wheel: str) -> Iterator[tuple[str, bytes]]:
 def with_interpreter(script: bytes) -> bytes | None:
     """A script whose first line leaves the interpreter's place open, with the place filled in; None for any other."""
     first, newline, rest = script.partition(b"\n")
-    if not first.startswith(b"#!python"):
+    match = _OPEN.match(first)
+    if not match:
         return None
-    arguments = first.removeprefix(b"#!pythonw").removeprefix(b"#!python").rstrip(b"\r")
-    return b"#!" + INTERPRETER.encode() + arguments + newline + rest
+    return b"#!" + INTERPRETER.encode() + first[match.end() :].rstrip(b"\r") + newline + rest
 
 
 def _declared(entry_points: str) -> Iterator[tuple[str, str]]:

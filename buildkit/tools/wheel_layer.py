@@ -24,7 +24,7 @@ from buildkit.errors import BuildFailure
 from buildkit.oci import tar
 from buildkit.oci.layer import with_parents
 from buildkit.store import BlobStore
-from buildkit.tools.layer_output import OUTPUTS, compressed, versioned
+from buildkit.tools.layer_output import OUTPUTS, check_names, compressed, versioned
 from buildkit.tools.tool import tool
 from buildkit.tools.wheel import Installed, Scheme, Wheel, read
 from buildkit.tools.wheel_record import Recorded
@@ -36,13 +36,14 @@ class _Owned(NamedTuple):
     file: Installed
 
 
-@tool(version=versioned(1), outputs=OUTPUTS, threads=True)
+@tool(version=versioned(2), outputs=OUTPUTS, threads=True)
 def wheel_layer(store: BlobStore, *, wheels: list[Blob], names: list[str], python: str) -> dict[str, Digest]:
     """One tar+zstd layer of all the wheels, for Debian's Python of the given version ("3.11").
 
     Raises BuildFailure, which names wheel and member, for a wheel that is damaged, hostile or not what its RECORD says,
     and for two wheels that own one path with different contents.
     """
+    check_names(wheels, names)
     scheme = Scheme(python)
     with ExitStack() as opened:
         read_wheels = [

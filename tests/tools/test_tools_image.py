@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from tools_archives import blob
 
-from buildkit.content import Blob
+from buildkit.content import Blob, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, InternalError
 from buildkit.store import MemoryStore
@@ -175,3 +175,29 @@ def test_a_parameter_of_no_known_type_is_our_own_fault() -> None:
         @tool(version=1, outputs=())
         def odd(store: MemoryStore, *, x: "bytes") -> dict[str, Digest]:
             return {}
+
+
+def given(tool: str, **arguments: Any) -> str:
+    with pytest.raises(BuildFailure) as caught:
+        TOOLS[tool](MemoryStore(), **arguments)
+    return caught.value.message
+
+
+def test_arguments_that_do_not_fit_are_told_as_a_rules_mistake() -> None:
+    store = MemoryStore()
+    other = blob(store, b"{}")
+    with pytest.raises(BuildFailure, match="not the document of a tree: expected the 'tree' output of a layer"):
+        Tree.from_json(store.read(other.digest))
+    with pytest.raises(BuildFailure, match="not a layer's descriptor: expected the 'descriptor' output of a layer"):
+        TOOLS["image_manifest"](store, config=other, descriptors=[other])
+    unequal = given("image_config", descriptors=[], trees=[other], settings=PLATFORM)
+    assert unequal == "an image has 0 descriptors and 1 trees: expected as many"
+    nameless = "a layer is made of 1 files with 0 names: expected as many"
+    assert given("wheel_layer", wheels=[other], names=[], python="3.11") == nameless
+    assert given("debian_layer", debs=[other], names=[]) == nameless
+
+
+@pytest.mark.parametrize("platform", [None, "linux", {"os": "linux"}])
+def test_an_image_needs_a_whole_platform(platform: object) -> None:
+    message = given("image_config", descriptors=[], trees=[], settings={"platform": platform})
+    assert message == f"'platform' of an image is {platform!r}: expected 'os' and 'architecture'"

@@ -44,7 +44,7 @@ FULL = {
     "demo/__pycache__/__init__.cpython-311.pyc": b"stale",
     "demo-1.0.data/purelib/pure.py": b"pure\n",
     "demo-1.0.data/platlib/plat.py": b"plat\n",
-    "demo-1.0.data/scripts/old": b"#!python -E\nprint(1)\n",
+    "demo-1.0.data/scripts/old": b"#!python3 -E\nprint(1)\n",
     "demo-1.0.data/scripts/shell": b"#!/bin/sh\n",
     "demo-1.0.data/data/share/demo.txt": b"data\n",
     "demo-1.0.data/headers/demo.h": b"int x;\n",
