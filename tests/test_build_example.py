@@ -16,6 +16,8 @@ from buildkit.graph.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAUD = ROOT / "examples" / "fraud"
+# Where the example has its runtimes: what both build at the same path is the same action, and built once.
+PACKAGE = "third_party"
 FILES = {
     "BUILD": ROOT / "BUILD.example",
     "debian.lock": FRAUD / "third_party" / "debian.lock",
@@ -27,7 +29,6 @@ FILES = {
     "fraud.md": FRAUD / "models" / "fraud.md",
 }
 WRITTEN = {
-    "mbuild.toml": "",
     "drafts/unfinished.md": "# Not yet\n",
     "lib/features.py": "class Rules:\n    pass\n",
     "weights/rules.bin": bytes(range(256)),
@@ -38,9 +39,9 @@ WRITTEN = {
 @pytest.fixture
 def tour(tmp_path: Path, kept_store: Path) -> Place:
     place = Place(tmp_path / "tour", kept_store)
-    place.write(WRITTEN)
+    place.write({"mbuild.toml": "", **{f"{PACKAGE}/{name}": content for name, content in WRITTEN.items()}})
     for name, path in FILES.items():
-        shutil.copyfile(path, place.root / name)
+        shutil.copyfile(path, place.root / PACKAGE / name)
     return place
 
 
@@ -59,52 +60,61 @@ def test_it_shows_every_rule_that_build_files_know(tour: Place) -> None:
     known = {name for name, value in loader.module(PRELUDE).items() if isinstance(value, Rule)}
     shown = set(re.findall(r"^(\w+)\($", (ROOT / "BUILD.example").read_text(), re.MULTILINE))
     assert shown - {"package", "exports_files"} == known
-    loader.package("")
+    loader.package(PACKAGE)
     assert {rule.name for rule in loader.rules.values()} == known
 
 
 def test_every_target_has_a_comment(tour: Place) -> None:
     blocks = re.split(r"\n\n", (ROOT / "BUILD.example").read_text())
     silent = [block for block in blocks if re.match(r"\w+\(", block)]
-    assert [re.search(r'name = "(\w+)"', block)[1] for block in silent] == ["server"]  # it is told with "training"
+    assert [re.search(r'name = "(\w+)"', block)[1] for block in silent] == [
+        "sklearn_server"
+    ]  # it is told with "training"
 
 
 def test_it_loads_and_analyzes_with_its_locks(tour: Place) -> None:
     listed = tour.mbuild("query", "//...")
     assert (listed.code, listed.told) == (0, "")
     assert listed.stdout.split() == [
-        "//:contents",
-        "//:debian_python",
-        "//:documents",
-        "//:features",
-        "//:fraud",
-        "//:fraud_golden",
-        "//:fraud_model",
-        "//:fraud_test",
-        "//:licence",
-        "//:rules_model",
-        "//:rules_volume",
-        "//:server",
-        "//:serving_packages",
-        "//:training",
-        "//:training_packages",
-        "//:transactions",
+        "//third_party:contents",
+        "//third_party:debian_python",
+        "//third_party:documents",
+        "//third_party:features",
+        "//third_party:fraud",
+        "//third_party:fraud_golden",
+        "//third_party:fraud_model",
+        "//third_party:fraud_test",
+        "//third_party:licence",
+        "//third_party:rules_model",
+        "//third_party:rules_volume",
+        "//third_party:serving_packages",
+        "//third_party:sklearn_server",
+        "//third_party:training",
+        "//third_party:training_packages",
+        "//third_party:transactions",
     ]
     current = tour.mbuild("lock", "--check", "//...")
     assert current.code == 0, current.stderr
 
 
 def test_what_needs_nothing_from_outside_builds(tour: Place) -> None:
-    ran = tour.mbuild("//:documents", "//:contents", "//:features", "//:rules_volume")
+    ran = tour.mbuild(
+        "//third_party:documents", "//third_party:contents", "//third_party:features", "//third_party:rules_volume"
+    )
     assert ran.code == 0, ran.stderr
     digests = dict(line.split() for line in ran.stdout.splitlines())
-    assert list(digests) == ["//:contents", "//:documents", "//:features", "//:rules_volume"]
-    out = tour.root / "mbuild-out"
+    assert list(digests) == [
+        "//third_party:contents",
+        "//third_party:documents",
+        "//third_party:features",
+        "//third_party:rules_volume",
+    ]
+    out = tour.root / "mbuild-out" / PACKAGE
     card = (FRAUD / "models" / "fraud.md").read_bytes()
-    assert (out / "contents.txt").read_text() == f"{len(card)} fraud.md\n"
-    assert digests["//:documents"] == f"sha256:{hashlib.sha256(card).hexdigest()}"
+    assert (out / "contents.txt").read_text() == f"{len(card)} third_party/fraud.md\n"
+    assert digests["//third_party:documents"] == f"sha256:{hashlib.sha256(card).hexdigest()}"
     manifest = (out / "rules_volume" / "manifest.json").read_bytes()
-    assert digests["//:rules_volume"] == f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+    assert digests["//third_party:rules_volume"] == f"sha256:{hashlib.sha256(manifest).hexdigest()}"
     (layer,) = json.loads(manifest)["layers"]
     assert layer["mediaType"] == "application/vnd.oci.image.layer.v1.tar"
 
@@ -112,4 +122,4 @@ def test_what_needs_nothing_from_outside_builds(tour: Place) -> None:
 @pytest.mark.e2e
 def test_the_rest_builds_too_and_its_test_passes(tour: Place) -> None:
     ran = tour.mbuild("test", "//...")
-    assert (ran.code, ran.stdout.split()[:1]) == (0, ["//:fraud_test"]), ran.stderr
+    assert (ran.code, ran.stdout.split()[:1]) == (0, ["//third_party:fraud_test"]), ran.stderr
