@@ -101,6 +101,18 @@ def test_the_page_of_the_workspace_has_every_key() -> None:
     assert [table for table in (*SCHEMA, 'registry."HOST"') if f"| `[{table}]` |" not in page] == []
 
 
+def test_the_rule_on_the_page_of_the_language_builds(tmp_path: Path) -> None:
+    rule = next(block.text for block in blocks(DOCS / "language.md") if block.text.startswith("# tools/count.bzl"))
+    texts = {"mbuild.toml": "", "tools/BUILD": "", "tools/count.bzl": rule, "a.txt": "1\n2\n", "b.txt": "3\n"}
+    texts["BUILD"] = 'load("//tools:count.bzl", "count")\ncount(name = "n", srcs = ["a.txt", "b.txt"])\n'
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    ran = _run(f"mbuild --cache-dir {tmp_path}/c //:n", tmp_path, _environment(tmp_path, Path(sys.executable).parent))
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "mbuild-out" / "n.txt").read_text().strip() == "3"
+
+
 @pytest.mark.parametrize("page", [*PAGES, *sorted(DOCS.glob("decisions/*.md"))], ids=lambda page: page.name)
 def test_links_and_files_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text()
