@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from buildkit.commands.build import build_analyzed
@@ -28,6 +28,7 @@ from buildkit.label import Label
 HOST = "127.0.0.1"
 STARTUP_SECONDS = 120.0
 GRACE_SECONDS = 15.0
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,24 @@ def serving(session: Session, target: str, port: int | None, *, verbose: bool) -
     """A server that is ready, and is stopped when the block is left."""
     label, info, root = _prepared(session, target)
     # Where nobody comes by the image's own ports, any will do: others that start now do not want the same.
-    ports = _free_ports(info.ports if verbose else dict.fromkeys(info.ports, 0), port)
+    wanted = info.ports if verbose else dict.fromkeys(info.ports, 0)
+    for left in reversed(range(ATTEMPTS)):
+        with ExitStack() as stack:
+            ports = _free_ports(wanted, port)
+            try:
+                server = stack.enter_context(_started(session, label, info, root, ports, verbose=verbose))
+            except BuildFailure:
+                if left and _taken(ports):
+                    continue  # somebody took a port between our look and the server's
+                raise
+            yield server
+            return
+
+
+@contextmanager
+def _started(
+    session: Session, label: Label, info: RunInfo, root: Root, ports: Mapping[str, int], *, verbose: bool
+) -> Iterator[Server]:
     log = _Log(session, verbose)
     stop, server = threading.Event(), Server(label, info, ports, threading.Event())
     outcome: list[Ended | BaseException] = []
@@ -139,6 +157,15 @@ def _free_ports(wanted: Mapping[str, int], http: int | None) -> dict[str, int]:
     finally:
         for probe in held:
             probe.close()
+
+
+def _taken(ports: Mapping[str, int]) -> bool:
+    """Whether somebody else has one of them."""
+    probes = [_bound(number) for number in ports.values()]
+    for probe in probes:
+        if probe:
+            probe.close()
+    return None in probes
 
 
 def _bound(port: int) -> socket.socket | None:
