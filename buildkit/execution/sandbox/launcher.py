@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -113,7 +114,7 @@ def first(spec: Spec, status: int) -> None:
 
 def make_root(spec: Spec) -> None:
     """Mount everything below `stage` and make that `/`."""
-    stage = spec["stage"]
+    stage = os.path.realpath(spec["stage"])
     mount(None, "/", None, MS_REC | MS_PRIVATE)
     if spec["root"] is None:
         mount("tmpfs", stage, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
@@ -161,7 +162,9 @@ def make_dev(target: str) -> None:
 
 
 def make_mount_point(target: str, *, folder: bool) -> None:
-    """Make an empty folder or file unless it is there."""
+    """Make an empty folder or file unless it is there. A symlink on the way would lead to the machine's own files."""
+    if os.path.realpath(target) != target:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), target)
     if os.path.lexists(target):
         return
     if folder:
