@@ -10,7 +10,7 @@ from buildkit.cli.arguments import Arguments
 from buildkit.cli.opening import opened
 from buildkit.commands.run import Server
 from buildkit.commands.run import run as serve
-from buildkit.errors import BuildError, ExitCode
+from buildkit.errors import BuildFailure, ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,4 +43,4 @@ def run(arguments: Arguments) -> ExitCode:
             if not started:
                 raise
             return ExitCode.SUCCESS
-    raise BuildError(f"the server of '{started[0].label}' ended by itself")
+    raise BuildFailure(f"the server of '{started[0].label}' ended by itself")

@@ -70,7 +70,7 @@ def serving(session: Session, target: str, port: int | None, *, verbose: bool) -
     wanted = info.ports if verbose else dict.fromkeys(info.ports, 0)
     for left in reversed(range(ATTEMPTS)):
         with ExitStack() as stack:
-            ports = _free_ports(wanted, port)
+            ports = _free_ports(wanted, port, stack)
             try:
                 server = stack.enter_context(_started(session, label, info, root, ports, verbose=verbose))
             except BuildFailure:
@@ -136,27 +136,38 @@ def _environment(info: RunInfo, ports: Mapping[str, int]) -> tuple[tuple[str, st
     return tuple(sorted(filled.items()))
 
 
-def _free_ports(wanted: Mapping[str, int], http: int | None) -> dict[str, int]:
+def _free_ports(wanted: Mapping[str, int], http: int | None, claims: ExitStack) -> dict[str, int]:
     """A free port for each name: the wanted one where nobody has it, else whichever the machine gives.
 
-    A port that the user asked for must be free. Raises EnvironmentFault.
+    A port that the user asked for must be free. Raises EnvironmentFault. Until `claims` is closed, no other mbuild
+    takes one of them: it would find this one's server ready and believe that it is its own.
     """
-    held: list[socket.socket] = []
-    try:
-        ports: dict[str, int] = {}
+    ports: dict[str, int] = {}
+    with ExitStack() as probes:
         for name, number in sorted(wanted.items(), key=lambda item: item[0] != "http"):
             asked = http if name == "http" else None
-            probe = _bound(asked) if asked else _bound(number) or _bound(0)
-            if probe is None:
+            found = _free(asked, probes, claims) if asked else _free(number, probes, claims) or _free(0, probes, claims)
+            if found is None:
                 raise EnvironmentFault(
                     f"port {asked} on {HOST} is taken", hint="name another with --port, or leave it to mbuild"
                 )
-            held.append(probe)
-            ports[name] = int(probe.getsockname()[1])
-        return ports
-    finally:
-        for probe in held:
-            probe.close()
+            ports[name] = found
+    return ports
+
+
+def _free(number: int, probes: ExitStack, claims: ExitStack) -> int | None:
+    probe = _bound(number)
+    if probe is None:
+        return None
+    port = int(probes.enter_context(probe).getsockname()[1])
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        claim.bind(f"\0mbuild-port-{port}")  # a name that lives as long as the process, where ports do
+    except OSError:
+        claim.close()
+        return None
+    claims.enter_context(claim)
+    return port
 
 
 def _taken(ports: Mapping[str, int]) -> bool:
