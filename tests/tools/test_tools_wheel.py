@@ -289,7 +289,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     ),
     "damaged": (
         spoilt(lambda data, local, _: data.__setitem__(local + 37, 0xFF)),
-        f"{NAME}: 'demo.py' is damaged: Error -3 while decompressing data: invalid block type",
+        f"{NAME}: 'demo.py' is damaged: Error -1 Invalid deflate block found",
     ),
     "not a zip": (b"PK nonsense", f"{NAME} is not a zip archive that can be read: File is not a zip file"),
     "content is not what RECORD says": (
