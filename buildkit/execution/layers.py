@@ -59,7 +59,7 @@ def unpack(stream: BinaryIO, folder: Path, elsewhere: Elsewhere | None = None) -
         with _opened(stream, seekable=elsewhere is not None) as archive:
             for member in archive:
                 unpacking.add(member, archive, elsewhere)
-    except (tarfile.TarError, EOFError, UnicodeError) as error:
+    except (tarfile.TarError, EOFError, UnicodeError, OverflowError) as error:
         raise BuildFailure(f"damaged layer: {error}") from error
     return unpacking.finish()
 
@@ -163,6 +163,8 @@ class _Unpacking:
         if member.isreg():
             self._write(path, target, member, archive, elsewhere)
         elif member.issym():
+            if not member.linkname:
+                raise BuildFailure(f"layer member '{path}' is a symlink to nothing")
             target.symlink_to(member.linkname)
             self.kinds[path] = Kind.SYMLINK
         elif member.islnk():

@@ -36,6 +36,15 @@ def listing(folder: Path) -> dict[str, str]:
     return found
 
 
+def in_the_year_of_nothing(archive: bytes) -> bytes:
+    """The archive with a time in its first header that no machine can count to."""
+    header = bytearray(archive[:512])
+    header[136:148] = b"\x80\0\0\x7f" + b"\xff" * 8
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + archive[512:]
+
+
 BASE = tar_of(
     ("usr", "dir", "", 0o755),
     ("usr/bin", "dir", "", 0o755),
@@ -125,6 +134,11 @@ OUTSIDE = {
         "layer member 'a' is a hard link to 's', which is no file before it",
     ),
     "a pipe": (tar_of(("p", "fifo", "", 0o644)), "layer member 'p' is a device, socket or pipe"),
+    "a symlink to nothing": (tar_of(("s", "sym", "", 0o777)), "layer member 's' is a symlink to nothing"),
+    "a time that none can be": (
+        in_the_year_of_nothing(tar_of(("a", "file", b"", 0o644))),
+        "damaged layer: timestamp out of range",
+    ),
     "a whiteout of the parent": (
         tar_of(("a/.wh...", "file", b"", 0o644)),
         f"unsafe path 'a/..': {PLAIN}",
