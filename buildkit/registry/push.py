@@ -116,13 +116,15 @@ def _push_blobs(uploads: _Uploads, blobs: Sequence[Digest], jobs: int) -> None:
     # The first one, a small config, goes alone: it finds out whether the registry is there and how to log in.
     if blobs:
         uploads.upload(blobs[0])
-    with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="push") as pool:
+    pool = ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="push")
+    patient = False  # a person who interrupts does not wait for a registry that keeps silent
+    try:
         futures = [pool.submit(uploads.upload, blob) for blob in blobs[1:]]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:  # also when a person interrupts
-            uploads.stopped.set()
-            pool.shutdown(cancel_futures=True)
+        wait(futures, return_when=FIRST_EXCEPTION)
+        patient = True
+    finally:
+        uploads.stopped.set()
+        pool.shutdown(wait=patient, cancel_futures=True)
     for failure in filter(None, map(_failure, futures)):
         raise failure
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from pathlib import Path
 
@@ -161,3 +163,26 @@ def test_the_registry_in_memory_refuses_a_manifest_whose_blobs_are_missing() -> 
     with pytest.raises(EnvironmentFault) as caught:
         registry.push_manifest("ml/fraud", "v1", store.read(image), OCI)
     assert caught.value.message == f"registry refused a manifest that names {CONFIG}, which it lacks"
+
+
+class Silent(MemoryRegistry):
+    """Takes the config; then a person presses Ctrl-C, and no answer comes until `end` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.end = threading.Event()
+
+    def push_blob(self, repository: str, digest: Digest, open_blob: OpenBlob, moved: Moved) -> None:
+        if digest != CONFIG:
+            os.kill(os.getpid(), signal.SIGINT)
+            self.end.wait(30)
+        super().push_blob(repository, digest, open_blob, moved)
+
+
+def test_who_interrupts_does_not_wait_for_a_silent_registry() -> None:
+    store, registry = Shelf(), Silent()
+    with pytest.raises(KeyboardInterrupt):
+        push(TAGGED, store.image(b"one"), store, registry, ignore, 2)
+    answered = any(call.startswith("push_blob") and str(CONFIG) not in call for call in registry.calls)
+    registry.end.set()
+    assert (answered, registry.manifests) == (False, {})
