@@ -80,13 +80,14 @@ def _inflated(archive: Buffer, member: Member, what: str) -> Iterator[bytes]:
             if not pending:
                 pending = archive[position : min(position + _PACKED, end)]
                 position += len(pending)
-                if not pending:
-                    break
+            drained = not pending
             # One byte more than declared shows a bomb before it goes off.
             chunk = decoder.decompress(pending, min(member.size + 1, _CHUNK))
             pending = decoder.unconsumed_tail
             if chunk:
                 yield chunk
+            elif drained:  # not before: a decoder that has read all may have more to say
+                break
     except isal_zlib.IsalError as error:  # type: ignore[misc]  # its stub takes the class for an instance
         raise BuildFailure(f"{what}: '{member.path}' is damaged: {error}") from None
     if not decoder.eof or decoder.unused_data or pending or position < end:
