@@ -15,6 +15,7 @@ from buildkit.lang import Call, Value, represent
 
 _SOURCES = ("python", "debian", "http")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_OUT = "out"
 
 
 def words_of(call: Call, value: Value, outputs: Collection[Artifact]) -> tuple[tuple[str, ...], list[Artifact]]:
@@ -26,7 +27,7 @@ def words_of(call: Call, value: Value, outputs: Collection[Artifact]) -> tuple[t
     read: list[Artifact] = []
     for item in items(call, "command", value):
         if isinstance(item, FileValue) and item.artifact in outputs:
-            words.append(f"out/{item.artifact.path}")
+            words.append(f"{_OUT}/{item.artifact.path}")
         elif isinstance(item, FileValue):
             words.append(item.artifact.path)
             read.append(item.artifact)
@@ -69,10 +70,17 @@ def environment_of(call: Call, value: Value) -> tuple[tuple[str, str], ...]:
 
 
 def check_places(call: Call, inputs: Collection[Artifact]) -> None:
-    """Raise BuildError where a command would find two inputs in one place, or one inside of another."""
+    """Raise BuildError where a command would find two inputs in one place, or its outputs in an input's."""
     places = {artifact.path: artifact for artifact in reversed(list(inputs))}
     for artifact in inputs:
         above = artifact.path.split("/")
+        if above[0] == _OUT:
+            raise call.error(
+                f"a command could not see the input '{artifact.path}' of {artifact.owner}: "
+                f"'{_OUT}' in its working folder is for its outputs",
+                argument="inputs",
+                hint=f"give the folder or file '{_OUT}' of the workspace another name",
+            )
         for depth in range(1, len(above) + 1):
             other = places.get("/".join(above[:depth]), artifact)
             if other != artifact:

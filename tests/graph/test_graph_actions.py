@@ -258,6 +258,24 @@ def test_two_inputs_never_lie_in_one_place(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("package", "name"), [("out", "a/s.txt"), ("", "out"), ("", "out/s.txt")])
+def test_no_input_lies_where_a_commands_outputs_do(tmp_path: Path, package: str, name: str) -> None:
+    rule = f'genrule(name = "x", srcs = ["{name}"], outs = ["f"], cmd = "true", host_tools = True)\n'
+    made = place(tmp_path, {f"{package}/BUILD".lstrip("/"): rule, f"{package}/{name}".lstrip("/"): ""})
+    first, *_, last = made.told(f"//{package}:x").splitlines()
+    path = f"{package}/{name}".lstrip("/")
+    assert first.partition(": error: ")[2] == (
+        f"a command could not see the input '{path}' of //{package}:{name}: 'out' in its working folder is for its outputs"
+    )
+    assert last == "hint: give the folder or file 'out' of the workspace another name"
+
+
+def test_a_folder_called_out_below_a_package_is_an_input_like_any_other(tmp_path: Path) -> None:
+    rule = 'genrule(name = "x", srcs = ["out/s.txt"], outs = ["f"], cmd = "true", host_tools = True)\n'
+    made = place(tmp_path, {"p/BUILD": rule, "p/out/s.txt": ""})
+    assert [artifact.path for artifact in made.analyze("//p:x").actions.actions[-1].inputs] == ["p/out/s.txt"]
+
+
 def test_faults_of_several_targets_are_told_together_but_not_what_follows_from_them(tmp_path: Path) -> None:
     made = rule_of(tmp_path, "fail(ctx.label.name + ' is odd')")
     made.write({"p/BUILD": LOAD.replace("thing", "x") + 'x(name = "x")\nx(name = "y", srcs = [":x"])\nx(name = "z")\n'})
