@@ -25,7 +25,7 @@ from buildkit.store.faults import reading
 from buildkit.store.stamp import Stamp, check_regular
 
 BUFFER = 1 << 20
-_SLOTS = 6
+_SLOTS = 16
 _SMALL = 4 * BUFFER  # below this, starting threads costs more than it saves
 _ATTEMPTS = 3
 
