@@ -17,6 +17,14 @@ _SOURCES = ("python", "debian", "http")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _OUT = "out"
 
+# Linux: a string of a command is at most 32 pages, and all of them together a quarter of the usual stack; the sandbox
+# and the variables that every command has need a little of it.
+_LONGEST = (128 << 10) - 1
+_MOST = (2 << 20) - (128 << 10)
+_POINTER = 8
+_SHOWN = 40
+_FILE = "write it to a file with ctx.actions.write, and let the command read that"
+
 
 def words_of(call: Call, value: Value, outputs: Collection[Artifact]) -> tuple[tuple[str, ...], list[Artifact]]:
     """The words of a command, and the Files among them that it reads.
@@ -37,6 +45,8 @@ def words_of(call: Call, value: Value, outputs: Collection[Artifact]) -> tuple[t
             raise call.error(f"'command' must hold strings and Files, found {represent(item)}", argument="command")
     if not words:
         raise call.error("'command' is empty", argument="command")
+    for word in words:
+        _check_string(call, "command", f"the word {_short(word)}", word)
     return tuple(words), read
 
 
@@ -66,7 +76,41 @@ def environment_of(call: Call, value: Value) -> tuple[tuple[str, str], ...]:
     variables = {} if value is None else dictionary(call, "environment", value)
     if not all(isinstance(content, str) for content in variables.values()):
         raise wrong(call, "environment", value, "a dict of strings")
+    for name, content in variables.items():
+        if not name or "=" in name or "\0" in name:
+            message = f"'environment' has the name {_short(name)}: expected one that is not empty, without '=' and NUL"
+            raise call.error(message, argument="environment")
+        _check_string(call, "environment", f"the variable '{name}'", f"{name}={content}")
     return tuple(sorted((name, str(content)) for name, content in variables.items()))
+
+
+def check_size(call: Call, words: Collection[str], environment: Collection[tuple[str, str]]) -> None:
+    """Raise BuildError for a command that is too long to be started."""
+    strings = (*words, *(f"{name}={content}" for name, content in environment))
+    size = sum(_bytes(string) + 1 + _POINTER for string in strings)
+    if size > _MOST:
+        message = f"the command and its environment take {size} bytes, more than the {_MOST} that Linux can start"
+        raise call.error(message, argument="command", hint=_FILE)
+
+
+def _check_string(call: Call, argument: str, what: str, string: str) -> None:
+    if "\0" in string:
+        raise call.error(
+            f"'{argument}' holds a NUL character in {what}, which no program can be given", argument=argument
+        )
+    if _bytes(string) > _LONGEST:
+        message = (
+            f"'{argument}' has {_bytes(string)} bytes in {what}, more than the {_LONGEST} that Linux allows in one"
+        )
+        raise call.error(message, argument=argument, hint=_FILE)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _short(text: str) -> str:
+    return represent(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
 def check_places(call: Call, inputs: Collection[Artifact]) -> None:

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Mapping
 from buildkit.errors import BuildError, did_you_mean
 from buildkit.graph.action import Action, ActionKind, Artifact, Data, Signature, artifacts_in
 from buildkit.graph.argument import dictionary, integer, items, text
-from buildkit.graph.command import check_places, environment_of, fetch_arguments, files_in, root_of, words_of
+from buildkit.graph.command import (
+    check_places,
+    check_size,
+    environment_of,
+    fetch_arguments,
+    files_in,
+    root_of,
+    words_of,
+)
 from buildkit.graph.signature import check_call
 from buildkit.graph.values import FileValue, LabelValue, data_of
 from buildkit.label import Label
@@ -151,6 +159,8 @@ class Actions(HostValue):
             raise call.error("'outputs' is empty: nothing could ever need this action", argument="outputs")
         words, named = words_of(call, command, made)
         read = tuple(dict.fromkeys((*files_in(call, "inputs", inputs), *named)))
+        variables = environment_of(call, environment)
+        check_size(call, words, variables)
         check_places(call, read)
         seconds = integer(call, "timeout", timeout)
         if seconds < 1:
@@ -164,7 +174,7 @@ class Actions(HostValue):
                 tuple((artifact.path, artifact) for artifact in made),
                 inputs=read,
                 command=words,
-                environment=environment_of(call, environment),
+                environment=variables,
                 root=root_of(call, root),
                 timeout=seconds,
             ),

@@ -112,6 +112,8 @@ DECLARE = 'f = a.declare_file("f")\n'
 RUN = 'a.run(outputs = [f], command = ["x"], root = "host", '
 FETCH = 'a.fetch(f, filename = "f", '
 ZEROS = '"' + "0" * 64 + '"'
+FILE = "hint: write it to a file with ctx.actions.write, and let the command read that"
+NAME = "'environment' has the name {}: expected one that is not empty, without '=' and NUL"
 WRONG = [
     ('a.tool("cpy", arguments = {}, outputs = {})', "there is no tool 'cpy'", "hint: did you mean 'copy'?"),
     ('a.tool("zz", arguments = {}, outputs = {})', "there is no tool 'zz'", "hint: the tools are: any, copy, write"),
@@ -196,6 +198,34 @@ WRONG = [
     (RUN.replace('["x"]', "[3]") + ")", "'command' must hold strings and Files, found 3", ""),
     (RUN.replace('["x"]', '"x"') + ")", "'command' must be a list, found a string", ""),
     (
+        RUN.replace('"x"', r'"a\0b"') + ")",
+        "'command' holds a NUL character in the word \"a\\x00b\", which no program can be given",
+        "",
+    ),
+    (
+        RUN.replace('"x"', '"x" * 131072') + ")",
+        f"'command' has 131072 bytes in the word \"{'x' * 40}…\", more than the 131071 that Linux allows in one",
+        FILE,
+    ),
+    (
+        RUN.replace('"x"', '"x" * 131000').replace("], root", "] * 16, root") + ")",
+        "the command and its environment take 2096144 bytes, more than the 1966080 that Linux can start",
+        FILE,
+    ),
+    (RUN + 'environment = {"": "v"})', NAME.format('""'), ""),
+    (RUN + 'environment = {"A=B": "v"})', NAME.format('"A=B"'), ""),
+    (RUN + r'environment = {"A\0": "v"})', NAME.format(r'"A\x00"'), ""),
+    (
+        RUN + r'environment = {"A": "\0"})',
+        "'environment' holds a NUL character in the variable 'A', which no program can be given",
+        "",
+    ),
+    (
+        RUN + 'environment = {"A": "é" * 65536})',
+        "'environment' has 131074 bytes in the variable 'A', more than the 131071 that Linux allows in one",
+        FILE,
+    ),
+    (
         FETCH + f'source = "ftp", sha256 = {ZEROS})',
         "'source' must be one of python, debian, http, found \"ftp\"",
         "",
@@ -265,7 +295,8 @@ def test_no_input_lies_where_a_commands_outputs_do(tmp_path: Path, package: str,
     first, *_, last = made.told(f"//{package}:x").splitlines()
     path = f"{package}/{name}".lstrip("/")
     assert first.partition(": error: ")[2] == (
-        f"a command could not see the input '{path}' of //{package}:{name}: 'out' in its working folder is for its outputs"
+        f"a command could not see the input '{path}' of //{package}:{name}: "
+        "'out' in its working folder is for its outputs"
     )
     assert last == "hint: give the folder or file 'out' of the workspace another name"
 
