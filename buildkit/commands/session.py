@@ -19,7 +19,7 @@ from buildkit.execution import Machine
 from buildkit.execution.sandbox import Sandbox, select_sandbox
 from buildkit.fetch import FetchRequest, Sources, fetch
 from buildkit.graph.workspace import Workspace
-from buildkit.store import DiskActionCache, DiskStore, KeyedFiles
+from buildkit.store import DiskActionCache, DiskStore, SpareFiles
 from buildkit.tools import TOOLS
 
 
@@ -66,9 +66,11 @@ class Session:
         return DiskStore(self.cache_dir)
 
     @cached_property
-    def parsed(self) -> KeyedFiles:
-        """Parsed files: code, so local and private to the user."""
-        return KeyedFiles(self.cache_dir, "parsed")
+    def parsed(self) -> SpareFiles:
+        """Parsed files: code, so local and private to the user. Where they cannot be kept, loading takes longer."""
+        return SpareFiles(
+            self.cache_dir, "parsed", lambda fault: self.warn(f"{fault.message}; BUILD files are read anew each time")
+        )
 
     @cached_property
     def sandbox(self) -> Sandbox:

@@ -7,7 +7,7 @@ from buildkit.store.actions import ActionCache, ActionResult, DiskActionCache
 from buildkit.store.blobs import BlobStore, BlobWriter, is_promise
 from buildkit.store.disk import DiskStore
 from buildkit.store.hashing import hash_stream_with_sources
-from buildkit.store.keyed import KeyedFiles
+from buildkit.store.keyed import KeyedFiles, SpareFiles
 from buildkit.store.memory import MemoryActionCache, MemoryStore
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "DiskActionCache",
     "MemoryActionCache",
     "KeyedFiles",
+    "SpareFiles",
     "hash_stream_with_sources",
 ]

@@ -6,6 +6,8 @@ In: keys and bytes. Out: the bytes, or None where they are missing, cut off or d
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from blake3 import blake3
@@ -65,6 +67,35 @@ class KeyedFiles:
 
     def _path(self, key: Key) -> Path:
         return self._root / self._folder / key.hex[:2] / key.hex
+
+
+class SpareFiles:
+    """The same for what only saves time: after a fault of the disk, told once, nothing more is kept."""
+
+    def __init__(self, root: Path, folder: str, tell: Callable[[EnvironmentFault], None]) -> None:
+        self._tell = tell
+        self._keeping = True
+        self._files: KeyedFiles | None = None
+        with self._spared():
+            self._files = KeyedFiles(root, folder)
+
+    def get(self, key: Key) -> bytes | None:
+        """What was put under the key, or None."""
+        return self._files.get(key) if self._files else None
+
+    def put(self, key: Key, data: bytes) -> None:
+        """Keep data under a key, if the disk lets us."""
+        if self._files and self._keeping:
+            with self._spared():
+                self._files.put(key, data)
+
+    @contextmanager
+    def _spared(self) -> Iterator[None]:
+        try:
+            yield
+        except EnvironmentFault as fault:
+            self._keeping = False
+            self._tell(fault)
 
 
 def _make_private(folder: Path) -> None:

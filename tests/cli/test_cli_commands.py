@@ -92,6 +92,16 @@ def test_query_prints_labels(place: Place) -> None:
     assert place.mbuild("query", "--json", "//p:x").stdout == '{"label": "//p:x"}\n'
 
 
+def test_a_cache_that_cannot_keep_what_was_loaded_is_told_once_and_makes_nothing_fail(place: Place) -> None:
+    place.write({"file": ""})
+    ran = Place(place.root, place.root / "file").mbuild("query", "//p:all")
+    assert (ran.code, ran.stdout) == (0, "//p:x\n//p:y\n")
+    assert ran.stderr == (
+        f"warning: cannot write the folder 'parsed' below '{place.root / 'file'}': file exists; "
+        "BUILD files are read anew each time\n"
+    )
+
+
 # Where the store is
 
 

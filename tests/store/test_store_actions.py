@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from buildkit.digest import Digest, Key
 from buildkit.errors import EnvironmentFault
-from buildkit.store import ActionCache, ActionResult, DiskActionCache, KeyedFiles, MemoryActionCache
+from buildkit.store import ActionCache, ActionResult, DiskActionCache, KeyedFiles, MemoryActionCache, SpareFiles
 from buildkit.store.actions import decode, encode
 
 KEY = Key.of("test", 1)
@@ -105,3 +105,24 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest
 def test_an_entry_that_is_a_folder_is_a_miss(tmp_path: Path) -> None:
     (tmp_path / "actions" / KEY.hex[:2] / KEY.hex).mkdir(parents=True)
     assert DiskActionCache(tmp_path).get(KEY) is None
+
+
+def test_spare_files_are_given_up_when_the_disk_lets_none_be_written(tmp_path: Path) -> None:
+    told: list[str] = []
+    files = SpareFiles(tmp_path, "parsed", lambda fault: told.append(fault.message))
+    files.put(KEY, b"kept")
+    other = Key.of("test", "other")
+    (tmp_path / "parsed" / other.hex[:2]).write_bytes(b"in the way")
+    files.put(other, b"lost")
+    files.put(KEY, b"not tried any more")
+    assert (files.get(KEY), files.get(other)) == (b"kept", None)
+    assert told == [f"cannot write the folder 'parsed' below '{tmp_path}': file exists"]
+
+
+def test_spare_files_that_have_no_folder_are_all_missing(tmp_path: Path) -> None:
+    told: list[str] = []
+    (tmp_path / "parsed").write_bytes(b"in the way")
+    files = SpareFiles(tmp_path, "parsed", lambda fault: told.append(fault.message))
+    files.put(KEY, b"lost")
+    assert files.get(KEY) is None
+    assert told == [f"cannot write the folder 'parsed' below '{tmp_path}': file exists"]
