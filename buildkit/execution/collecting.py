@@ -1,7 +1,8 @@
 """What a command left in its output folder → blobs.
 
 In: the folder, and the outputs that were declared. Out: their digests; a folder becomes the canonical document of a
-`Tree`. What is neither file, folder nor symlink is refused, and so is a symlink that leads out of its tree.
+`Tree`. What is neither file, folder nor symlink is refused, and so is a symlink that leads out of its tree, and what
+its owner may not read: the superuser could, and a build should not depend on who runs it.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ _CHUNK = 1 << 20
 
 
 def collect(folder: Path, outputs: Sequence[tuple[str, Artifact]], store: BlobStore) -> dict[str, Digest]:
-    """Put every declared output into the store. Raises BuildFailure for one that is missing or of the wrong kind."""
-    return {name: _output(folder / name, name, artifact.tree, store) for name, artifact in outputs}
+    """Put every declared output into the store. BuildFailure for one that is missing, unreadable or of a wrong kind."""
+    return {name: _output(folder, name, artifact.tree, store) for name, artifact in outputs}
 
 
-def _output(path: Path, name: str, tree: bool, store: BlobStore) -> Digest:
+def _output(folder: Path, name: str, tree: bool, store: BlobStore) -> Digest:
+    for parent in reversed(PurePosixPath(name).parents):
+        _check_readable(folder / parent, f"folder '{PurePosixPath('out', parent)}'")
+    path = folder / name
     kind = _kind(path)
     expected = "folder" if tree else "file"
     if kind != expected:
@@ -34,6 +38,7 @@ def _output(path: Path, name: str, tree: bool, store: BlobStore) -> Digest:
             f"output '{name}' is missing: expected a {expected} at 'out/{name}', found {kind or 'nothing'}",
             notes=[f"in 'out' there is: {', '.join(left) or 'nothing'}"],
         )
+    _check_readable(path, f"output '{name}'")
     return store.put(tree_of(path, store).to_json()) if tree else put_file(path, store)
 
 
@@ -51,6 +56,7 @@ def tree_of(folder: Path, store: BlobStore) -> Tree:
 def _entries(folder: Path, top: Path, store: BlobStore) -> Iterator[Entry]:
     for path in sorted(folder.iterdir()):
         name, status = path.relative_to(top).as_posix(), path.lstat()
+        _check_readable(path, f"output holds '{name}', which")
         match _kind(path):
             case "folder":
                 yield Entry(name, Kind.DIRECTORY, 0o755)
@@ -62,6 +68,14 @@ def _entries(folder: Path, top: Path, store: BlobStore) -> Iterator[Entry]:
                 yield Entry(name, Kind.SYMLINK, 0o777, target=_inside(name, str(path.readlink())))
             case other:
                 raise BuildFailure(f"output holds '{name}', which is a {other}: expected files, folders and symlinks")
+
+
+def _check_readable(path: Path, what: str) -> None:
+    kind = _kind(path)
+    needed = {"file": 0o400, "folder": 0o500}.get(kind, 0)
+    mode = stat.S_IMODE(path.lstat().st_mode) if needed else 0
+    if mode & needed != needed:
+        raise BuildFailure(f"{what} cannot be read: expected a {kind} of mode {needed:04o} at least, found {mode:04o}")
 
 
 def _inside(name: str, target: str) -> str:

@@ -13,8 +13,9 @@ from buildkit.content import Blob, Inline, Kind, Recipe, Slice, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.execution import Execution
+from buildkit.execution.collecting import collect
 from buildkit.graph.action import Action, ActionKind
-from buildkit.store import BlobStore, DiskActionCache, DiskStore
+from buildkit.store import BlobStore, DiskActionCache, DiskStore, MemoryStore
 from buildkit.store.blobs import is_promise
 
 
@@ -181,6 +182,30 @@ def test_a_missing_output_is_named_with_what_is_there_instead(world: World) -> N
         "  | forget says hello\n"
         f"hint: the full log is in '{log}'"
     )
+
+
+UNREADABLE = [
+    ("f", "f", 0, "output 'f' cannot be read: expected a file of mode 0400 at least, found 0000"),
+    ("f", ".", 0, "folder 'out' cannot be read: expected a folder of mode 0500 at least, found 0000"),
+    ("d/f", "d", 0o400, "folder 'out/d' cannot be read: expected a folder of mode 0500 at least, found 0400"),
+    ("t", "t", 0o300, "output 't' cannot be read: expected a folder of mode 0500 at least, found 0300"),
+    ("t", "t/d", 0, "output holds 'd', which cannot be read: expected a folder of mode 0500 at least, found 0000"),
+    ("t", "t/d/f", 0o44, "output holds 'd/f', which cannot be read: expected a file of mode 0400 at least, found 0044"),
+]
+
+
+@pytest.mark.parametrize(("name", "closed", "mode", "message"), UNREADABLE)
+def test_an_output_that_its_owner_may_not_read_is_the_commands_fault_whoever_builds(
+    tmp_path: Path, name: str, closed: str, mode: int, message: str
+) -> None:
+    for path in ("f", "d/f", "t/d/f"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / closed).chmod(mode)
+    with pytest.raises(BuildFailure) as found:
+        collect(tmp_path, [(name, derived(name, tree=name == "t"))], MemoryStore())
+    (tmp_path / closed).chmod(0o700)
+    assert found.value.message == message
 
 
 def test_a_missing_source_is_named(world: World) -> None:
