@@ -7,6 +7,7 @@ Exits 0 and writes a report when every case agrees; else prints each difference 
 """
 
 import argparse
+import http.client
 import json
 import math
 import subprocess
@@ -15,12 +16,13 @@ import time
 import urllib.error
 import urllib.request
 
+GOLDEN = 'expected {"cases": [{"name", "request", "response": {"outputs": [{"name", "data"}, ...]}}, ...]}'
+
 
 def main():
     """Start, wait, ask, compare, stop."""
     options = parse_arguments()
-    with open(options.golden, encoding="utf-8") as file:
-        cases = json.load(file)["cases"]
+    cases = read_cases(options.golden)
     server = subprocess.Popen(options.command, stdin=subprocess.DEVNULL)
     try:
         wait_until_ready(server, options)
@@ -35,8 +37,8 @@ def main():
     for failure in failures:
         print(failure)
     print(f"{len(cases)} cases, {len(failures)} differences")
-    if failures or not cases:
-        sys.exit("no cases in the golden file" if not cases else 1)
+    if failures:
+        sys.exit(1)
     with open(options.report, "w", encoding="utf-8") as file:
         json.dump({"cases": [case["name"] for case in cases], "passed": True}, file, indent=1)
 
@@ -53,6 +55,22 @@ def parse_arguments():
     parser.add_argument("--startup", required=True, type=float)
     parser.add_argument("command", nargs="+")
     return parser.parse_args()
+
+
+def read_cases(path):
+    """The cases of a golden file: each with a name, a request, and at least one expected output."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            cases = json.load(file)["cases"]
+        named = [(case["name"], case["request"], case["response"]["outputs"]) for case in cases]
+        silent = [name for name, _, outputs in named if not [(output["name"], output["data"]) for output in outputs]]
+    except (ValueError, KeyError, TypeError) as error:
+        sys.exit(f"{path}: not a golden file: {type(error).__name__}: {error}\n{GOLDEN}")
+    if not cases:
+        sys.exit(f"{path}: no cases in the golden file")
+    if silent:
+        sys.exit(f"{path}: case '{silent[0]}' expects no outputs: nothing would be compared")
+    return cases
 
 
 def wait_until_ready(server, options):
@@ -82,11 +100,18 @@ def check(case, options):
     )
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
-            answer = json.load(response)
+            text = response.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         yield f"{case['name']}: the server answered {error.code}: {error.read().decode(errors='replace')[:500]}"
         return
-    given = {output["name"]: output for output in answer["outputs"]}
+    except (OSError, http.client.HTTPException) as error:
+        yield f"{case['name']}: the server did not answer: {error}"
+        return
+    try:
+        given = {output["name"]: output for output in json.loads(text)["outputs"]}
+    except (ValueError, KeyError, TypeError):
+        yield f"{case['name']}: the server answered what is no list of outputs: {text[:500]}"
+        return
     for expected in case["response"]["outputs"]:
         output = given.get(expected["name"])
         if output is None:
@@ -96,20 +121,27 @@ def check(case, options):
 
 
 def differences(name, expected, output, tolerance):
-    """Lines for values that are further apart than the tolerance."""
-    wanted, found = flat(expected["data"]), flat(output["data"])
+    """Lines for what is another kind or shape, where the golden file has them, or further apart than the tolerance."""
+    what = f"{name}: output '{expected['name']}'"
+    for fact in ("datatype", "shape"):
+        if fact in expected and expected[fact] != output.get(fact):
+            yield f"{what} has {fact} {output.get(fact)}, expected {expected[fact]}"
+    wanted, found = flat(expected["data"]), flat(output.get("data"))
     if len(wanted) != len(found):
-        yield f"{name}: output '{expected['name']}' has {len(found)} values, expected {len(wanted)}"
+        yield f"{what} has {len(found)} values, expected {len(wanted)}"
         return
     for index, (left, right) in enumerate(zip(wanted, found, strict=True)):
         if not close(left, right, tolerance):
-            yield f"{name}: output '{expected['name']}'[{index}] is {right!r}, expected {left!r}"
+            yield f"{what}[{index}] is {right!r}, expected {left!r}"
 
 
 def close(left, right, tolerance):
-    """Whether two values agree: numbers within the tolerance, anything else exactly."""
-    numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
-    return math.isclose(left, right, rel_tol=tolerance, abs_tol=tolerance) if numbers else left == right
+    """Whether two values agree: numbers within the tolerance, no number with no number, anything else exactly."""
+    if not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
+        return left == right
+    if math.isnan(left) or math.isnan(right):
+        return math.isnan(left) and math.isnan(right)
+    return math.isclose(left, right, rel_tol=tolerance, abs_tol=tolerance)
 
 
 def flat(data):

@@ -51,8 +51,8 @@ model_test = rule(
     doc = """Starts an image's server in the sandbox, asks it, and compares with golden predictions.
 
     The golden file is JSON: {"cases": [{"name", "request", "response"}]}, requests and responses of the Open
-    Inference Protocol; of a response, the outputs are compared. A pass is cached until anything of the image
-    changes.""",
+    Inference Protocol. Of each response the outputs are compared: their values within the tolerance, their shapes and
+    datatypes where the golden file has them. A pass is cached until anything of the image changes.""",
     attrs = {
         "image": attr.label(mandatory = True, providers = [RunInfo], doc = "The model_image under test."),
         "golden": attr.label(mandatory = True, allow_single_file = [".json"], doc = "Requests and expected responses."),
