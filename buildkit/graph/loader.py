@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from buildkit.errors import BuildError, BuildErrors, Span, did_you_mean
+from buildkit.errors import BuildError, BuildErrors, Span, did_you_mean, nearest
 from buildkit.graph.closure import closure
 from buildkit.graph.conversion import LockFile
 from buildkit.graph.files import WorkspaceFiles
@@ -68,7 +68,7 @@ class Loader:
             return [self.target(Label("", pattern.package, pattern.name)).label]
         names = list(self.files.packages_below(pattern.package)) if pattern.below else [pattern.package]
         if not names:
-            hint = "packages are folders with a BUILD file"
+            hint = self._nearest_package(pattern.package) or "packages are folders with a BUILD file"
             raise BuildError(f"no package at or below '//{pattern.package}'", hint=hint)
         # A package that is left out whole need not even be readable.
         names = [name for name in names if not any(pattern.covers(name) for pattern in left_out)]
@@ -127,7 +127,8 @@ class Loader:
         if path is None:
             folder = f"{name}/" if name else ""
             expected = " or ".join(f"'{folder}{file}'" for file in self.workspace.config.build_files)
-            raise BuildErrors([BuildError(f"no package '//{name}': there is no {expected}")])
+            hint = self._nearest_package(name)
+            raise BuildErrors([BuildError(f"no package '//{name}': there is no {expected}", hint=hint)])
         scope = PackageScope(name, self.files, self._read_lock)
         try:
             self._modules.run_build_file(Label("", name, path.rpartition("/")[2]), scope)
@@ -138,6 +139,10 @@ class Loader:
         _raise(scope.faults)
         self.rules |= {scope.targets[target].label: rule for target, rule in scope.rules.items()}
         return Package(name, path, scope.targets)
+
+    def _nearest_package(self, name: str) -> str | None:
+        found = nearest(name, self.files.packages_below(""))
+        return f"did you mean '//{found}'?" if found else None
 
     def _read_lock(self, path: str, span: Span) -> LockFile:
         """A lock of the workspace, parsed; one that does not exist yet is a value too."""

@@ -160,6 +160,14 @@ FAULTS = {
         "                          ^~~~\n"
         "  needed by //p:x (p/BUILD:1:1)",
     ),
+    "a misspelt package": (
+        {"p/BUILD": group("x", "//modles:y"), "models/BUILD": group("y")},
+        "p/BUILD:1:23: error: no package '//modles': there is no 'modles/BUILD.mbuild' or 'modles/BUILD'\n"
+        '    filegroup(name = "x", srcs = ["//modles:y"])\n'
+        "                          ^~~~\n"
+        "  needed by //p:x (p/BUILD:1:1)\n"
+        "hint: did you mean '//models'?",
+    ),
     "a target that needs itself": (
         {"p/BUILD": group("x", ":x")},
         "p/BUILD:1:1: error: dependency cycle: '//p:x' needs itself\n"
