@@ -16,5 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: Arguments) -> ExitCode:
     """Print it."""
-    sys.stdout.write(f"mbuild {__version__}\n")
+    sys.stdout.write((f'{{"version": "{__version__}"}}' if arguments.json else f"mbuild {__version__}") + "\n")
     return ExitCode.SUCCESS

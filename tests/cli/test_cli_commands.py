@@ -321,3 +321,4 @@ def test_each_command_has_help_of_its_own(command: str) -> None:
 @pytest.mark.parametrize("word", ["version", "--version"])
 def test_the_version_is_printed_anywhere(word: str, tmp_path: Path) -> None:
     assert in_process("-C", str(tmp_path), word) == Ran(0, f"mbuild {__version__}\n", "")
+    assert json.loads(in_process(word, "--json").stdout) == {"version": __version__}
