@@ -28,6 +28,7 @@ from buildkit.execution.workers import Workers
 from buildkit.graph.action import Action, ActionGraph, ActionKind, Artifact
 
 FETCHES = 8
+GRACE = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +53,19 @@ def execute(
     graph: ActionGraph, wanted: Sequence[Artifact], machine: Machine, *, jobs: int, keep_going: bool, listener: Listener
 ) -> Execution:
     """Make `wanted`. Failures are in the result; KeyboardInterrupt ends what runs and goes on to the caller."""
-    stop, told = threading.Event(), _one_at_a_time(listener)
-    # Leaving by an exception goes upwards: stop what runs, kill the workers, then wait for the threads.
+    told = _one_at_a_time(listener)
     with (
-        ThreadPoolExecutor(jobs, "action") as actions,
+        _leaving(ThreadPoolExecutor(jobs, "action")) as actions,
         _leaving(ThreadPoolExecutor(FETCHES, "fetch")) as fetches,
         Workers(jobs) as workers,
-        _stopping(stop, (actions, fetches)),
     ):
-        step = Step(machine, workers, stop, told)
-        return _Build(graph, wanted, step, (actions, fetches), keep_going, told).run()
+        step = Step(machine, workers, threading.Event(), told)
+        build = _Build(graph, wanted, step, (actions, fetches), keep_going, told)
+        try:
+            return build.run()
+        except BaseException:
+            build.stop()
+            raise
 
 
 class _Build:
@@ -97,6 +101,17 @@ class _Build:
                 spared = number in self._keys and not self._failures
                 self._end(number, Outcome.CACHED if spared else Outcome.SKIPPED, self._keys.get(number, ""))
         return self._result()
+
+    def stop(self) -> None:
+        """Let nothing more begin, and let the commands that run be killed and their folders removed."""
+        self._step.stop.set()
+        for pool in self._pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        commands = [future for future, number in self._running.items() if future.running() and self._is_command(number)]
+        wait(commands, timeout=GRACE)  # not for ever: one may be reading gigabytes of input
+
+    def _is_command(self, number: int) -> bool:
+        return self._graph.actions[number].kind is ActionKind.RUN
 
     def _promises(self) -> set[int]:
         for number in self._graph.needed(self._wanted):
@@ -199,24 +214,15 @@ def _gone(action: Action, artifact: Artifact) -> BuildFailure:
 
 @contextmanager
 def _leaving(pool: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
-    """A pool whose threads are not waited for after an exception: a server may keep them waiting for minutes."""
+    """A pool whose threads are not waited for after an exception: a server may keep them waiting for minutes, and so
+    may a file of gigabytes. What they still put into the store is whole or not there.
+    """
     try:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
-
-
-@contextmanager
-def _stopping(stop: threading.Event, pools: Sequence[ThreadPoolExecutor]) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        stop.set()
-        for pool in pools:
-            pool.shutdown(wait=False, cancel_futures=True)
-        raise
 
 
 def _one_at_a_time(listener: Listener) -> Listener:

@@ -64,6 +64,10 @@ def _claim(parent: Path) -> tuple[Path, int]:
     parent.mkdir(parents=True, exist_ok=True)
     for lock in parent.glob("*.lock"):
         _sweep(lock)
+    for folder in parent.iterdir():
+        # A thread that nobody waited for may have written on while its process let go. A lock comes before its folder.
+        if folder.suffix != ".lock" and not folder.with_suffix(".lock").exists():
+            remove_tree(folder)
     while True:
         folder = parent / secrets.token_hex(8)
         descriptor = os.open(folder.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -202,6 +202,13 @@ def test_scratch_is_removed_with_its_owner(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_what_a_thread_wrote_after_its_process_let_go_is_swept_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / "tmp" / "0123456789abcdef" / "build").mkdir(parents=True)
+    scratch = Scratch(tmp_path)
+    ours = scratch.path().parent
+    assert sorted((tmp_path / "tmp").iterdir()) == [ours, ours.with_suffix(".lock")]
+
+
 def test_a_forked_child_leaves_its_parents_scratch_alone(tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path; from buildkit.store import DiskStore\n"
