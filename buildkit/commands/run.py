@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from buildkit.commands.build import build_analyzed
 from buildkit.commands.graph import analysis, one_target
@@ -29,6 +30,7 @@ HOST = "127.0.0.1"
 STARTUP_SECONDS = 120.0
 GRACE_SECONDS = 15.0
 ATTEMPTS = 3
+_LOWEST_PORT = "net.ipv4.ip_unprivileged_port_start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +141,16 @@ def _environment(info: RunInfo, ports: Mapping[str, int]) -> tuple[tuple[str, st
 def _free_ports(wanted: Mapping[str, int], http: int | None, claims: ExitStack) -> dict[str, int]:
     """A free port for each name: the wanted one where nobody has it, else whichever the machine gives.
 
-    A port that the user asked for must be free. Raises EnvironmentFault. Until `claims` is closed, no other mbuild
+    A port that the user asked for must be free, and one that needs no privilege: nothing in the sandbox has any.
+    Raises EnvironmentFault. Until `claims` is closed, no other mbuild
     takes one of them: it would find this one's server ready and believe that it is its own.
     """
     ports: dict[str, int] = {}
+    if http and http < (lowest := _lowest_port()):
+        raise EnvironmentFault(
+            f"port {http} on {HOST} is for privileged programs only",
+            hint=f"name one from {lowest} with --port, or leave it to mbuild; 'sysctl {_LOWEST_PORT}' moves the bound",
+        )
     with ExitStack() as probes:
         for name, number in sorted(wanted.items(), key=lambda item: item[0] != "http"):
             asked = http if name == "http" else None
@@ -153,6 +161,14 @@ def _free_ports(wanted: Mapping[str, int], http: int | None, claims: ExitStack) 
                 )
             ports[name] = found
     return ports
+
+
+def _lowest_port() -> int:
+    """The first port that programs without privileges may listen on; 0 where the kernel knows no such bound."""
+    try:
+        return int(Path("/proc/sys", *_LOWEST_PORT.split(".")).read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _free(number: int, probes: ExitStack, claims: ExitStack) -> int | None:

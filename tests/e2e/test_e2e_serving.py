@@ -128,6 +128,20 @@ def test_a_port_that_is_asked_for_and_taken_is_an_error(fraud: Mbuild) -> None:
     ]
 
 
+@pytest.mark.may_skip("where every port is free to all there is nothing to refuse")
+def test_a_port_that_needs_privileges_is_refused_before_the_server_starts(fraud: Mbuild) -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    if lowest < 2:
+        pytest.skip("this machine lets everybody listen on every port")
+    done = fraud.run("run", "//models:fraud", "--port", str(lowest - 1))
+    assert (done.code, done.out) == (36, "")
+    assert done.err.splitlines()[-2:] == [
+        f"error: port {lowest - 1} on 127.0.0.1 is for privileged programs only",
+        f"hint: name one from {lowest} with --port, or leave it to mbuild; "
+        "'sysctl net.ipv4.ip_unprivileged_port_start' moves the bound",
+    ]
+
+
 def test_predict_prints_what_the_model_answers(fraud: Mbuild) -> None:
     done = fraud("predict", "//models:fraud", "--input", "requests/suspicious.json")
     answer = json.loads(done.out)
