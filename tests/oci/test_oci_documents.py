@@ -1,11 +1,8 @@
 import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
-from jsonschema import Draft4Validator
-from referencing import Registry, Resource
+from schemas import beside, validate
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
@@ -15,8 +12,6 @@ from buildkit.oci.document import canonical
 from buildkit.oci.index import Index
 from buildkit.oci.layer import Layer
 from buildkit.oci.manifest import Manifest
-
-SCHEMAS = Path(__file__).parents[3] / "shared" / "conformance" / "oci-image-spec"
 
 BLOB = Digest.of(b"a layer")
 LAYERS = (Descriptor(LAYER, BLOB), Descriptor(LAYER_ZSTD, Digest.of(b"another")))
@@ -39,25 +34,7 @@ INDEX = Index(
 )
 
 
-def validate(name: str, document: bytes) -> None:
-    if not SCHEMAS.is_dir():
-        pytest.skip("the specification's schemas are not here (../shared/conformance)")
-    texts = {path.name: json.loads(path.read_text()) for path in SCHEMAS.glob("*.json")}
-    resources: list[tuple[str, Any]] = []
-    for file, schema in texts.items():
-        resource = Resource.from_contents(schema, default_specification=_draft4())
-        resources += [(file, resource), (schema.get("id", file), resource)]
-        resources.append((f"https://opencontainers.org/schema/{file}", resource))
-        resources.append((f"https://opencontainers.org/schema/image/{file}", resource))
-    Draft4Validator(texts[name], registry=Registry().with_resources(resources)).validate(json.loads(document))
-
-
-def _draft4() -> Any:
-    from referencing.jsonschema import DRAFT4
-
-    return DRAFT4
-
-
+@beside
 @pytest.mark.parametrize(
     ("schema", "document"),
     [
@@ -68,7 +45,7 @@ def _draft4() -> Any:
     ],
 )
 def test_documents_pass_the_specifications_schemas(schema: str, document: bytes) -> None:
-    validate(schema, document)
+    validate(schema, json.loads(document))
 
 
 def test_a_manifest_is_written_to_the_byte() -> None:
