@@ -1,6 +1,6 @@
 """`python_packages`: wheels of a lock, as layers."""
 
-load(":layers.bzl", "LayersInfo", "make_layer")
+load(":layers.bzl", "LayersInfo", "blobs", "descriptors", "make_layer")
 
 # A wheel of this size or more is a layer by itself. The others are spread over a fixed number of layers by their
 # names alone, so that adding one package makes one layer anew and leaves the rest as they are.
@@ -38,7 +38,7 @@ def _python_packages(ctx):
             "python": ctx.attr.python,
         }))
     return [
-        DefaultInfo(files = [layer.layer for layer in layers]),
+        DefaultInfo(files = blobs(layers) + descriptors(layers)),
         LayersInfo(layers = layers),
         PackagesInfo(python = ctx.attr.python, platform = ctx.attr.platform),
         LockInfo(
@@ -64,7 +64,9 @@ python_packages = rule(
     doc = """Python packages, exactly as a lock names them.
 
     `mbuild lock` resolves `requirements` for the target's Python and platform, to wheels only, and writes the lock. A
-    build fetches these wheels and turns them into layers; it never resolves anything and never runs their code.""",
+    build fetches these wheels and turns them into layers; it never resolves anything and never runs their code. Every
+    wheel's files are checked against its RECORD. `.pth` files, whose code Python runs whenever it starts, are listed
+    under `pth` in the layers' descriptors: built by name, the target leaves these in `mbuild-out/`.""",
     attrs = {
         "requirements": attr.string_list(
             mandatory = True,

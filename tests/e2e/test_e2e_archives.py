@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import io
+import json
 import struct
 import tarfile
 import textwrap
@@ -236,3 +237,10 @@ def test_a_wheel_through_a_symlink_of_a_debian_package_is_refused(place: Place) 
           while making the root of //p:runs
         """
     )
+
+
+def test_what_python_runs_as_it_starts_is_listed_where_a_person_looks(place: Place) -> None:
+    lock_wheels(place, wheel({"demo.py": b"x = 1\n", "demo.pth": b"import demo\n"}))
+    assert place.mbuild("//p:wheels").code == 0
+    shown = (place.root / "mbuild-out/p/wheels").glob("*.descriptor.json")
+    assert [json.loads(path.read_text())["pth"] for path in shown] == [[f"{SITE}/demo.pth"]]
