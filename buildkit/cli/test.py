@@ -8,7 +8,7 @@ import sys
 
 from buildkit.cli.arguments import Arguments
 from buildkit.cli.opening import opened
-from buildkit.commands.test import test
+from buildkit.commands.test import Verdict, test
 from buildkit.errors import ExitCode
 
 
@@ -22,9 +22,9 @@ def run(arguments: Arguments) -> ExitCode:
     with opened(arguments) as (session, report):
         result = test(session, arguments.own["targets"])
         report.finish(not result.faults)
-        for label, passed in result.passed:
-            row = {"label": str(label), "passed": passed}
-            text = json.dumps(row) if arguments.json else f"{label} {'passed' if passed else 'FAILED'}"
+        for label, verdict in result.verdicts:
+            row = {"label": str(label), "passed": verdict is Verdict.PASSED, "ran": verdict is not Verdict.NOT_RUN}
+            text = json.dumps(row) if arguments.json else f"{label} {verdict}"
             sys.stdout.write(text + "\n")
         result.checked()
     return ExitCode.SUCCESS

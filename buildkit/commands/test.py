@@ -1,9 +1,13 @@
-"""`mbuild test`: build the reports of all tests that patterns name; a test whose action fails has failed."""
+"""`mbuild test`: build the reports of all tests that patterns name; a test whose own action fails has failed.
+
+A test whose inputs could not be built was not run, nor was one that another's failure stopped.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from buildkit.commands.build import BuildResult, build_analyzed
 from buildkit.commands.graph import analysis
@@ -18,13 +22,21 @@ class NoTests(BuildError):
     exit_code = ExitCode.NO_TESTS
 
 
+class Verdict(StrEnum):
+    """What a test came to."""
+
+    PASSED = "passed"
+    FAILED = "FAILED"
+    NOT_RUN = "not run"
+
+
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """The tests by label: True for a pass; and the faults, a failed test's as TestFailure."""
+    """The tests by label, and the faults: what could not be built first, then failed tests as TestFailure."""
 
     __test__ = False
     build: BuildResult
-    passed: tuple[tuple[Label, bool], ...]
+    verdicts: tuple[tuple[Label, Verdict], ...]
     faults: tuple[BuildError, ...]
 
     def checked(self) -> TestResult:
@@ -42,12 +54,17 @@ def test(session: Session, patterns: Sequence[str]) -> TestResult:
         raise NoTests(f"no tests among {' '.join(patterns)}", hint="tests are declared with model_test")
     result = build_analyzed(session, analyzed, tests)
     owners = {target.label for target in tests}
-    faults = tuple(
-        _as_test_failure(failed.error) if failed.action.owner in owners else failed.error
-        for failed in result.execution.failures
+    faults = [
+        (failure.action.owner, _as_test_failure(failure.error) if failure.action.owner in owners else failure.error)
+        for failure in result.execution.failures
+    ]
+    failed = {owner for owner, fault in faults if isinstance(fault, TestFailure)}
+    verdicts = tuple(
+        (built.label, Verdict.PASSED if built.digest else Verdict.FAILED if built.label in failed else Verdict.NOT_RUN)
+        for built in result.built
     )
-    passed = tuple((built.label, built.digest is not None) for built in result.built)
-    return TestResult(result, passed, faults)
+    in_order = sorted((fault for _, fault in faults), key=lambda fault: isinstance(fault, TestFailure))
+    return TestResult(result, verdicts, tuple(in_order))
 
 
 def _as_test_failure(error: BuildError) -> BuildError:

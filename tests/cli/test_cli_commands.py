@@ -299,6 +299,56 @@ def test_no_tests_is_told(place: Place) -> None:
     )
 
 
+TESTS = """
+def _check(ctx):
+    report = ctx.actions.declare_file(ctx.label.name + ".report")
+    command = ["/bin/sh", "-euc", ctx.attr.cmd + "; echo ok > out/" + report.path]
+    ctx.actions.run(outputs = [report], inputs = ctx.files.srcs, command = command, root = "host", mnemonic = "check")
+    return [DefaultInfo(files = [report]), TestInfo(report = report)]
+
+check_test = rule(
+    implementation = _check,
+    test = True,
+    attrs = {"cmd": attr.string(default = "true"), "srcs": attr.label_list(allow_files = True)},
+)
+"""
+CHECKS = """
+load(":check.bzl", "check_test")
+check_test(name = "a_fails", cmd = "exit 5")
+check_test(name = "b_needs_what_fails", srcs = ["//p/q:fails"])
+check_test(name = "c_fails_too", cmd = "exit 6")
+check_test(name = "d_passes")
+"""
+
+
+def test_a_test_that_anothers_failure_stopped_did_not_fail(place: Place) -> None:
+    place.write({"t/check.bzl": TESTS, "t/BUILD": CHECKS})
+    words = ("test", "--jobs", "1", "//t:all", "-//t:b_needs_what_fails")
+    ran = place.mbuild(*words)
+    assert (ran.code, ran.stdout) == (3, "//t:a_fails FAILED\n//t:c_fails_too not run\n//t:d_passes not run\n")
+    ran = place.mbuild(*words, "--keep-going")
+    assert (ran.code, ran.stdout) == (3, "//t:a_fails FAILED\n//t:c_fails_too FAILED\n//t:d_passes passed\n")
+    assert [line for line in ran.told.splitlines() if line.startswith("error")] == [
+        "error: //t:a_fails: check failed: exit code 5",
+        "error: //t:c_fails_too: check failed: exit code 6",
+    ]
+
+
+def test_a_test_whose_inputs_are_not_built_did_not_run(place: Place) -> None:
+    place.write({"p/q/BUILD": 'package(default_visibility = ["//visibility:public"])\n' + Q})
+    place.write({"t/check.bzl": TESTS, "t/BUILD": CHECKS})
+    ran = place.mbuild("test", "--keep-going", "//t:all", "-//t:c_fails_too")
+    assert (ran.code, ran.stdout) == (1, "//t:a_fails FAILED\n//t:b_needs_what_fails not run\n//t:d_passes passed\n")
+    assert ran.told.splitlines()[0] == "error: //p/q:fails: genrule failed: exit code 7"
+    rows = [json.loads(line) for line in place.mbuild("test", "--json", "--keep-going", "//t:all").stdout.splitlines()]
+    assert [(row["label"], row["passed"], row["ran"]) for row in rows] == [
+        ("//t:a_fails", False, True),
+        ("//t:b_needs_what_fails", False, False),
+        ("//t:c_fails_too", False, True),
+        ("//t:d_passes", True, True),
+    ]
+
+
 # Help and version
 
 
