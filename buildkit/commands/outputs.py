@@ -1,4 +1,4 @@
-"""`mbuild-out/`: what a person looks at after a build: manifests, configs, small files; never weights.
+"""`mbuild-out/`: what a person looks at after a build: manifests, configs, small files; no source and nothing large.
 
 In: targets and their digests. Out: files below `mbuild-out/`, each at its target's path, rewritten only when other.
 """
