@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from buildkit.commands.graph import analysis
@@ -50,8 +50,10 @@ def build(session: Session, patterns: Sequence[str]) -> BuildResult:
     return build_analyzed(session, analyzed, [analyzed.configured[label] for label in analyzed.requested])
 
 
-def build_analyzed(session: Session, analyzed: Analysis, targets: Sequence[ConfiguredTarget]) -> BuildResult:
-    """Build some targets of an analysis."""
+def build_analyzed(
+    session: Session, analyzed: Analysis, targets: Sequence[ConfiguredTarget], *, tolerated: Collection[Label] = ()
+) -> BuildResult:
+    """Build some targets of an analysis; a failure of a `tolerated` one does not keep the others from it."""
     wanted = list(dict.fromkeys(artifact for target in targets for artifact in target.files))
     own = [label for label in analyzed.configured if not label.repository]
     declared = {action.owner for action in analyzed.actions.actions}
@@ -65,6 +67,7 @@ def build_analyzed(session: Session, analyzed: Analysis, targets: Sequence[Confi
         jobs=session.jobs,
         keep_going=session.options.keep_going,
         listener=session.listener,
+        tolerated=tolerated,
     )
     built = tuple(_built(target, execution.digests) for target in targets)
     show_outputs(session, analyzed, targets, execution.digests)

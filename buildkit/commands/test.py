@@ -47,13 +47,13 @@ class TestResult:
 
 
 def test(session: Session, patterns: Sequence[str]) -> TestResult:
-    """Run all tests that patterns name; passes are cached, as all results of actions are."""
+    """Run all tests that patterns name, also after one has failed; passes are cached, as all results of actions are."""
     analyzed = analysis(session, patterns)
     tests = [analyzed.configured[label] for label in analyzed.requested if analyzed.configured[label].test]
     if not tests:
         raise NoTests(f"no tests among {' '.join(patterns)}", hint="tests are declared with model_test")
-    result = build_analyzed(session, analyzed, tests)
     owners = {target.label for target in tests}
+    result = build_analyzed(session, analyzed, tests, tolerated=owners)
     faults = [
         (failure.action.owner, _as_test_failure(failure.error) if failure.action.owner in owners else failure.error)
         for failure in result.execution.failures

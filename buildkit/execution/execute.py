@@ -10,7 +10,7 @@ when they are wanted themselves.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from buildkit.execution.schedule import Schedule
 from buildkit.execution.step import Done, Missing, Step
 from buildkit.execution.workers import Workers
 from buildkit.graph.action import Action, ActionGraph, ActionKind, Artifact
+from buildkit.label import Label
 
 FETCHES = 8
 GRACE = 2.0  # seconds
@@ -50,9 +51,19 @@ class Execution:
 
 
 def execute(
-    graph: ActionGraph, wanted: Sequence[Artifact], machine: Machine, *, jobs: int, keep_going: bool, listener: Listener
+    graph: ActionGraph,
+    wanted: Sequence[Artifact],
+    machine: Machine,
+    *,
+    jobs: int,
+    keep_going: bool,
+    listener: Listener,
+    tolerated: Collection[Label] = (),
 ) -> Execution:
-    """Make `wanted`. Failures are in the result; KeyboardInterrupt ends what runs and goes on to the caller."""
+    """Make `wanted`. Failures are in the result; KeyboardInterrupt ends what runs and goes on to the caller.
+
+    The first failure stops the build, unless `keep_going`, or the action's owner is `tolerated`, as tests are.
+    """
     told = _one_at_a_time(listener)
     with (
         _leaving(ThreadPoolExecutor(jobs, "action")) as actions,
@@ -60,7 +71,11 @@ def execute(
         Workers(jobs) as workers,
     ):
         step = Step(machine, workers, threading.Event(), told)
-        build = _Build(graph, wanted, step, (actions, fetches), keep_going, told)
+
+        def forgives(action: Action) -> bool:
+            return keep_going or action.owner in tolerated
+
+        build = _Build(graph, wanted, step, (actions, fetches), told, forgives)
         try:
             return build.run()
         except BaseException:
@@ -77,11 +92,11 @@ class _Build:
         wanted: Sequence[Artifact],
         step: Step,
         pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor],
-        keep_going: bool,
         listener: Listener,
+        forgives: Callable[[Action], bool],
     ) -> None:
         self._graph, self._wanted, self._step, self._pools = graph, wanted, step, pools
-        self._keep_going, self._listener = keep_going, listener
+        self._listener, self._forgives = listener, forgives
         self._blobs: dict[Artifact, Blob] = {}
         self._keys: dict[int, str] = {}
         self._outcomes: dict[int, Outcome] = {}
@@ -128,19 +143,19 @@ class _Build:
             action, started = self._graph.actions[number], True
             actions, fetches = self._pools
             if action.kind is ActionKind.FETCH:
-                future = fetches.submit(self._do, partial(self._step.fetch, number, action))
+                future = fetches.submit(self._do, action, partial(self._step.fetch, number, action))
             else:
                 known = {artifact: self._blobs[artifact] for artifact in action.needs if not artifact.source}
-                future = actions.submit(self._do, partial(self._step.run, number, action, known))
+                future = actions.submit(self._do, action, partial(self._step.run, number, action, known))
             self._running[future] = number
         return started
 
-    def _do(self, work: Callable[[], Done | Missing]) -> Done | Missing:
+    def _do(self, action: Action, work: Callable[[], Done | Missing]) -> Done | Missing:
         """In a thread of a pool: a failure stops the build before that thread takes up anything else."""
         try:
             return work()
         except BuildError:
-            if not self._keep_going:
+            if not self._forgives(action):
                 self._step.stop.set()
             raise
 
@@ -163,7 +178,7 @@ class _Build:
         self._failures[number] = error
         self._end(number, Outcome.FAILED)
         self._skip(number)
-        if not self._keep_going:
+        if not self._forgives(self._graph.actions[number]):
             self._schedule.abandon()
 
     def _skip(self, number: int) -> None:
@@ -193,7 +208,7 @@ class _Build:
     def _result(self) -> Execution:
         counts = list(self._outcomes.values())
         digests = {artifact: blob.digest for artifact, blob in self._blobs.items()}
-        if self._keep_going or not self._failures:
+        if all(self._forgives(self._graph.actions[number]) for number in self._failures):
             sources = self._step.sources
             digests |= {artifact: sources.blob(artifact).digest for artifact in self._wanted if artifact.source}
         failed = sorted(self._failures)

@@ -4,7 +4,7 @@ import io
 import subprocess
 import tarfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,10 +117,24 @@ class World:
     def machine(self) -> Machine:
         return Machine(self.store, self.actions, self.tools, self._fetch, self.sandbox, self._locate)
 
-    def build(self, actions: Sequence[Action], *wanted: Artifact, jobs: int = 2, keep_going: bool = False) -> Execution:
+    def build(
+        self,
+        actions: Sequence[Action],
+        *wanted: Artifact,
+        jobs: int = 2,
+        keep_going: bool = False,
+        tolerated: Collection[Label] = (),
+    ) -> Execution:
         self.events.clear()
-        graph = ActionGraph.of(actions)
-        return execute(graph, wanted, self.machine(), jobs=jobs, keep_going=keep_going, listener=self.events.append)
+        return execute(
+            ActionGraph.of(actions),
+            wanted,
+            self.machine(),
+            jobs=jobs,
+            keep_going=keep_going,
+            listener=self.events.append,
+            tolerated=tolerated,
+        )
 
     def outcomes(self) -> dict[str, str]:
         return {event.subject: str(event.outcome) for event in self.events if isinstance(event, ActionEnded)}

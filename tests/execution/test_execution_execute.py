@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from buildkit.errors import BuildFailure
 from buildkit.execution import Execution
 from buildkit.execution.collecting import collect
 from buildkit.graph.action import Action, ActionKind
+from buildkit.label import Label
 from buildkit.store import BlobStore, DiskActionCache, DiskStore, MemoryStore
 from buildkit.store.blobs import is_promise
 
@@ -429,3 +431,18 @@ def test_an_action_kind_is_told_by_its_events(world: World) -> None:
     assert action.kind is ActionKind.RUN
     world.build([action], derived("x"))
     assert [type(event).__name__ for event in world.events] == ["ActionStarted", "ActionEnded"]
+
+
+def test_a_failure_that_is_tolerated_stops_only_what_needs_it(world: World) -> None:
+    def fail(store: BlobStore, given: Mapping[str, Any]) -> bytes:
+        raise BuildFailure("no")
+
+    world.tool("fail", fail)
+    world.tool("pass", lambda store, given: b"")
+    failing = replace(use("fail", derived("bad")), owner=Label("", "t", "bad"))
+    actions = [failing, use("pass", derived("good"))]
+    wanted = (derived("bad"), derived("good"))
+    stopped = world.build(actions, *wanted, jobs=1)
+    assert (len(stopped.failures), stopped.ran) == (1, 0)
+    gone_on = world.build(actions, *wanted, jobs=1, tolerated=[failing.owner])
+    assert (len(gone_on.failures), gone_on.ran) == (1, 1)
