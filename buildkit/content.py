@@ -7,6 +7,7 @@ In: entries and segments. Out: `Tree` (a folder's content, sorted, with a canoni
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -51,10 +52,11 @@ class Tree:
         for entry in ordered:
             if entry.path in kinds:
                 raise BuildFailure(f"two entries have the path '{entry.path}'")
-            for parent in parents(entry.path):
-                if kinds.get(parent, Kind.DIRECTORY) is not Kind.DIRECTORY:
-                    raise BuildFailure(f"'{entry.path}' lies inside '{parent}', which is a {kinds[parent]}")
             kinds[entry.path] = entry.kind
+        for folder in sorted(folders_above(kinds), key=sort_key):
+            if kinds.get(folder, Kind.DIRECTORY) is not Kind.DIRECTORY:
+                inside = next(path for path in kinds if path.startswith(f"{folder}/"))
+                raise BuildFailure(f"'{inside}' lies inside '{folder}', which is a {kinds[folder]}")
         return cls(ordered)
 
     def to_json(self) -> bytes:
@@ -101,9 +103,24 @@ def parents(path: str) -> Iterator[str]:
         yield "/".join(parts[: index + 1])
 
 
+def folders_above(paths: Iterable[str]) -> set[str]:
+    """Every directory above any of the paths; each is met once, however many paths lie in it."""
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
+
+
+_PART = r"(?!\.{1,2}(?:/|\Z))[^/\0]+"
+_PLAIN = re.compile(f"{_PART}(?:/{_PART})*")
+
+
 def check_path(path: str) -> None:
     """Raise BuildFailure unless a path is relative, plain, valid UTF-8 and stays below its root."""
-    if not path or path.startswith("/") or "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
+    if not _PLAIN.fullmatch(path):
         raise BuildFailure(f"unsafe path {path!r}: expected a plain relative path below the root")
     try:
         path.encode()

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from buildkit.content import Entry, Kind, Tree, check_path, parents
+from buildkit.content import Entry, Kind, Tree, check_path, folders_above
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import Descriptor
@@ -85,5 +85,5 @@ def with_parents(entries: Iterable[Entry]) -> Tree:
     paths = {entry.path for entry in known}
     for path in paths:
         check_path(path)
-    missing = {parent for entry in known for parent in parents(entry.path)} - paths
+    missing = folders_above(entry.path for entry in known) - paths
     return Tree.of([*known, *map(directory, missing)])

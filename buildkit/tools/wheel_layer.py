@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import NamedTuple
 
-from buildkit.content import Blob, Entry, Kind, Tree, parents
+from buildkit.content import Blob, Entry, Kind, Tree, folders_above
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci import tar
@@ -80,13 +80,12 @@ def _merged(wheels: list[Wheel]) -> dict[str, _Owned]:
                     f"'{file.path}' is in {before.wheel.name} and, with different content, in {wheel.name}",
                     hint="leave one of the two packages out, or lock versions that do not collide",
                 )
-    for owned in files.values():
-        for parent in parents(owned.file.path):
-            if parent in files:
-                raise BuildFailure(
-                    f"'{owned.file.path}' of {owned.wheel.name} lies inside '{parent}', "
-                    f"which is a file of {files[parent].wheel.name}"
-                )
+    for folder in sorted(folders_above(files) & files.keys()):
+        inside = next(path for path in files if path.startswith(f"{folder}/"))
+        raise BuildFailure(
+            f"'{inside}' of {files[inside].wheel.name} lies inside '{folder}', "
+            f"which is a file of {files[folder].wheel.name}"
+        )
     return files
 
 
