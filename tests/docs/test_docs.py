@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -293,11 +294,10 @@ def _serve(reader: Reader, stack: ExitStack, told: list[Command]) -> list[Comman
 
 # Does of curl what the tutorial needs, for machines without it.
 CURL = """\
-#!{python}
 import sys, urllib.request
 _, _, _, body, url = sys.argv
-request = urllib.request.Request(url, open(body[1:], "rb").read(), {{"Content-Type": "application/json"}})
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({{}}))
+request = urllib.request.Request(url, open(body[1:], "rb").read(), {"Content-Type": "application/json"})
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 print(opener.open(request).read().decode())
 """
 
@@ -305,7 +305,9 @@ print(opener.open(request).read().decode())
 def _ask(tmp_path: Path, reader: Reader, told: list[Command]) -> list[Command]:
     programs = tmp_path / "programs"
     programs.mkdir()
-    (programs / "curl").write_text(CURL.format(python=sys.executable))
+    (programs / "curl.py").write_text(CURL)
+    words = shlex.join([sys.executable, str(programs / "curl.py")])
+    (programs / "curl").write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     (programs / "curl").chmod(0o755)
     reader.environment = dict(reader.environment) | {"PATH": f"{programs}:{reader.environment['PATH']}"}
     return [

@@ -44,6 +44,8 @@ def elsewhere(fraud: Mbuild, roomy: Path) -> Mbuild:
     with (folder / "mbuild.toml").open("a") as config:
         config.write(f'\n[debian]\nmirror = "{mirror.as_uri()}"\n')
     python = other_python()
+    # Python itself cannot start in the C locale from an editable checkout whose path is not ASCII.
+    language = "C" if python or __file__.isascii() else "C.UTF-8"
     return Mbuild(
         folder,
         roomy / "another store",
@@ -51,8 +53,8 @@ def elsewhere(fraud: Mbuild, roomy: Path) -> Mbuild:
         {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
-            "LANG": "C",
-            "LC_ALL": "C",
+            "LANG": language,
+            "LC_ALL": language,
             "OMP_NUM_THREADS": "7",
             "OPENBLAS_CORETYPE": "Prescott",
             "PIP_CONFIG_FILE": os.devnull,
