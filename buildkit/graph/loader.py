@@ -80,7 +80,7 @@ class Loader:
             except BuildErrors as errors:
                 faults += errors.errors
                 continue
-            labels += sorted(target.label for target in targets if not target.is_source)
+            labels += sorted(target.label for target in targets if target.rule)
         _raise(faults)
         return labels
 
@@ -129,16 +129,17 @@ class Loader:
             expected = " or ".join(f"'{folder}{file}'" for file in self.workspace.config.build_files)
             hint = self._nearest_package(name)
             raise BuildErrors([BuildError(f"no package '//{name}': there is no {expected}", hint=hint)])
+        build_file = Label("", name, path.rpartition("/")[2])
         scope = PackageScope(name, self.files, self._read_lock)
         try:
-            self._modules.run_build_file(Label("", name, path.rpartition("/")[2]), scope)
+            self._modules.run_build_file(build_file, scope)
         except BuildError as error:
             scope.faults.append(error)
         except BuildErrors as errors:
             scope.faults += errors.errors
         _raise(scope.faults)
         self.rules |= {scope.targets[target].label: rule for target, rule in scope.rules.items()}
-        return Package(name, path, scope.targets)
+        return Package(name, path, scope.targets, self._modules.loads(build_file))
 
     def _nearest_package(self, name: str) -> str | None:
         found = nearest(name, self.files.packages_below(""))

@@ -62,6 +62,7 @@ class Modules:
         self._printer = printer
         self._modules: dict[Label, Module | BuildError | BuildErrors] = {}
         self._loading: list[Label] = []
+        self._loads: dict[Label, dict[Label, None]] = {}
 
     def run_build_file(self, label: Label, scope: PackageScope) -> None:
         """Run a BUILD file, which sees the prelude's names and declares into `scope`."""
@@ -84,6 +85,17 @@ class Modules:
         if isinstance(found, (BuildError, BuildErrors)):
             raise found
         return found
+
+    def loads(self, label: Label) -> tuple[Label, ...]:
+        """All .bzl files that a file loads, and those that these load, sorted; of files that have run."""
+        found: set[Label] = set()
+        pending = [label]
+        while pending:
+            for loaded in self._loads.get(pending.pop(), ()):
+                if loaded not in found:
+                    found.add(loaded)
+                    pending.append(loaded)
+        return tuple(sorted(found))
 
     def _circle(self, label: Label) -> BuildError:
         circle = [*self._loading[self._loading.index(label) :], label]
@@ -119,6 +131,7 @@ class Modules:
             if not label.name.endswith(".bzl"):
                 raise BuildError(f"cannot load '{text}': only .bzl files can be loaded")
             check_repository(label)
+            self._loads.setdefault(origin, {})[label] = None
             return self.module(label)
         except BuildError as error:
             if error.span:

@@ -1,6 +1,7 @@
 """Packages and targets: what one BUILD file declares, as plain frozen values.
 
-In: what the loader collects while a BUILD file runs. Out: `Package`, `Target`, `TargetGraph`.
+In: what the loader collects while a BUILD file runs. Out: `Package`, `Target`, `TargetGraph`. A configurable attribute
+may be a `selection.Selection`: which of its branches holds is known only under a `configuration.Configuration`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ PUBLIC, PRIVATE = "//visibility:public", "//visibility:private"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One declared rule instance, or (`rule` '') a source file that other targets name.
+    """One declared rule instance, or (`rule` '') a file that other targets name, or a package group.
 
-    `rule` is the rule's name, for people. `attributes` hold plain values as `conversion.convert` makes them; `spans`
-    say where each was written; `dependencies` pair a label with the attribute that names it.
+    `rule` is the rule's name, for people. `attributes` hold plain values as `conversion.convert` makes them, or
+    Selections of such; `spans` say where each was written; `dependencies` pair a label with the attribute that names
+    it: in every branch of every selection, and the conditions of these too. `generator` is the target that makes this
+    one, where it is a file that a rule declares.
     """
 
     label: Label
@@ -30,11 +33,41 @@ class Target:
     spans: Mapping[str, Span]
     dependencies: tuple[tuple[Label, str], ...] = ()
     visibility: tuple[str, ...] = (PUBLIC,)
+    generator: Label | None = None
 
     @property
     def is_source(self) -> bool:
         """Whether it is a file of the workspace rather than something that a rule declares."""
-        return not self.rule
+        return not self.rule and self.generator is None and not self.attributes
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is one file, of the workspace or made by a rule."""
+        return self.is_source or self.generator is not None
+
+    @property
+    def kind(self) -> str:
+        """What it is, in Bazel's words: 'source file', 'generated file', 'package group', or such as 'genrule rule'."""
+        if self.rule:
+            return f"{self.rule} rule"
+        if self.generator:
+            return "generated file"
+        return "package group" if self.attributes else "source file"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The words that people find it by."""
+        return tuple(self.attributes.get("tags") or ())
+
+    @property
+    def testonly(self) -> bool:
+        """Whether only tests, and what is testonly too, may depend on it."""
+        return bool(self.attributes.get("testonly"))
+
+    @property
+    def deprecation(self) -> str:
+        """What to use in its place, or ''."""
+        return self.attributes.get("deprecation") or ""
 
     def visible_from(self, package: str) -> bool:
         """Whether targets of a package may depend on it."""
@@ -66,11 +99,15 @@ def check_visibility(grants: tuple[str, ...], span: Span) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One BUILD file's targets by name; the source files that it exports are among them."""
+    """One BUILD file's targets by name; the files that it exports, and those that its rules make, are among them.
+
+    `loads` are all .bzl files that the BUILD file loads, and those that these load, sorted.
+    """
 
     name: str
     path: str
     targets: Mapping[str, Target]
+    loads: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
