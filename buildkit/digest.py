@@ -39,7 +39,7 @@ class Digest:
         """Read `sha256:<64 lower-case hex digits>`; raises BuildError for anything else."""
         algorithm, _, digits = text.partition(":")
         if algorithm != "sha256" or not _HEX.fullmatch(digits):
-            raise BuildError(f"not a digest: {text!r}", hint="expected 'sha256:' and 64 lower-case hexadecimal digits")
+            raise BuildError(f"{text!r} is not a digest", hint="write 'sha256:' and 64 lower-case hexadecimal digits")
         return cls(digits, size)
 
 

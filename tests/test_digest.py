@@ -108,5 +108,5 @@ def test_what_is_no_digest_is_refused(text: str) -> None:
     with pytest.raises(BuildError) as error:
         Digest.parse(text, 0)
     assert str(error.value) == (
-        f"error: not a digest: {text!r}\nhint: expected 'sha256:' and 64 lower-case hexadecimal digits"
+        f"error: {text!r} is not a digest\nhint: write 'sha256:' and 64 lower-case hexadecimal digits"
     )

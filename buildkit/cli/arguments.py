@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from buildkit.errors import BuildError
+from buildkit.errors import BuildError, did_you_mean
 
 # argparse takes a word that begins with '-' for an option; a pattern such as -//x is passed with this sign instead.
 _MINUS = "\N{MINUS SIGN}"
+
+
+# What argparse says of an argument → what mbuild says.
+_SAID = (
+    (re.compile(r"unrecognized arguments: (-\S+).*"), r"unknown option '\1'"),
+    (re.compile(r"unrecognized arguments: (\S+).*"), r"unexpected argument '\1'"),
+    (re.compile(r"the following arguments are required: (.+)"), r"missing argument '\1'"),
+    (re.compile(r"argument (?:-\w/)?(\S+): expected (?:one|at least one) argument"), r"'\1' needs a value"),
+    (re.compile(r"argument (?:-\w/)?(\S+): ignored explicit argument (.+)"), r"'\1' takes no value, found \2"),
+    (re.compile(r"argument (?:-\w/)?(\S+): invalid \w+ value: (.+)"), r"'\1' cannot be \2"),
+    (re.compile(r"argument (?:-\w/)?(\S+): (.+)"), r"'\1' \2"),
+)
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -23,7 +36,25 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise a BuildError (exit code 2)."""
-        raise BuildError(message.replace(_MINUS, "-"), hint=f"see '{self.prog} --help'")
+        said = message.replace(_MINUS, "-")
+        for pattern, words in _SAID:
+            if found := pattern.fullmatch(said):
+                said = found.expand(words)
+                break
+        known = [option for action in self._actions for option in action.option_strings]
+        near = did_you_mean(said.split("'")[1], known) if said.startswith("unknown option") else None
+        raise BuildError(said, hint=near or f"see '{self.prog} --help'")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        choices, name = (
+            list(map(str, action.choices)),
+            action.option_strings[-1:] or [str(action.metavar or action.dest)],
+        )
+        listed = ", ".join(f"'{choice}'" for choice in choices)
+        hint = did_you_mean(str(value), choices) or f"see '{self.prog} --help'"
+        raise BuildError(f"'{name[0]}' must be one of {listed}, found '{value}'", hint=hint)
 
 
 def common_parser() -> argparse.ArgumentParser:
@@ -47,7 +78,7 @@ def common_parser() -> argparse.ArgumentParser:
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, found {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number from 1, found {text!r}")
     return int(text)
 
 
@@ -86,7 +117,7 @@ class Arguments:
         """Take both parsers' results. Reads the working folder and the environment."""
         directory = Path(common.directory).absolute()
         if not directory.is_dir():
-            raise BuildError(f"-C: there is no folder '{common.directory}'")
+            raise BuildError(f"'-C' must name a folder, found '{common.directory}'")
         return cls(
             directory=directory,
             jobs=common.jobs,

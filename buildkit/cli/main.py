@@ -88,7 +88,7 @@ def _read(argv: Sequence[str]) -> tuple[Arguments | None, ModuleType | None]:
     name = rest.pop(0) if rest[0] in COMMANDS else "build"
     if name == "build" and _is_misspelt(rest):
         raise BuildError(
-            f"there is no command '{rest[0]}'",
+            f"unknown command '{rest[0]}'",
             hint=did_you_mean(rest[0], COMMANDS) or f"a target is written ':{rest[0]}'; see 'mbuild --help'",
         )
     command = importlib.import_module(f"buildkit.cli.{name}")

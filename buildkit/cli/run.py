@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, found {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a port from 1 to 65535, found {text!r}")
     return int(text)
 
 

@@ -68,7 +68,7 @@ def _resolve(session: Session, info: LockInfo, allow_unsigned: bool) -> Lock:
     if info.kind == "python":
         return python.resolve(info.request, session.sources, report=session.listener)
     if info.kind != "debian":
-        raise BuildError(f"no resolver for locks of kind '{info.kind}'", hint="the kinds are 'python' and 'debian'")
+        raise BuildError(f"no resolver for locks of kind '{info.kind}'", hint="the kinds are: debian, python")
     named = session.workspace.config.debian.keyring
     return debian.resolve(
         info.request,

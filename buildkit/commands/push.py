@@ -25,7 +25,10 @@ def push(session: Session, target: str, reference_text: str | None, *, plain_htt
     if manifest is None:
         raise BuildError(f"'{configured.label}' is not an image", hint="push a model_image or a model_volume")
     if asked is None and configured.push is None:
-        raise BuildError(f"where to push '{configured.label}'?", hint=f"mbuild push {target} HOST/REPOSITORY:TAG")
+        raise BuildError(
+            f"'{configured.label}' needs a reference to be pushed to",
+            hint=f"write 'mbuild push {target} HOST/REPOSITORY:TAG'",
+        )
     reference = asked or Reference.parse(configured.push.reference if configured.push else "")
     settings = session.workspace.config.registries.get(reference.host, RegistryConfig())
     registry = connect(

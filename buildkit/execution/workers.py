@@ -83,7 +83,8 @@ def _awaited(future: Future[dict[str, Digest]], stop: threading.Event) -> Mappin
             if stop.is_set():
                 break
             raise EnvironmentFault(
-                "a worker process ended before its work was done", hint="is the machine out of memory?"
+                "a worker process ended before its work was done",
+                hint="check the machine's memory, or let fewer actions run at once with --jobs",
             ) from None
     future.cancel()
     return None

@@ -61,5 +61,5 @@ def _split(url: str) -> SplitResult:
         # Where its credentials are cannot be told, so what may be some is left out.
         rest = url.rpartition("@")[2].partition("?")[0]
         raise BuildError(
-            f"not an address: '{rest}'", hint="expected a URL such as 'https://host.example/file'"
+            f"'{rest}' is not an address", hint="write a URL such as 'https://host.example/file'"
         ) from None

@@ -86,7 +86,7 @@ class Actions(HostValue):
         signature = self._tools.get(name)
         if signature is None:
             hint = did_you_mean(name, self._tools) or "the tools are: " + ", ".join(sorted(self._tools))
-            raise call.error(f"there is no tool '{name}'", argument=0, hint=hint)
+            raise call.error(f"unknown tool '{name}'", argument=0, hint=hint)
         given = {key: _data(call, "arguments", item) for key, item in dictionary(call, "arguments", arguments).items()}
         named = dictionary(call, "outputs", outputs).items()
         made = {key: self._output(call, "outputs", item) for key, item in named}

@@ -69,7 +69,7 @@ def check_lock(info: LockInfo, target: Target) -> None:
             raise BuildError(message, span=file.span, hint=hint)
         if file.lock.request_key != request_key(info.kind, info.request):
             raise BuildError(
-                f"the lock '{file.path}' is stale: '{target.label}' asks for something else than it answers",
+                f"the lock '{file.path}' is stale: it answers another request",
                 span=file.span,
                 hint=f"run 'mbuild lock {target.label}'",
             )

@@ -110,7 +110,7 @@ def _header(line: str, path: str) -> tuple[str, Key]:
     version, kind, key = words
     if version != FORMAT:
         raise BuildError(
-            f"lock has format {version}, this mbuild reads format {FORMAT}",
+            f"lock has format {version}, expected format {FORMAT}",
             span=_span(path, 1, line.index(version, len(_HEADER)), version),
             hint=_REGENERATE + ", or use the mbuild that wrote it",
         )

@@ -151,7 +151,7 @@ def check_repository(label: Label) -> None:
     """Raise BuildError for a label that is neither of the workspace nor of the standard rules."""
     if label.repository not in ("", STANDARD_REPOSITORY):
         raise BuildError(
-            f"'{label}': there is no repository '@{label.repository}'",
+            f"'{label}' is in the unknown repository '@{label.repository}'",
             hint=f"the standard rules are in '@{STANDARD_REPOSITORY}//{STANDARD_PACKAGE}'",
         )
     if label.repository and label.package != STANDARD_PACKAGE:

@@ -117,7 +117,7 @@ class LockValue(HostValue):
         if self.lock is None:
             if self.lenient:
                 return from_python([])
-            hint = f"write it with 'mbuild lock {self.owner}'"
+            hint = f"run 'mbuild lock {self.owner}'"
             raise BuildError(f"the lock '{self.path}' does not exist", span=self.span, hint=hint)
         columns = ("name", "version", "architecture", "filename", "size", "sha256")
         return tuple(

@@ -32,7 +32,9 @@ def write(lock: Lock, path: Path) -> bool:
             raise
     except OSError as fault:
         reason = (fault.strerror or str(fault)).lower()
-        raise EnvironmentFault(f"cannot write the lock '{path}': {reason}", hint="mend that and try again") from fault
+        raise EnvironmentFault(
+            f"cannot write the lock '{path}': {reason}", hint="make it writable, then lock again"
+        ) from fault
     return True
 
 
@@ -40,14 +42,14 @@ def check(kind: str, request: Mapping[str, object], text: str | None, path: str)
     """What makes a lock unfit for its request, or None. `text` is None where the file is not there."""
     hint = "run 'mbuild lock'"
     if text is None:
-        return BuildError(f"lock '{path}' is missing", hint=hint)
+        return BuildError(f"the lock '{path}' does not exist", hint=hint)
     try:
         lock = parse_lock(text, path)
     except (BuildError, BuildErrors) as fault:
         return fault
     place = Span(path, 1, 1, 1, len(text.partition("\n")[0]) + 1)
     if lock.kind != kind:
-        return BuildError(f"lock is of kind '{lock.kind}', expected '{kind}'", span=place, hint=hint)
+        return BuildError(f"'{path}' is a {lock.kind} lock, expected a {kind} lock", span=place, hint=hint)
     if lock.request_key != request_key(kind, request):
-        return BuildError("lock is stale: it answers another request", span=place, hint=hint)
+        return BuildError(f"the lock '{path}' is stale: it answers another request", span=place, hint=hint)
     return None

@@ -73,5 +73,5 @@ def _catalog(suite: Suite, release: Release, request: Mapping[str, object], repo
 def _strings(request: Mapping[str, object], field: str) -> tuple[str, ...]:
     value = request.get(field, ())
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise BuildError(f"{field} are {value!r}, expected a list of strings")
+        raise BuildError(f"'{field}' must be a list of strings, found {value!r}")
     return tuple(str(one) for one in value)

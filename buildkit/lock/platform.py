@@ -33,11 +33,14 @@ class PythonPlatform:
         """Read `python`, `platform` and `glibc` of a request. Raises BuildError for what no wheel is made for."""
         python, platform, glibc = str(request["python"]), str(request["platform"]), str(request["glibc"])
         if not re.fullmatch(r"3\.\d+(\.\d+)?", python):
-            raise BuildError(f"python version is {python!r}, expected one such as '3.11'")
+            raise BuildError(f"'python' must be a version such as '3.11', found {python!r}")
         if platform not in _MACHINES:
-            raise BuildError(f"no wheels are locked for platform {platform!r}", hint=f"known: {', '.join(_MACHINES)}")
+            raise BuildError(
+                f"no wheels can be locked for the platform {platform!r}",
+                hint=f"the platforms are: {', '.join(_MACHINES)}",
+            )
         if not re.fullmatch(r"2\.\d+", glibc):
-            raise BuildError(f"glibc version is {glibc!r}, expected one such as '2.36'")
+            raise BuildError(f"'glibc' must be a version such as '2.36', found {glibc!r}")
         machine, oldest = _MACHINES[platform]
         return cls(python, machine, (2, int(glibc.partition(".")[2])), oldest)
 

@@ -42,7 +42,7 @@ def _checked(lines: object) -> tuple[str, ...]:
     if lines is None:
         return ()
     if not isinstance(lines, Sequence) or isinstance(lines, str):
-        raise BuildError(f"requirements are {lines!r}, expected a list of strings")
+        raise BuildError(f"'requirements' must be a list of strings, found {lines!r}")
     return tuple(_requirement(str(line)) for line in lines)
 
 
@@ -50,7 +50,7 @@ def _requirement(line: str) -> str:
     try:
         requirement = Requirement(line)
     except InvalidRequirement as fault:
-        raise BuildError(f"not a requirement: {line!r}", hint="expected one such as 'numpy>=2,<3'") from fault
+        raise BuildError(f"{line!r} is not a requirement", hint="write one such as 'numpy>=2,<3'") from fault
     if requirement.url:
         raise BuildError(
             f"requirement '{requirement.name}' names an address",

@@ -48,6 +48,6 @@ def _trust(host: str, ca: str | None) -> ssl.SSLContext:
         why = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
         raise EnvironmentFault(
             f"cannot read '{ca}', the certificate authority of registry '{host}': {why}",
-            hint=f"mend 'ca' below [registry.\"{host}\"] in mbuild.toml",
+            hint=f"correct 'ca' below [registry.\"{host}\"] in mbuild.toml",
         ) from error
     return context

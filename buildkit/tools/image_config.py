@@ -33,7 +33,9 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
     """
     unknown = sorted(set(settings) - _KNOWN)
     if unknown:
-        raise BuildFailure(f"an image has no setting '{unknown[0]}'", hint=f"known are {', '.join(sorted(_KNOWN))}")
+        raise BuildFailure(
+            f"an image has no setting '{unknown[0]}'", hint=f"its settings are: {', '.join(sorted(_KNOWN))}"
+        )
     if len(descriptors) != len(trees):
         raise BuildFailure(f"an image has {len(descriptors)} descriptors and {len(trees)} trees: expected as many")
     layers = [Layer.from_json(store.read(blob.digest)) for blob in descriptors]
@@ -43,7 +45,7 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
     check_layers([Tree.from_json(store.read(blob.digest)) for blob in trees], names)
     platform = settings.get("platform")
     if not isinstance(platform, Mapping) or not {"os", "architecture"} <= set(platform):
-        raise BuildFailure(f"'platform' of an image is {platform!r}: expected 'os' and 'architecture'")
+        raise BuildFailure(f"'platform' of an image must have 'os' and 'architecture', found {platform!r}")
     config = ImageConfig(
         architecture=str(platform["architecture"]),
         os=str(platform["os"]),

@@ -214,11 +214,11 @@ def test_the_exit_code_says_how_it_ended(place: Place, ending: str) -> None:
 REFUSED = {
     "an unknown command": (
         ["buld", "//p:x"],
-        "error: there is no command 'buld'\nhint: did you mean 'build'?\n",
+        "error: unknown command 'buld'\nhint: did you mean 'build'?\n",
     ),
     "a word that is no command": (
         ["x"],
-        "error: there is no command 'x'\nhint: a target is written ':x'; see 'mbuild --help'\n",
+        "error: unknown command 'x'\nhint: a target is written ':x'; see 'mbuild --help'\n",
     ),
     "no target": (
         ["build"],
@@ -230,22 +230,22 @@ REFUSED = {
     ),
     "an unknown option": (
         ["//p:x", "--colour"],
-        "error: unrecognized arguments: --colour\nhint: see 'mbuild build --help'\n",
+        "error: unknown option '--colour'\nhint: see 'mbuild build --help'\n",
     ),
     "a minus where none is understood": (
         ["query", "//...", "-//p:x"],
-        "error: unrecognized arguments: -//p:x\nhint: see 'mbuild query --help'\n",
+        "error: unknown option '-//p:x'\nhint: see 'mbuild query --help'\n",
     ),
     "no jobs": (
         ["--jobs", "0", "//p:x"],
-        "error: argument -j/--jobs: expected a number from 1, found '0'\nhint: see 'mbuild --help'\n",
+        "error: '--jobs' must be a number from 1, found '0'\nhint: see 'mbuild --help'\n",
     ),
     "an unknown sandbox": (
         ["--sandbox", "docker", "//p:x"],
-        "error: argument --sandbox: invalid choice: 'docker' "
-        "(choose from 'auto', 'bubblewrap', 'namespaces', 'none')\nhint: see 'mbuild --help'\n",
+        "error: '--sandbox' must be one of 'auto', 'bubblewrap', 'namespaces', 'none', found 'docker'\n"
+        "hint: see 'mbuild --help'\n",
     ),
-    "a folder that is not there": (["-C", "/nowhere", "//p:x"], "error: -C: there is no folder '/nowhere'\n"),
+    "a folder that is not there": (["-C", "/nowhere", "//p:x"], "error: '-C' must name a folder, found '/nowhere'\n"),
     "an unknown output": (
         ["//p:x", "--output", "tar:x"],
         "error: cannot read the output 'tar:x'\nhint: use 'oci:DIR' (an OCI image layout) or 'docker-archive:FILE'\n",
@@ -270,7 +270,7 @@ REFUSED = {
     ),
     "a predict without input": (
         ["predict", "//p:x"],
-        "error: the following arguments are required: --input\nhint: see 'mbuild predict --help'\n",
+        "error: missing argument '--input'\nhint: see 'mbuild predict --help'\n",
     ),
     "a push without the network": (
         ["--offline", "push", "//p:x", "127.0.0.1:1/a:b"],

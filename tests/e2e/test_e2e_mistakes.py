@@ -339,12 +339,12 @@ def test_a_missing_lock_names_the_command_that_writes_it(place: Place) -> None:
         p/BUILD:4:5: error: the lock 'p/packages.lock' does not exist
             lock = "packages.lock",
             ^~~~
-        hint: write it with 'mbuild lock //p:packages'
+        hint: run 'mbuild lock //p:packages'
         """
     )
     assert refused(place, "lock", "--check") == text(
         """
-        error: lock 'p/packages.lock' is missing
+        error: the lock 'p/packages.lock' does not exist
           the lock of //p:packages
         hint: run 'mbuild lock //p:packages'
         """
@@ -355,7 +355,7 @@ def test_a_stale_lock_names_the_command_that_writes_it(place: Place) -> None:
     place.write({"p/BUILD": LOCKED, "p/packages.lock": STALE})
     assert refused(place, "//p:packages") == text(
         """
-        p/BUILD:4:5: error: the lock 'p/packages.lock' is stale: '//p:packages' asks for something else than it answers
+        p/BUILD:4:5: error: the lock 'p/packages.lock' is stale: it answers another request
             lock = "packages.lock",
             ^~~~
         hint: run 'mbuild lock //p:packages'
@@ -363,7 +363,7 @@ def test_a_stale_lock_names_the_command_that_writes_it(place: Place) -> None:
     )
     assert refused(place, "lock", "--check") == text(
         f"""
-        p/packages.lock:1:1: error: lock is stale: it answers another request
+        p/packages.lock:1:1: error: the lock 'p/packages.lock' is stale: it answers another request
             {STALE.strip()}
             ^{86 * "~"}
           the lock of //p:packages

@@ -375,7 +375,7 @@ def test_without_a_sandbox_a_root_of_layers_needs_the_superuser(tmp_path: Path, 
 def test_an_unknown_kind_is_a_mistake() -> None:
     with pytest.raises(BuildError) as caught:
         select_sandbox("bubblewarp")
-    assert str(caught.value) == "error: no sandbox is called 'bubblewarp'\nhint: did you mean 'bubblewrap'?"
+    assert str(caught.value) == "error: unknown sandbox 'bubblewarp'\nhint: did you mean 'bubblewrap'?"
 
 
 def test_a_missing_bubblewrap_is_named() -> None:

@@ -141,7 +141,7 @@ def test_addresses_are_shown_without_credentials_and_keep_them_on_their_own_host
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("https://u:p@[h.example/x?token=1", "not an address: '[h.example/x'"),
+        ("https://u:p@[h.example/x?token=1", "'[h.example/x' is not an address"),
         ("~nobody-of-that-name/x", "'~nobody-of-that-name/x' is no path of this machine: there is no such user"),
     ],
 )

@@ -147,7 +147,7 @@ FAULTS = {
     ),
     "a repository that is none": (
         {"p/BUILD": group("x", "@other//p:x")},
-        "p/BUILD:1:23: error: '@other//p:x': there is no repository '@other'\n"
+        "p/BUILD:1:23: error: '@other//p:x' is in the unknown repository '@other'\n"
         '    filegroup(name = "x", srcs = ["@other//p:x"])\n'
         "                          ^~~~\n"
         "  needed by //p:x (p/BUILD:1:1)\n"
@@ -225,7 +225,7 @@ FAULTS = {
     ),
     "a module of a repository that is none": (
         {"p/BUILD": 'load("@rules//:defs.bzl", "x")\n', "defs.bzl": "x = 1\n"},
-        "p/BUILD:1:6: error: '@rules//:defs.bzl': there is no repository '@rules'\n"
+        "p/BUILD:1:6: error: '@rules//:defs.bzl' is in the unknown repository '@rules'\n"
         '    load("@rules//:defs.bzl", "x")\n'
         "         ^~~~~~~~~~~~~~~~~~~\n"
         "hint: the standard rules are in '@mbuild//rules'",

@@ -38,11 +38,11 @@ def test_a_rule_sees_the_entries_and_the_command_the_request(tmp_path: Path) -> 
 FAULTS = {
     "no lock": (
         None,
-        f"p/BUILD:2:19: error: the lock 'p/x.lock' does not exist\n{SHOWN}hint: write it with 'mbuild lock //p:x'",
+        f"p/BUILD:2:19: error: the lock 'p/x.lock' does not exist\n{SHOWN}hint: run 'mbuild lock //p:x'",
     ),
     "a stale lock": (
         lock(request={"packages": ["other"]}),
-        f"p/BUILD:2:19: error: the lock 'p/x.lock' is stale: '//p:x' asks for something else than it answers\n{SHOWN}"
+        f"p/BUILD:2:19: error: the lock 'p/x.lock' is stale: it answers another request\n{SHOWN}"
         "hint: run 'mbuild lock //p:x'",
     ),
     "a lock of another kind": (

@@ -48,7 +48,7 @@ def test_the_order_of_a_requests_lists_does_not_matter() -> None:
             "demo 1 f\n",
             "x.lock:1:1: error: not a lock: expected '# mbuild lock 1 KIND KEY' in the first line, found 'demo 1 f'",
         ),
-        (TEXT.replace("lock 1", "lock 2"), "x.lock:1:15: error: lock has format 2, this mbuild reads format 1"),
+        (TEXT.replace("lock 1", "lock 2"), "x.lock:1:15: error: lock has format 2, expected format 1"),
         (TEXT.replace("python", "ruby"), "x.lock:1:17: error: lock is of kind 'ruby', expected one of debian, python"),
         (
             TEXT.replace(" 12 ", " "),
@@ -94,11 +94,13 @@ def test_several_faults_are_shown_together() -> None:
 def test_a_lock_is_checked_against_its_request_alone() -> None:
     assert check("python", REQUEST, TEXT, "x.lock") is None
     assert str(check("python", {**REQUEST, "python": "3.12"}, TEXT, "x.lock")) == (
-        "x.lock:1:1: error: lock is stale: it answers another request\nhint: run 'mbuild lock'"
+        "x.lock:1:1: error: the lock 'x.lock' is stale: it answers another request\nhint: run 'mbuild lock'"
     )
-    assert str(check("python", REQUEST, None, "x.lock")) == ("error: lock 'x.lock' is missing\nhint: run 'mbuild lock'")
+    assert str(check("python", REQUEST, None, "x.lock")) == (
+        "error: the lock 'x.lock' does not exist\nhint: run 'mbuild lock'"
+    )
     assert str(check("debian", REQUEST, TEXT, "x.lock")).splitlines()[0] == (
-        "x.lock:1:1: error: lock is of kind 'python', expected 'debian'"
+        "x.lock:1:1: error: 'x.lock' is a python lock, expected a debian lock"
     )
     assert check("python", REQUEST, "nonsense", "x.lock") is not None
 

@@ -215,12 +215,12 @@ def test_an_index_that_does_not_answer_is_the_machines_fault(sources: Sources) -
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"requirements": ["-r x.txt"]}, "not a requirement: '-r x.txt'"),
+        ({"requirements": ["-r x.txt"]}, "'-r x.txt' is not a requirement"),
         ({"requirements": ["x @ https://h.example/x.whl"]}, "requirement 'x' names an address"),
-        ({"requirements": "x"}, "requirements are 'x', expected a list of strings"),
-        ({"python": "3"}, "python version is '3', expected one such as '3.11'"),
-        ({"platform": "windows/amd64"}, "no wheels are locked for platform 'windows/amd64'"),
-        ({"glibc": "musl"}, "glibc version is 'musl', expected one such as '2.36'"),
+        ({"requirements": "x"}, "'requirements' must be a list of strings, found 'x'"),
+        ({"python": "3"}, "'python' must be a version such as '3.11', found '3'"),
+        ({"platform": "windows/amd64"}, "no wheels can be locked for the platform 'windows/amd64'"),
+        ({"glibc": "musl"}, "'glibc' must be a version such as '2.36', found 'musl'"),
     ],
 )
 def test_an_unfit_request_is_refused(changes: dict[str, object], message: str) -> None:

@@ -378,7 +378,7 @@ def test_a_certificate_authority_that_cannot_be_read_is_named(tmp_path: Path, co
         OrasRegistry("registry.example", credentials, ignore, ca=str(ca))
     assert str(caught.value) == (
         f"error: cannot read '{ca}', the certificate authority of registry 'registry.example': {why}\n"
-        "hint: mend 'ca' below [registry.\"registry.example\"] in mbuild.toml"
+        "hint: correct 'ca' below [registry.\"registry.example\"] in mbuild.toml"
     )
 
 

@@ -200,4 +200,4 @@ def test_arguments_that_do_not_fit_are_told_as_a_rules_mistake() -> None:
 @pytest.mark.parametrize("platform", [None, "linux", {"os": "linux"}])
 def test_an_image_needs_a_whole_platform(platform: object) -> None:
     message = given("image_config", descriptors=[], trees=[], settings={"platform": platform})
-    assert message == f"'platform' of an image is {platform!r}: expected 'os' and 'architecture'"
+    assert message == f"'platform' of an image must have 'os' and 'architecture', found {platform!r}"

@@ -32,8 +32,8 @@ SETTINGS = (
 def select_sandbox(kind: str) -> Sandbox:
     """The sandbox of a kind; `auto` takes bubblewrap where it is installed and works, else namespaces."""
     if kind not in KINDS:
-        hint = did_you_mean(kind, KINDS) or f"the kinds are {', '.join(KINDS)}"
-        raise BuildError(f"no sandbox is called '{kind}'", hint=hint)
+        hint = did_you_mean(kind, KINDS) or f"the sandboxes are: {', '.join(KINDS)}"
+        raise BuildError(f"unknown sandbox '{kind}'", hint=hint)
     return NoSandbox() if kind == "none" else Selected(kind)
 
 
