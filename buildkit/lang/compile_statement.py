@@ -98,7 +98,7 @@ def _in_place(unit: Unit, node: syntax.Augmented) -> Any:
 
     def combine(frame: Frame, current: Any, value: Any) -> Any:
         try:
-            if operator == "+" and type(current) is List:
+            if operator == "+" and type(current) is List and not hasattr(value, "operate"):
                 current.check_mutable()
                 added = operators.listed(value)
                 frame[0].charge(len(added))

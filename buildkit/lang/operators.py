@@ -23,7 +23,18 @@ def _numbers(left: Value, right: Value) -> bool:
 
 
 def _refused(operator: str, left: Value, right: Value) -> BuildError:
-    return BuildError(f"unsupported operation: '{type_name(left)}' {operator} '{type_name(right)}'")
+    hint = "turn the other one into a string: str(x)" if operator == "+" and str in (type(left), type(right)) else None
+    return BuildError(f"unsupported operation: '{type_name(left)}' {operator} '{type_name(right)}'", hint=hint)
+
+
+def _by_host(operator: str, left: Any, right: Any) -> Value:
+    """What a host value makes of an operator; where both are such, the left one is asked first."""
+    for value, other, reflected in ((left, right, False), (right, left, True)):
+        operate = getattr(value, "operate", None)
+        result = operate(operator, other, reflected) if operate is not None else NotImplemented
+        if result is not NotImplemented:
+            return result
+    raise _refused(operator, left, right)
 
 
 def _number(result: Any) -> Value:
@@ -53,10 +64,7 @@ def add(left: Any, right: Any) -> Value:
         if kind is List:
             check_elements(len(left) + len(right))
             return List(left.items + right.items)
-    error = _refused("+", left, right)
-    if str in (kind, type(right)):
-        raise BuildError(error.message, hint="turn the other one into a string: str(x)")
-    raise error
+    return _by_host("+", left, right)
 
 
 def subtract(left: Any, right: Any) -> Value:
@@ -136,7 +144,7 @@ def union(left: Any, right: Any) -> Value:
         result = Dict()
         result.entries = left.entries | right.entries
         return result
-    raise _refused("|", left, right)
+    return _by_host("|", left, right)
 
 
 def _bits(symbol: str, function: Callable[[int, int], int]) -> Callable[[Any, Any], Value]:

@@ -21,7 +21,9 @@ class HostValue:
 
     A subclass may define `invoke(call, positional, keyword)` to be callable, `freeze()` to hear that its file has run
     (or `holds()`, to name the values that freeze with it), and `exported(name)` to hear which top-level name of a .bzl
-    file it is assigned to: it may hear others later, from files that load it, and keeps the first.
+    file it is assigned to: it may hear others later, from files that load it, and keeps the first. One that defines
+    `operate(operator, other, reflected)` takes part in `+` and `|`, on the right side where `reflected`; it returns
+    NotImplemented for what it does not take.
     """
 
     __slots__ = ()

@@ -229,3 +229,36 @@ def test_print_goes_to_the_printer_with_its_place() -> None:
 def test_types_have_the_languages_names() -> None:
     names = [type_name(value) for value in (None, True, 1, 1.0, "", b"", (), List(), Dict(), Range(range(1)))]
     assert names == ["NoneType", "bool", "int", "float", "string", "bytes", "tuple", "list", "dict", "range"]
+
+
+class Sum(HostValue):
+    """A value that takes part in `+` and `|`, but for booleans."""
+
+    type_name: ClassVar[str] = "sum"
+
+    def __init__(self, *parts: Value) -> None:
+        self.parts = parts
+
+    def operate(self, operator: str, other: Value, reflected: bool) -> Value:
+        if isinstance(other, bool):
+            return NotImplemented
+        return Sum(*((other, operator, *self.parts) if reflected else (*self.parts, operator, other)))
+
+    def represent(self) -> str:
+        return " ".join(part if isinstance(part, str) else represent(part) for part in self.parts)
+
+
+def test_a_host_value_takes_part_in_addition_and_union_on_both_sides() -> None:
+    source = (
+        "a = s + 1\nb = 'x' + s\nc = [] | s | {}\nd = s + s\n"
+        "def f():\n    x = [1]\n    x += s\n    return x\n\ne = f()\n"
+    )
+    values = run(source, s=Sum("s"))
+    shown = {name: represent(values[name]) for name in "abcde"}
+    assert shown == {"a": "s + 1", "b": "x + s", "c": "[] | s | {}", "d": "s + s", "e": "[1] + s"}
+
+
+def test_an_operator_that_a_host_value_refuses_is_an_error() -> None:
+    with pytest.raises(BuildError) as caught:
+        run("a = True + s\n", s=Sum("s"))
+    assert str(caught.value) == "f.bzl:1:5: error: unsupported operation: 'bool' + 'sum'"
