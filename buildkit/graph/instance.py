@@ -5,10 +5,10 @@ In: calls in .bzl files. Out: `Provider`, `Instance`, with the names of fields c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from buildkit.errors import Span, did_you_mean
-from buildkit.graph.argument import text, wrong
+from buildkit.graph.argument import dictionary, text, wrong
 from buildkit.lang import Builtin, Call, Dict, HostValue, List, Value, represent
 
 
@@ -20,10 +20,20 @@ class Provider(HostValue):
 
     type_name = "provider"
 
-    def __init__(self, name: str, fields: tuple[str, ...] | None, required: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        fields: tuple[str, ...] | None,
+        required: tuple[str, ...] = (),
+        *,
+        doc: str = "",
+        meanings: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.fields = fields
         self.required = required
+        self.doc = doc
+        self.meanings = meanings or {}  # what a field is, where `fields` says it
 
     def exported(self, name: str) -> None:
         """Learn the name that the .bzl file gives it."""
@@ -81,13 +91,15 @@ class Instance(HostValue):
 
 
 def _provider(call: Call, doc: Value = "", *, fields: Value = None) -> Value:
-    text(call, "doc", doc)
+    told = text(call, "doc", doc)
     if fields is None:
-        return Provider("", None)
+        return Provider("", None, doc=told)
     names = list(fields) if isinstance(fields, (List, tuple, Dict)) else [None]
     if not all(isinstance(name, str) for name in names):
         raise wrong(call, "fields", fields, "a list of names, or a dict of names to what they mean")
-    return Provider("", tuple(str(name) for name in names))
+    meanings = dictionary(call, "fields", fields) if isinstance(fields, Dict) else {}
+    meant = {name: meaning for name, meaning in meanings.items() if isinstance(meaning, str)}
+    return Provider("", tuple(str(name) for name in names), doc=told, meanings=meant)
 
 
 PROVIDER = Builtin("provider", _provider)

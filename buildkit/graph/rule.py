@@ -18,7 +18,8 @@ from buildkit.graph.scope import PackageScope
 from buildkit.label import Label
 from buildkit.lang import Builtin, Call, Function, HostValue, Value, represent
 
-_COMMON = {
+# The attributes of every rule.
+COMMON = {
     "name": Attribute("string", mandatory=True, doc="The target's name."),
     "visibility": Attribute("string_list", doc="Who may depend on it; else the package's default_visibility."),
     "tags": Attribute("string_list", doc="Words that people find it by."),
@@ -35,7 +36,7 @@ class Rule(HostValue):
     ) -> None:
         self.name = ""
         self.implementation = implementation
-        self.schema = {**_COMMON, **attributes}
+        self.schema = {**COMMON, **attributes}
         self.test = test
         self.doc = doc
         self.span = span
@@ -153,8 +154,8 @@ def _rule(call: Call, *, implementation: Value, attrs: Value = None, test: Value
             raise call.error(
                 f"attribute '{name}' must be made by attr.*, found {represent(attribute)}", argument="attrs"
             )
-        if name in _COMMON or not name.isidentifier():
-            why = "is common to all rules" if name in _COMMON else "is no name that a call can give"
+        if name in COMMON or not name.isidentifier():
+            why = "is common to all rules" if name in COMMON else "is no name that a call can give"
             raise call.error(f"attribute '{name}' {why}", argument="attrs")
         attributes[name] = attribute
     return Rule(
