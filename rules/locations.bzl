@@ -10,9 +10,10 @@ def expand_locations(ctx, text, targets, outputs):
         for form in _forms(ctx, target.label):
             placeholder = "$(location " + form + ")"
             if placeholder in text:
-                if len(target.files) != 1:
-                    fail("%s: %s has %d files, expected one" % (placeholder, target.label, len(target.files)))
-                text = text.replace(placeholder, target.files[0].path)
+                files = target.files.to_list()
+                if len(files) != 1:
+                    fail("%s: %s has %d files, expected one" % (placeholder, target.label, len(files)))
+                text = text.replace(placeholder, files[0].path)
     for name, output in outputs.items():
         text = text.replace("$(location " + name + ")", "out/" + output.path)
     if "$@" in text:
@@ -20,7 +21,7 @@ def expand_locations(ctx, text, targets, outputs):
             fail("'$@' needs exactly one output, there are %d" % len(outputs))
         text = text.replace("$@", "out/" + outputs.values()[0].path)
     if "$(SRCS)" in text:
-        text = text.replace("$(SRCS)", " ".join([file.path for target in targets for file in target.files]))
+        text = text.replace("$(SRCS)", " ".join([file.path for target in targets for file in target.files.to_list()]))
     if "$(location" in text:
         fail("cannot expand %r: it names neither a dependency nor an output" % text)
     return text

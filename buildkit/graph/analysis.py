@@ -14,6 +14,7 @@ from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.action import Action, ActionGraph, Artifact, Signature
 from buildkit.graph.context import Actions, rule_context
 from buildkit.graph.dependency import check_dependencies, check_lock
+from buildkit.graph.depset import Depset
 from buildkit.graph.instance import Instance, Provider
 from buildkit.graph.modules import Printer
 from buildkit.graph.package import Target, TargetGraph
@@ -114,7 +115,7 @@ class _Analyzer:
     def _configure(self, target: Target) -> None:
         if target.is_source:
             artifact = Artifact(target.label, target.label.path, source=True)
-            default = Instance(DEFAULT_INFO, {"files": (FileValue(artifact),)}, target.span)
+            default = Instance(DEFAULT_INFO, {"files": Depset("default", [FileValue(artifact)])}, target.span)
             self._record(target, {DEFAULT_INFO: default})
             return
         rule = self.rules[target.label]

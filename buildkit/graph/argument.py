@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from buildkit.errors import BuildError
+from buildkit.graph.depset import Depset
 from buildkit.lang import Call, Dict, List, Value, represent, type_name
 
 _T = TypeVar("_T")
@@ -42,6 +43,11 @@ def items(call: Call, name: str, value: Value) -> list[Any]:
     if not isinstance(value, (List, tuple)):
         raise wrong(call, name, value, "a list")
     return list(value)
+
+
+def elements(call: Call, name: str, value: Value) -> list[Any]:
+    """The elements of a list, tuple or depset."""
+    return value.items() if isinstance(value, Depset) else items(call, name, value)
 
 
 def texts(call: Call, name: str, value: Value) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 
 from buildkit.graph.action import HOST, Artifact, Data
-from buildkit.graph.argument import dictionary, integer, items, text, texts, wrong
+from buildkit.graph.argument import dictionary, elements, integer, text, texts, wrong
 from buildkit.graph.values import FileValue
 from buildkit.lang import Call, Value, represent
 
@@ -33,7 +33,7 @@ def words_of(call: Call, value: Value, outputs: Collection[Artifact]) -> tuple[t
     """
     words: list[str] = []
     read: list[Artifact] = []
-    for item in items(call, "command", value):
+    for item in elements(call, "command", value):
         if isinstance(item, FileValue) and item.artifact in outputs:
             words.append(f"{_OUT}/{item.artifact.path}")
         elif isinstance(item, FileValue):
@@ -51,8 +51,8 @@ def words_of(call: Call, value: Value, outputs: Collection[Artifact]) -> tuple[t
 
 
 def files_in(call: Call, name: str, value: Value) -> list[Artifact]:
-    """A list of Files."""
-    found = items(call, name, value)
+    """A list or depset of Files."""
+    found = elements(call, name, value)
     for item in found:
         if not isinstance(item, FileValue):
             raise call.error(f"'{name}' must hold Files, found {represent(item)}", argument=name)

@@ -15,6 +15,7 @@ from buildkit.digest import Key
 from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.graph.attribute import AttrModule
 from buildkit.graph.declare import BUILD_FUNCTIONS
+from buildkit.graph.depset import DEPSET
 from buildkit.graph.encoding import JsonModule
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.instance import PROVIDER
@@ -30,6 +31,7 @@ PRELUDE = Label(STANDARD_REPOSITORY, STANDARD_PACKAGE, "prelude.bzl")
 BZL_NAMES: dict[str, Value] = {
     "rule": RULE,
     "provider": PROVIDER,
+    "depset": DEPSET,
     "attr": AttrModule(),
     "json": JsonModule(),
     "Label": LABEL,

@@ -11,12 +11,30 @@ from typing import Any
 
 from buildkit.errors import BuildError
 from buildkit.graph.action import Artifact
-from buildkit.graph.argument import described
+from buildkit.graph.argument import described, wrong
+from buildkit.graph.depset import Depset
 from buildkit.graph.instance import Instance, Provider
+from buildkit.graph.runfiles import Runfiles, file_depset
 from buildkit.graph.values import FileValue
-from buildkit.lang import List, Value, to_python
+from buildkit.lang import Call, List, Value, to_python
 
-DEFAULT_INFO = Provider("DefaultInfo", ("files",))
+
+def _default_info(call: Call, fields: dict[str, Value]) -> dict[str, Value]:
+    """The files as a depset; the other fields checked."""
+    executable = fields.get("executable")
+    if executable is not None and not isinstance(executable, FileValue):
+        raise wrong(call, "executable", executable, "a File")
+    found: dict[str, Value] = {"executable": executable}
+    if fields.get("files") is not None:
+        found["files"] = file_depset(call, "files", fields["files"])
+    for name in ("runfiles", "default_runfiles"):
+        if fields.get(name) is not None and not isinstance(fields[name], Runfiles):
+            raise call.error(f"'{name}' must be made by ctx.runfiles", argument=name)
+    runfiles = fields.get("runfiles") or fields.get("default_runfiles") or Runfiles(Depset("default"))
+    return found | {"runfiles": runfiles, "default_runfiles": runfiles}
+
+
+DEFAULT_INFO = Provider("DefaultInfo", ("files", "runfiles", "executable", "default_runfiles"), prepare=_default_info)
 _IMAGE_FIELDS = ("manifest", "config", "layers", "platform")
 IMAGE_INFO = Provider("ImageInfo", _IMAGE_FIELDS, _IMAGE_FIELDS)
 LOCK_INFO = Provider("LockInfo", ("kind", "request", "file"), ("kind", "request", "file"))
@@ -138,11 +156,12 @@ def _file(instance: Instance, name: str) -> Artifact:
 def _files(instance: Instance, name: str) -> tuple[Artifact, ...]:
     value = instance.attribute(name)
     items = () if value is None else value
-    if not isinstance(items, (List, tuple)):
-        raise _wrong(instance, name, "a list of Files", value)
-    artifacts = [item.artifact for item in items if isinstance(item, FileValue)]
-    if len(artifacts) != len(items):
-        raise _wrong(instance, name, "a list of Files", value)
+    listed = items.items() if isinstance(items, Depset) else items
+    if not isinstance(listed, (list, List, tuple)):
+        raise _wrong(instance, name, "a depset or list of Files", value)
+    artifacts = [item.artifact for item in listed if isinstance(item, FileValue)]
+    if len(artifacts) != len(listed):
+        raise _wrong(instance, name, "a depset or list of Files", value)
     return tuple(artifacts)
 
 

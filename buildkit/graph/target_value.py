@@ -11,13 +11,14 @@ from typing import Any
 from buildkit.errors import BuildError
 from buildkit.graph.action import Artifact
 from buildkit.graph.conversion import LockFile, labels_of
+from buildkit.graph.depset import Depset
 from buildkit.graph.instance import Instance, Provider
 from buildkit.graph.package import Target
 from buildkit.graph.provider import DEFAULT_INFO, files_of
 from buildkit.graph.rule import Rule
 from buildkit.graph.values import FileValue, LabelValue, LockValue
 from buildkit.label import Label
-from buildkit.lang import Dict, HostValue, Struct, Value, from_python, represent
+from buildkit.lang import Dict, HostValue, Struct, Value, freeze, from_python, represent
 
 
 class TargetValue(HostValue):
@@ -40,6 +41,20 @@ class TargetValue(HostValue):
         return files_of(self.instances.get(DEFAULT_INFO))
 
     @property
+    def files(self) -> Depset:
+        """The same as the language has them."""
+        default = self.instances.get(DEFAULT_INFO)
+        files = default.fields.get("files") if default else None
+        return files if isinstance(files, Depset) else Depset("default")
+
+    @property
+    def executable(self) -> Artifact | None:
+        """The file of its DefaultInfo that runs, if it has one."""
+        default = self.instances.get(DEFAULT_INFO)
+        file = default.fields.get("executable") if default else None
+        return file.artifact if isinstance(file, FileValue) else None
+
+    @property
     def provided(self) -> str:
         """The names of what it provides."""
         return ", ".join(sorted(provider.name for provider in self.instances))
@@ -48,7 +63,7 @@ class TargetValue(HostValue):
         """`label`, `files`."""
         known: dict[str, Callable[[], Value]] = {
             "label": lambda: LabelValue(self.label),
-            "files": lambda: _file_values(self.artifacts),
+            "files": lambda: self.files,
         }
         return known[name]()
 
@@ -85,7 +100,7 @@ def attribute_views(
         kind = rule.schema[name].kind
         labels = labels_of(kind, plain)
         if labels is None:
-            attr[name] = _value(plain, target.label, lenient)
+            attr[name] = _value(kind, plain, target.label, lenient)
             continue
         found = [configured[label] for label in labels]
         attr[name] = _targets(kind, plain, found)
@@ -102,16 +117,16 @@ def _targets(kind: str, plain: Any, found: list[TargetValue]) -> Value:
         case "label":
             return found[0] if found else None
         case "label_list":
-            return tuple(found)
+            return from_python(list(found))
         case _:
-            return Dict(zip(plain, found, strict=True))
+            return freeze(Dict(zip(plain, found, strict=True)))
 
 
-def _value(plain: Any, owner: Label, lenient: bool) -> Value:
+def _value(kind: str, plain: Any, owner: Label, lenient: bool) -> Value:
     if isinstance(plain, LockFile):
         return LockValue(owner, plain.path, plain.lock, plain.span, lenient)
-    return from_python(plain)
+    return from_python(list(plain) if kind.endswith("_list") else plain)
 
 
 def _file_values(artifacts: Iterable[Artifact]) -> Value:
-    return tuple(FileValue(artifact) for artifact in artifacts)
+    return from_python([FileValue(artifact) for artifact in artifacts])

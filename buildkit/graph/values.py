@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from buildkit.errors import BuildError, Span
 from buildkit.graph.action import Artifact, Data
 from buildkit.graph.argument import text
+from buildkit.graph.depset import Depset
 from buildkit.graph.lockfile import Lock
 from buildkit.label import Label
 from buildkit.lang import Builtin, Call, Dict, HostValue, List, Struct, Value, from_python
@@ -140,6 +141,8 @@ def data_of(value: Value) -> Data:
         return str(value.label)
     if isinstance(value, (List, tuple)):
         return tuple(data_of(item) for item in value)
+    if isinstance(value, Depset):
+        return tuple(data_of(item) for item in value.items())
     if isinstance(value, Dict):
         return {_text_key(key): data_of(item) for key, item in value.items()}
     if isinstance(value, Struct):

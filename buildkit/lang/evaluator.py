@@ -93,6 +93,9 @@ def _load(unit: Unit, statement: syntax.Load, load: Load) -> None:
 
 def _export(unit: Unit, target: syntax.Expression, exported: set[int]) -> None:
     """Tell a host's value the first top-level name that it is assigned to."""
+    if isinstance(target, syntax.Sequence):
+        for item in target.items:
+            _export(unit, item, exported)
     if not isinstance(target, syntax.Name):
         return
     value = unit.globals[unit.resolution.global_names.index(target.name)]

@@ -325,8 +325,8 @@ def test_faults_of_several_targets_are_told_together_but_not_what_follows_from_t
         ("3", "rule 'x' must return a list of provider instances, found 3"),
         ("[DefaultInfo]", "rule 'x' must return a list of provider instances, found <provider DefaultInfo>"),
         ("[DefaultInfo(), DefaultInfo()]", "rule 'x' returns DefaultInfo twice"),
-        ("DefaultInfo(files = 3)", "field 'files' of DefaultInfo must be a list of Files, found an int"),
-        ("DefaultInfo(files = [3])", "field 'files' of DefaultInfo must be a list of Files, found a list with 3"),
+        ("DefaultInfo(files = 3)", "'files' must be a list, found an int"),
+        ("DefaultInfo(files = [3])", "'files' must hold Files, found 3"),
         ("TestInfo(report = None)", "field 'report' of TestInfo must be a File, found None"),
         (
             "RunInfo(root = [], command = [1])",

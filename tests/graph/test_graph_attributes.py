@@ -22,20 +22,20 @@ GOOD = [
     ("float()", "1", "1.0"),
     ("bool()", "True", "True"),
     ("bool()", "None", "False"),
-    ("string_list()", '["a", "b"]', '("a", "b")'),
-    ("string_list()", '("a",)', '("a",)'),
-    ("string_list()", "None", "()"),
+    ("string_list()", '["a", "b"]', '["a", "b"]'),
+    ("string_list()", '("a",)', '["a"]'),
+    ("string_list()", "None", "[]"),
     ("string_dict()", '{"a": "b"}', '{"a": "b"}'),
     ("string_dict()", "None", "{}"),
     ("label()", '":y"', "<target //:y>"),
     ("label()", '"//:y"', "<target //:y>"),
     ("label()", "None", "None"),
     ('label(default = "//:y")', "None", "<target //:y>"),
-    ("label_list()", '[":y", "y"]', "(<target //:y>, <target //:y>)"),
-    ("label_list()", "None", "()"),
+    ("label_list()", '[":y", "y"]', "[<target //:y>, <target //:y>]"),
+    ("label_list()", "None", "[]"),
     ("label_dict()", '{"k": ":y"}', '{"k": <target //:y>}'),
     ("output()", '"a/b.txt"', '"a/b.txt"'),
-    ("output_list()", '["a"]', '("a",)'),
+    ("output_list()", '["a"]', '["a"]'),
     ("data()", '{"a": [1, 2.5, None, (True, "x")]}', '{"a": [1, 2.5, None, (True, "x")]}'),
     ("data()", "struct(a = range(3))", '{"a": [0, 1, 2]}'),
     ("data(default = [])", "None", "[]"),
@@ -244,7 +244,7 @@ def test_json_is_written_sorted_and_read_back(tmp_path: Path) -> None:
 def test_every_common_attribute_is_seen(tmp_path: Path) -> None:
     made = place(tmp_path, one_rule("{}", "print(ctx.attr.name, ctx.attr.tags, ctx.label); return []"))
     made.write({"BUILD": LOAD + 'thing(name = "a", tags = ["slow"])\n'}).analyze()
-    assert made.printed == ['defs.bzl:2:5: a ("slow",) //:a']
+    assert made.printed == ['defs.bzl:2:5: a ["slow"] //:a']
 
 
 @pytest.mark.parametrize("name", ["a:b", "/a", "a//b", "../a", "a?"])
@@ -271,8 +271,8 @@ def test_the_files_of_dependencies_are_seen_in_three_views(tmp_path: Path) -> No
     assert [line.partition(": ")[2] for line in made.printed] == [
         "a.txt txt True //p:a.txt",
         '["p/b.txt", "p/a.txt"]',
-        "//p:g None ()",
-        "True False (<File p/b.txt>, <File p/a.txt>)",
+        "//p:g None []",
+        "True False depset([<File p/b.txt>, <File p/a.txt>])",
     ]
 
 
