@@ -87,8 +87,12 @@ def test_the_list_of_a_depset_is_a_copy() -> None:
 
 
 def test_instances_and_structs_are_elements_by_their_values() -> None:
-    text = 'P = provider(fields = ["a"])\nd = depset([P(a = 1), P(a = 1), struct(a = 1)], transitive = [depset([P(a = 2)])]) '
-    assert run(text + "\nx = [e.a for e in d.to_list()]")["x"] == List([2, 1, 1])
+    text = """
+P = provider(fields = ["a"])
+d = depset([P(a = 1), P(a = 1), struct(a = 1)], transitive = [depset([P(a = 2)])])
+x = [e.a for e in d.to_list()]
+"""
+    assert run(text)["x"] == List([2, 1, 1])
 
 
 @pytest.mark.parametrize(
