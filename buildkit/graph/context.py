@@ -20,6 +20,7 @@ from buildkit.graph.command import (
     root_of,
     words_of,
 )
+from buildkit.graph.runfiles import RUNFILES
 from buildkit.graph.signature import check_call
 from buildkit.graph.values import FileValue, LabelValue, data_of
 from buildkit.label import Label
@@ -28,7 +29,7 @@ from buildkit.lang import Builtin, Call, HostValue, Struct, Value, represent
 
 def rule_context(label: Label, views: Mapping[str, Value], actions: Actions) -> Value:
     """`ctx` for one target."""
-    return Struct("ctx", {"label": LabelValue(label), "actions": actions, **views})
+    return Struct("ctx", {"label": LabelValue(label), "actions": actions, "runfiles": RUNFILES, **views})
 
 
 class Actions(HostValue):

@@ -6,6 +6,7 @@ In: a call while a package is loaded. Out: file names, or a change of the packag
 from __future__ import annotations
 
 from buildkit.graph.argument import boolean, texts
+from buildkit.graph.depset import DEPSET
 from buildkit.graph.package import PUBLIC, Target, check_visibility
 from buildkit.graph.scope import PackageScope
 from buildkit.label import Label
@@ -57,6 +58,7 @@ def _grants(call: Call, name: str, value: Value) -> tuple[str, ...]:
 
 
 BUILD_FUNCTIONS: dict[str, Value] = {
+    "depset": DEPSET,
     "glob": Builtin("glob", _glob),
     "package": Builtin("package", _package),
     "exports_files": Builtin("exports_files", _exports_files),

@@ -19,8 +19,8 @@ Prepare = Callable[[Call, dict[str, Value]], dict[str, Value]]
 class Provider(HostValue):
     """Called with its fields it makes an instance; it also is the key that finds one in a target.
 
-    `fields` None means any; `required` are those that each instance must have; `meanings` say what fields are. `init` is a
-    function of the language whose result, a dict, are the fields; `prepare` is the same for the engine's own.
+    `fields` None means any; `required` are those that each instance must have; `meanings` say what fields are. `init`
+    is a function of the language whose result, a dict, are the fields; `prepare` is the same for the engine's own.
     """
 
     type_name = "provider"
