@@ -1,6 +1,6 @@
-"""Writes rules.md and cli.md, beside this file, from what the rules and the parsers themselves say.
+"""Writes cli.md and rules/, beside this file, from what the parsers and the standard rules themselves say.
 
-In: `rules/*.bzl` and `buildkit.cli`. Out: `pages()`: texts by file name; a test compares them
+In: `buildkit.cli` and `rules/*.bzl`. Out: `pages()`: texts by file name; a test compares them
 with what is committed.
 """
 
@@ -9,45 +9,18 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from buildkit.cli.arguments import common_parser
 from buildkit.cli.main import COMMANDS
+from buildkit.commands.docs import standard_reference
 from buildkit.digest import Key
-from buildkit.graph.attribute import Attribute
 from buildkit.graph.config import Config
-from buildkit.graph.instance import Provider
 from buildkit.graph.loader import Loader
-from buildkit.graph.modules import PRELUDE
-from buildkit.graph.rule import Rule
 from buildkit.graph.workspace import Workspace, standard_rules
-from buildkit.label import Label
-from buildkit.lang import Function, Value, represent
 
 HERE = Path(__file__).resolve().parent
-
-# The order of the page: from what is there to what is made of it.
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Files": ("filegroup", "genrule", "http_file", "python_sources"),
-    "Dependencies": ("python_packages", "debian_packages"),
-    "Runtimes and models": ("runtime", "model", "trained_model", "tensor"),
-    "Images": ("model_image", "model_volume"),
-    "Tests": ("model_test",),
-}
-PROVIDERS = ("layers.bzl", "runtime.bzl", "model.bzl", "python.bzl")
-TYPES = {"data": "plain data", "label_list": "labels", "string_list": "strings", "string_dict": "dict of strings"}
-TYPES |= {"output_list": "file names", "lock": "a lock's name"}
-
-RULES_HEAD = """\
-# The standard rules
-
-Every BUILD file knows these without a `load`. They are written in the same language as your own rules and have no
-powers that yours lack: read `rules/*.bzl`. This page is generated from them (`python docs/generate.py`).
-
-All rules take `name` (mandatory), `visibility` (a list of `//visibility:public`, `//visibility:private`, `//a:__pkg__`,
-`//a:__subpackages__`; by default the package's) and `tags` (strings that mbuild gives no meaning to).
-"""
 
 CLI_HEAD = """\
 # The command line
@@ -94,12 +67,7 @@ The store is where `--cache-dir` says, else `MBUILD_CACHE`, else `[cache] dir` o
 """
 
 
-def pages() -> dict[str, str]:
-    """The generated pages' texts, by file name."""
-    return {"rules.md": "\n".join(_rules()).rstrip() + "\n", "cli.md": "\n".join(_cli()).rstrip() + "\n"}
-
-
-class _Nothing:
+class Nothing:
     """A cache that keeps nothing."""
 
     def get(self, key: Key) -> bytes | None:
@@ -110,68 +78,15 @@ class _Nothing:
         """Forget it."""
 
 
-def loader() -> Loader:
-    """Loads the standard rules, as a workspace would."""
-    return Loader(Workspace(HERE, Config(), standard_rules()), _Nothing(), lambda span, text: None)
+def pages() -> dict[str, str]:
+    """The generated pages' texts, by their paths from this folder."""
+    return {"cli.md": "\n".join(_cli()).rstrip() + "\n", **{f"rules/{name}": text for name, text in _rules().items()}}
 
 
-def standard() -> dict[str, Value]:
-    """What every BUILD file sees of the standard rules."""
-    return {name: value for name, value in loader().module(PRELUDE).items() if not name.startswith("_")}
-
-
-def providers() -> dict[str, Provider]:
-    """The providers that the standard rules define, for rules of one's own."""
-    found: dict[str, Provider] = {}
-    for file in PROVIDERS:
-        module = loader().module(Label("mbuild", "rules", file))
-        found |= {name: value for name, value in module.items() if isinstance(value, Provider) and value.fields}
-    return found
-
-
-def _rules() -> Iterator[str]:
-    known = standard()
-    yield RULES_HEAD
-    for group, names in GROUPS.items():
-        yield f"## {group}\n"
-        for name in names:
-            value = known[name]
-            yield from _rule(name, value) if isinstance(value, Rule) else _function(name, value)
-    yield "## Providers, for rules of your own\n"
-    yield 'Load them from the file that defines them, such as `load("@mbuild//rules:runtime.bzl", "RuntimeInfo")`.\n'
-    yield "| provider | fields |\n|---|---|"
-    for name, provider in sorted(providers().items()):
-        yield f"| `{name}` | {', '.join(f'`{field}`' for field in provider.fields or ())} |"
-
-
-def _rule(name: str, rule: Rule) -> Iterator[str]:
-    yield f"### {name}\n"
-    yield inspect.cleandoc(rule.doc) + "\n"
-    yield "| attribute | type | |\n|---|---|---|"
-    for attribute, schema in sorted(rule.schema.items(), key=lambda item: (not item[1].mandatory, item[0])):
-        if not attribute.startswith("_") and attribute not in ("name", "visibility", "tags"):
-            yield f"| `{attribute}` | {_type(schema)} | {_notes(schema)} |"
-    yield ""
-
-
-def _type(schema: Attribute) -> str:
-    return TYPES.get(schema.kind, schema.kind)
-
-
-def _notes(schema: Attribute) -> str:
-    notes = ["**Mandatory.**"] if schema.mandatory else []
-    notes += [schema.doc] if schema.doc else []
-    if schema.values:
-        notes.append("One of " + ", ".join(f"`{represent(value)}`" for value in schema.values if value != "") + ".")
-    if schema.default not in (None, "", (), {}) and schema.kind != "data":
-        notes.append(f"Default: `{represent(schema.default)}`.")
-    return " ".join(notes).replace("|", "\\|")
-
-
-def _function(name: str, value: Value) -> Iterator[str]:
-    assert isinstance(value, Function)
-    yield f"### {name}\n"
-    yield f"`{name}({', '.join(value.parameters)})`: {value.doc}\n"
+def _rules() -> dict[str, str]:
+    """What `mbuild docs @mbuild//rules` writes."""
+    workspace = Workspace(HERE, Config(), standard_rules())
+    return standard_reference(Loader(workspace, Nothing(), lambda span, text: None))
 
 
 def _cli() -> Iterator[str]:
@@ -207,4 +122,5 @@ def _value(action: argparse.Action) -> str:
 
 if __name__ == "__main__":
     for file, text in pages().items():
+        (HERE / file).parent.mkdir(exist_ok=True)
         (HERE / file).write_text(text, encoding="utf-8")

@@ -42,7 +42,21 @@ debian_packages = rule(
     doc = """Debian packages, exactly as a lock names them, unpacked into one layer.
 
     Maintainer scripts are not run; what they would have done that matters is done by mbuild: merged /usr, the CA
-    bundle, /tmp, users and groups, and the package list that scanners read.""",
+    bundle, /tmp, users and groups, and the package list that scanners read.
+
+    Example:
+        ```python
+        debian_packages(
+            name = "debian_python",
+            lock = "debian.lock",
+            packages = [
+                "ca-certificates",
+                "libpython3.11-stdlib",
+                "python3.11-minimal",
+            ],
+        )
+        ```
+    """,
     attrs = {
         "packages": attr.string_list(
             mandatory = True,

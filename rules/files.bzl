@@ -9,7 +9,19 @@ def _filegroup(ctx):
 
 filegroup = rule(
     implementation = _filegroup,
-    doc = "Gives several files one name.",
+    doc = """Gives several files one name.
+
+    Example:
+        ```python
+        filegroup(
+            name = "documents",
+            srcs = [
+                "card.md",
+                "//legal:terms",
+            ],
+        )
+        ```
+    """,
     attrs = {
         "srcs": attr.label_list(mandatory = True, allow_files = True, doc = "Files and targets."),
     },
@@ -38,7 +50,23 @@ genrule = rule(
     doc = """Runs a command that makes files.
 
     It runs in the layers of a `runtime`, or (`host_tools = True`) with the programs of the machine that builds; the
-    latter's results are never shared between machines. `$(location LABEL)`, `$(SRCS)` and `$@` stand for paths.""",
+    latter's results are never shared between machines. `$(location LABEL)`, `$(SRCS)` and `$@` stand for paths.
+
+    Example:
+        ```python
+        genrule(
+            name = "transactions",
+            srcs = ["generate.py"],
+            outs = ["transactions.csv"],
+            command = [
+                "/usr/bin/python3",
+                "$(location generate.py)",
+                "--out=$@",
+            ],
+            runtime = "//third_party:training",
+        )
+        ```
+    """,
     attrs = {
         "srcs": attr.label_list(allow_files = True, doc = "What the command reads."),
         "outs": attr.output_list(mandatory = True, allow_empty = False, doc = "The files that it makes."),
@@ -65,7 +93,19 @@ def _http_file(ctx):
 
 http_file = rule(
     implementation = _http_file,
-    doc = "A file from the web, pinned by its sha256.",
+    doc = """A file from the web, pinned by its sha256.
+
+    Example:
+        ```python
+        http_file(
+            name = "licence",
+            filename = "LICENSE.txt",
+            sha256 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30",
+            size = 11358,
+            urls = ["https://www.apache.org/licenses/LICENSE-2.0.txt"],
+        )
+        ```
+    """,
     attrs = {
         "urls": attr.string_list(mandatory = True, allow_empty = False, doc = "Where it is found; tried in order."),
         "sha256": attr.string(mandatory = True, doc = "The sha256 of its bytes, in hexadecimal."),
@@ -87,7 +127,17 @@ def _python_sources(ctx):
 
 python_sources = rule(
     implementation = _python_sources,
-    doc = "Python modules of this repository, as a layer below /opt/app, which runtimes put on the module path.",
+    doc = """Python modules of this repository, as a layer below /opt/app, which runtimes put on the module path.
+
+    Example:
+        ```python
+        python_sources(
+            name = "features",
+            srcs = ["lib/features.py"],
+            strip_prefix = "lib",
+        )
+        ```
+    """,
     attrs = {
         "srcs": attr.label_list(
             mandatory = True,

@@ -93,7 +93,18 @@ model_image = rule(
     doc = """An image that serves one or several models.
 
     A model is served under the image's name when the image holds one model, else under its own; `served_name` decides
-    otherwise.""",
+    otherwise.
+
+    Example:
+        ```python
+        model_image(
+            name = "fraud",
+            labels = {"org.opencontainers.image.description": "Scores card transactions"},
+            models = [":fraud_model"],
+            runtime = "//third_party:sklearn_server",
+        )
+        ```
+    """,
     attrs = {
         "models": attr.label_list(
             mandatory = True,
@@ -128,7 +139,16 @@ def _model_volume(ctx):
 
 model_volume = rule(
     implementation = _model_volume,
-    doc = "A data-only image: models below /models, for Kubernetes image volumes and KServe's oci:// URIs.",
+    doc = """A data-only image: models below /models, for Kubernetes image volumes and KServe's oci:// URIs.
+
+    Example:
+        ```python
+        model_volume(
+            name = "fraud_volume",
+            models = [":fraud_model"],
+        )
+        ```
+    """,
     attrs = {
         "models": attr.label_list(
             mandatory = True,

@@ -10,7 +10,17 @@ LayersInfo = provider(
 )
 
 def make_layer(ctx, name, tool, arguments):
-    """Declares the action of a layer tool and returns the layer."""
+    """Declares the action of a layer tool.
+
+    Args:
+        ctx: the context of the rule that makes the layer.
+        name: the layer's name, unique in the target.
+        tool: the tool that writes it, such as `files_layer`.
+        arguments: the tool's arguments.
+
+    Returns:
+        the layer: a struct of layer, descriptor and tree.
+    """
     made = struct(
         layer = ctx.actions.declare_file(ctx.label.name + "/" + name + ".layer"),
         descriptor = ctx.actions.declare_file(ctx.label.name + "/" + name + ".descriptor.json"),

@@ -5,6 +5,15 @@ def expand_locations(ctx, text, targets, outputs):
 
     `$(location X)` is the one file of a target in `targets` (written as `:x`, `x` or `//package:x`), or an output by its
     name; `$(SRCS)` are all files of `targets`; `$@` is the one output.
+
+    Args:
+        ctx: the context of the rule whose action it is.
+        text: a word or a line of a command.
+        targets: the dependencies that it may name, such as `ctx.attr.srcs`.
+        outputs: files by the names that it may use, such as those of `attr.output_list`.
+
+    Returns:
+        the text with paths.
     """
     for target in targets:
         for form in _forms(ctx, target.label):

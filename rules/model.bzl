@@ -20,7 +20,21 @@ ModelInfo = provider(
 )
 
 def tensor(name, datatype, shape):
-    """One input or output of a model, as the Open Inference Protocol names it; -1 is a free dimension."""
+    """One input or output of a model, as the Open Inference Protocol names it.
+
+    Args:
+        name: the tensor's name.
+        datatype: `FP64`, `INT64`, `BOOL`, `BYTES` and so on.
+        shape: its dimensions; -1 is a free one.
+
+    Returns:
+        a dict, for `inputs` and `outputs` of a model.
+
+    Example:
+        ```python
+        _FEATURES = [tensor("features", "FP64", [-1, 30])]
+        ```
+    """
     return {"name": name, "datatype": datatype, "shape": shape}
 
 _SIGNATURE = {
@@ -68,7 +82,29 @@ def _model(ctx):
 
 model = rule(
     implementation = _model,
-    doc = "A model whose files lie in the repository or are made by other targets.",
+    doc = """A model whose files lie in the repository or are made by other targets.
+
+    Example:
+        ```python
+        model(
+            name = "fraud_model",
+            srcs = ["fraud.joblib"],
+            card = "fraud.md",
+            framework = "sklearn",
+            inputs = [tensor("features", "FP64", [-1, 30])],
+            license = "Apache-2.0",
+            outputs = [tensor("predict", "INT64", [-1])],
+            version = "3.1.0",
+        )
+
+        model(
+            name = "rules_model",
+            srcs = ["rules.json"],
+            framework = "custom",
+            implementation = "features.Rules",
+        )
+        ```
+    """,
     attrs = {
         "srcs": attr.label_list(mandatory = True, allow_empty = False, allow_files = True, doc = "The model's files."),
     } | _SIGNATURE,
@@ -93,7 +129,24 @@ trained_model = rule(
     implementation = _trained_model,
     doc = """A model that an action trains.
 
-    The script runs in the runtime's layers, with its declared inputs and no network, one thread and fixed seeds.""",
+    The script runs in the runtime's layers, with its declared inputs and no network, one thread and fixed seeds.
+
+    Example:
+        ```python
+        trained_model(
+            name = "fraud_model",
+            srcs = ["//data:transactions"],
+            outs = ["fraud.joblib"],
+            args = [
+                "--data=$(location //data:transactions)",
+                "--out=$@",
+            ],
+            framework = "sklearn",
+            runtime = "//third_party:training",
+            script = "train.py",
+        )
+        ```
+    """,
     attrs = {
         "script": attr.label(mandatory = True, allow_single_file = [".py"], doc = "The Python program that trains."),
         "srcs": attr.label_list(allow_files = True, doc = "The data, and modules that lie beside the script."),

@@ -66,7 +66,21 @@ python_packages = rule(
     `mbuild lock` resolves `requirements` for the target's Python and platform, to wheels only, and writes the lock. A
     build fetches these wheels and turns them into layers; it never resolves anything and never runs their code. Every
     wheel's files are checked against its RECORD. `.pth` files, whose code Python runs whenever it starts, are listed
-    under `pth` in the layers' descriptors: built by name, the target leaves these in `mbuild-out/`.""",
+    under `pth` in the layers' descriptors: built by name, the target leaves these in `mbuild-out/`.
+
+    Example:
+        ```python
+        python_packages(
+            name = "training_packages",
+            constraints = ["numpy<3"],
+            lock = "training.lock",
+            requirements = [
+                "joblib",
+                "scikit-learn==1.9.1",
+            ],
+        )
+        ```
+    """,
     attrs = {
         "requirements": attr.string_list(
             mandatory = True,

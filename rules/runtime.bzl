@@ -20,7 +20,14 @@ _SERVERS = {"mlserver": mlserver}
 _PYTHON = "/usr/bin/python3"
 
 def root_of(target):
-    """The root of an action: a runtime's layers, or the machine's own programs where there is none."""
+    """The root of an action: a runtime's layers, or the machine's own programs where there is none.
+
+    Args:
+        target: a target with RuntimeInfo, or None.
+
+    Returns:
+        what `root` of `ctx.actions.run` takes.
+    """
     return blobs(target[RuntimeInfo].layers) if target != None else "host"
 
 def _runtime(ctx):
@@ -86,7 +93,18 @@ runtime = rule(
     implementation = _runtime,
     doc = """A base, Python packages and a model server: what one or many images share.
 
-    Without a `server` it is an environment for actions, such as training.""",
+    Without a `server` it is an environment for actions, such as training.
+
+    Example:
+        ```python
+        runtime(
+            name = "sklearn_server",
+            base = ":debian_python",
+            packages = [":serving_packages"],
+            server = "mlserver",
+        )
+        ```
+    """,
     attrs = {
         "base": attr.label(mandatory = True, providers = [LayersInfo], doc = "Layers that hold a Python."),
         "packages": attr.label_list(providers = [LayersInfo], doc = "python_packages, lowest layer first."),

@@ -52,7 +52,18 @@ model_test = rule(
 
     The golden file is JSON: {"cases": [{"name", "request", "response"}]}, requests and responses of the Open
     Inference Protocol. Of each response the outputs are compared: their values within the tolerance, their shapes and
-    datatypes where the golden file has them. A pass is cached until anything of the image changes.""",
+    datatypes where the golden file has them. A pass is cached until anything of the image changes.
+
+    Example:
+        ```python
+        model_test(
+            name = "fraud_test",
+            golden = "golden.json",
+            image = ":fraud",
+            tolerance = 1e-9,
+        )
+        ```
+    """,
     attrs = {
         "image": attr.label(mandatory = True, providers = [RunInfo], doc = "The model_image under test."),
         "golden": attr.label(mandatory = True, allow_single_file = [".json"], doc = "Requests and expected responses."),

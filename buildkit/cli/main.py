@@ -27,6 +27,7 @@ COMMANDS = {
     "push": "build an image and push it to a registry",
     "lock": "resolve dependencies and write their locks",
     "query": "print targets: '//...', 'deps(//package:name)'",
+    "docs": "write the reference of rules from their doc strings",
     "version": "print mbuild's version",
 }
 

@@ -21,7 +21,7 @@ def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
         raise BuildError("no target named", hint="name one, such as //models:fraud, or //... for all")
     workspace = session.workspace
     key = kept_key(
-        workspace, _package(session), patterns, [(name, tool.version) for name, tool in sorted(TOOLS.items())]
+        workspace, package_of(session), patterns, [(name, tool.version) for name, tool in sorted(TOOLS.items())]
     )
     if kept := recall(key, WorkspaceFiles(workspace), session.parsed):
         return kept
@@ -49,7 +49,7 @@ def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
 def query(session: Session, expression: str) -> list[Label]:
     """The targets that a query names."""
     loader = Loader(session.workspace, session.parsed, session.print_from_code)
-    return ask(expression, loader, _package(session))
+    return ask(expression, loader, package_of(session))
 
 
 def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:
@@ -59,7 +59,7 @@ def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:
     return analyzed.configured[analyzed.requested[0]]
 
 
-def _package(session: Session) -> str:
+def package_of(session: Session) -> str:
     """The package that the user stands in: relative labels are meant from there."""
     folder = session.options.directory.resolve()
     package = folder.relative_to(session.workspace.root.resolve()).as_posix()
@@ -67,7 +67,7 @@ def _package(session: Session) -> str:
 
 
 def _parsed(session: Session, patterns: Sequence[str]) -> list[TargetPattern]:
-    package = _package(session)
+    package = package_of(session)
     faults: list[BuildError] = []
     parsed: list[TargetPattern] = []
     for text in patterns:

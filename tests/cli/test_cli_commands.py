@@ -14,6 +14,7 @@ import pytest
 from invocations import MBUILD, Place, Ran, in_process
 
 from buildkit import __version__
+from buildkit.cli.main import COMMANDS
 
 P = """
 filegroup(name = "x", srcs = ["a.txt"])
@@ -352,13 +353,12 @@ def test_a_test_whose_inputs_are_not_built_did_not_run(place: Place) -> None:
 def test_help_names_every_command_and_every_common_option() -> None:
     ran = in_process("--help")
     assert ran == in_process("help") == in_process("-h") == in_process()
-    commands = ("build", "test", "run", "predict", "push", "lock", "query", "version")
-    assert [line.split()[0] for line in ran.stdout.splitlines()[3:11]] == list(commands)
+    assert [line.split()[0] for line in ran.stdout.splitlines()[3 : 3 + len(COMMANDS)]] == list(COMMANDS)
     for option in ("-C", "--jobs", "--keep-going", "--offline", "--cache-dir", "MBUILD_CACHE", "--sandbox", "--json"):
         assert option in ran.stdout
 
 
-@pytest.mark.parametrize("command", ["build", "test", "run", "predict", "push", "lock", "query", "version"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help_of_its_own(command: str) -> None:
     ran = subprocess.run([*MBUILD, command, "--help"], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -16,18 +16,22 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from pages import Command, Reader, blocks, missing
 
 from buildkit.graph.attribute import AttrModule
-from buildkit.graph.config import REGISTRY, SCHEMA
+from buildkit.graph.config import REGISTRY, SCHEMA, Config
 from buildkit.graph.context import Actions
 from buildkit.graph.declare import BUILD_FUNCTIONS
+from buildkit.graph.documentation import FunctionFacts, RuleFacts, document, files_of_patterns
 from buildkit.graph.encoding import JsonModule
-from buildkit.graph.modules import BZL_NAMES
+from buildkit.graph.loader import Loader
+from buildkit.graph.modules import BZL_NAMES, PRELUDE
 from buildkit.graph.provider import KNOWN
 from buildkit.graph.rule import Rule
+from buildkit.graph.workspace import Workspace, standard_rules
 from buildkit.label import Label
 from buildkit.lang import UNIVERSE, Function
 from buildkit.lang.attributes import METHODS
@@ -36,7 +40,7 @@ from buildkit.lang.scanner import NESTING
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("rules/*.md"))]
 TRIED = {ROOT / "README.md", DOCS / "tutorial.md"}
 
 
@@ -53,16 +57,49 @@ def _module(path: Path) -> ModuleType:
 generate = _module(DOCS / "generate.py")
 
 
+def _standard_loader(root: Path) -> Loader:
+    return Loader(Workspace(root, Config(), standard_rules()), generate.Nothing(), lambda span, text: None)
+
+
+def _standard() -> dict[str, Any]:
+    """What every BUILD file sees of the standard rules."""
+    return {name: value for name, value in _standard_loader(ROOT).module(PRELUDE).items() if not name.startswith("_")}
+
+
 def test_the_generated_pages_are_current() -> None:
     for name, text in generate.pages().items():
         assert (DOCS / name).read_text() == text, f"run 'python docs/generate.py': docs/{name} is behind"
+    kept = {f"rules/{path.name}" for path in DOCS.glob("rules/*")}
+    assert kept == {name for name in generate.pages() if name.startswith("rules/")}
+
+
+def _examples() -> dict[str, str]:
+    loader = _standard_loader(ROOT)
+    modules = document(loader, files_of_patterns(loader, ["@mbuild//rules"], ""))
+    return {
+        symbol.name: symbol.doc.example
+        for module in modules
+        for symbol in module.symbols
+        if isinstance(symbol, RuleFacts) or (isinstance(symbol, FunctionFacts) and symbol.doc.example)
+    }
+
+
+@pytest.mark.parametrize("name", sorted(_examples()))
+def test_the_example_of_a_rule_declares_it(tmp_path: Path, name: str) -> None:
+    fenced = re.fullmatch(r"```python\n(.*\n)```", _examples()[name], re.DOTALL)
+    assert fenced, f"the doc of '{name}' has no Example: of one fenced block"
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "BUILD").write_text(fenced[1])
+    loader = _standard_loader(tmp_path)
+    package = loader.package("p")
+    assert name in {target.rule for target in package.targets.values()} or not isinstance(_standard()[name], Rule)
 
 
 def test_every_rule_and_every_attribute_says_what_it_is() -> None:
-    silent = [name for name, value in generate.standard().items() if not value.doc]
+    silent = [name for name, value in _standard().items() if not value.doc]
     silent += [
         f"{name}.{attribute}"
-        for name, value in generate.standard().items()
+        for name, value in _standard().items()
         if isinstance(value, Rule)
         for attribute, schema in value.schema.items()
         if not (attribute.startswith("_") or attribute in ("name", "visibility", "tags") or schema.doc)
@@ -70,10 +107,12 @@ def test_every_rule_and_every_attribute_says_what_it_is() -> None:
     assert silent == []
 
 
-def test_the_page_of_rules_has_each_of_them_once() -> None:
-    page = (DOCS / "rules.md").read_text()
-    assert sorted(re.findall(r"^### (\w+)$", page, re.MULTILINE)) == sorted(generate.standard())
-    assert all(isinstance(value, (Rule, Function)) for value in generate.standard().values())
+def test_the_pages_of_rules_have_each_of_them_once() -> None:
+    pages = "".join(path.read_text() for path in sorted(DOCS.glob("rules/*.md")) if path.name != "index.md")
+    headings = re.findall(r"^## (\w+)$", pages, re.MULTILINE)
+    assert len(headings) == len(set(headings))
+    assert set(_standard()) <= set(headings)
+    assert all(isinstance(value, (Rule, Function)) for value in _standard().values())
 
 
 def test_the_page_of_the_language_names_every_builtin_and_method() -> None:

@@ -1,0 +1,108 @@
+"""`mbuild docs`: .bzl files → pages of reference, written or compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from buildkit.commands.graph import package_of
+from buildkit.commands.session import Session
+from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
+from buildkit.graph.documentation import document, files_of_patterns
+from buildkit.graph.loader import Loader
+from buildkit.graph.modules import PRELUDE
+from buildkit.label import Label
+from buildkit.report.documentation import pages
+
+DEFAULT_FOLDER = "docs/rules"
+_STANDARD_HEAD = """\
+BUILD files know these rules without a `load`. They are written in the same language as your own, and have no powers
+that yours lack. These pages are made from their `doc` strings by `mbuild docs @mbuild//rules`.
+"""
+_OWN_HEAD = "Made by `mbuild docs` from the `doc` strings of this workspace's .bzl files.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its path from the workspace's root or as the output was named, its text, and whether it is new."""
+
+    path: str
+    text: str
+    changed: bool
+
+
+def reference(session: Session, patterns: Sequence[str]) -> dict[str, str]:
+    """The pages of all .bzl files that are meant, by name. Raises BuildError where there are none."""
+    loader = Loader(session.workspace, session.parsed, session.print_from_code)
+    asked = patterns or ["//..."]
+    labels = files_of_patterns(loader, asked, package_of(session))
+    if not labels:
+        hint = "name one, or make one with 'mbuild new rule NAME'"
+        raise BuildError(f"no .bzl file among {' '.join(asked)}", hint=hint)
+    if all(label.repository for label in labels):
+        return _reference(loader, labels, "The standard rules", _STANDARD_HEAD)
+    name = session.workspace.config.name or "this workspace"
+    return _reference(loader, labels, f"Rules of {name}", _OWN_HEAD)
+
+
+def standard_reference(loader: Loader) -> dict[str, str]:
+    """The pages of the standard rules."""
+    return _reference(loader, files_of_patterns(loader, ["@mbuild//rules"], ""), "The standard rules", _STANDARD_HEAD)
+
+
+def _reference(loader: Loader, labels: Sequence[Label], title: str, head: str) -> dict[str, str]:
+    known = [name for name in loader.module(PRELUDE) if not name.startswith("_")]
+    return pages(document(loader, labels), title=title, head=head, prelude=known)
+
+
+def write(session: Session, made: Mapping[str, str], output: str) -> list[Page]:
+    """Write pages below a folder, from where the user stands; without one, below docs/rules of the workspace.
+
+    Raises EnvironmentFault where that cannot be done.
+    """
+    compared = _compared(session, made, output)
+    try:
+        for page in compared:
+            if page.changed:
+                path = _root(session, output) / page.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(page.text, encoding="utf-8")
+    except OSError as fault:
+        reason = (fault.strerror or str(fault)).lower()
+        raise EnvironmentFault(f"cannot write the page '{fault.filename}': {reason}") from fault
+    return compared
+
+
+def check(session: Session, made: Mapping[str, str], output: str) -> list[Page]:
+    """Compare pages with those of a folder. Raises BuildFailure that names each stale page."""
+    compared = _compared(session, made, output)
+    stale = [f"'{page.path}' is behind" for page in compared if page.changed]
+    folder = _root(session, output)
+    known = {page.path for page in compared}
+    stale += [
+        f"'{name}' is made from no file any more"
+        for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.md"))
+        if name not in known
+    ]
+    if stale:
+        raise BuildFailure(
+            "the pages are not what the .bzl files say", notes=stale, hint="run 'mbuild docs' without --check"
+        )
+    return compared
+
+
+def _compared(session: Session, made: Mapping[str, str], output: str) -> list[Page]:
+    folder = _root(session, output)
+    return [Page(name, text, _read(folder / name) != text) for name, text in made.items()]
+
+
+def _root(session: Session, output: str) -> Path:
+    return session.options.directory / output if output else session.workspace.root / DEFAULT_FOLDER
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
