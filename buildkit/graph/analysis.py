@@ -12,10 +12,13 @@ from typing import Any
 
 from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.action import Action, ActionGraph, Artifact, Signature
+from buildkit.graph.configuration import DEFAULT, Configuration
+from buildkit.graph.configured import configure
 from buildkit.graph.context import Actions, rule_context
 from buildkit.graph.dependency import check_dependencies, check_lock
 from buildkit.graph.depset import Depset
 from buildkit.graph.instance import Instance, Provider
+from buildkit.graph.kinds import ALIAS
 from buildkit.graph.modules import Printer
 from buildkit.graph.package import Target, TargetGraph
 from buildkit.graph.provider import (
@@ -69,13 +72,15 @@ def analyze(
     tools: Mapping[str, Signature],
     printer: Printer,
     *,
+    configuration: Configuration = DEFAULT,
     missing_locks: bool = False,
 ) -> Analysis:
-    """Run the rules of all targets, dependencies first. Raises BuildErrors with the faults of all that fail.
+    """Run the rules of all targets that are needed in a configuration, dependencies first.
 
+    Raises BuildErrors with the faults of all that fail.
     `missing_locks` lets locks that are missing or stale pass, for the command that writes them.
     """
-    return _Analyzer(graph, rules, tools, printer, missing_locks).run()
+    return _Analyzer(graph, rules, tools, printer, missing_locks).run(configuration)
 
 
 class _Analyzer:
@@ -95,11 +100,13 @@ class _Analyzer:
         self.values: dict[Label, TargetValue] = {}
         self.configured: dict[Label, ConfiguredTarget] = {}
         self.actions: list[Action] = []
+        self.made: dict[str, Artifact] = {}
         self.paths = _Paths()
 
-    def run(self) -> Analysis:
-        faults: list[BuildError] = []
-        for target in self.graph.targets.values():
+    def run(self, configuration: Configuration) -> Analysis:
+        configured = configure(self.graph, self.rules, configuration)
+        faults = [*configured.faults]
+        for target in configured.targets.values():
             if any(needed not in self.values for needed, _ in target.dependencies):
                 continue  # what it needs has failed; that fault is the one to show
             try:
@@ -110,7 +117,8 @@ class _Analyzer:
                 faults += [_placed(error, target) for error in errors.errors]
         if faults:
             raise BuildErrors(faults)
-        return Analysis(ActionGraph.of(self.actions), self.configured, self.graph.requested, self.graph.packages)
+        requested = tuple(dict.fromkeys(self.configured[label].label for label in self.graph.requested))
+        return Analysis(ActionGraph.of(self.actions), self.configured, requested, self.graph.packages)
 
     def _configure(self, target: Target) -> None:
         if target.is_source:
@@ -118,7 +126,17 @@ class _Analyzer:
             default = Instance(DEFAULT_INFO, {"files": Depset("default", [FileValue(artifact)])}, target.span)
             self._record(target, {DEFAULT_INFO: default})
             return
+        if target.generator:
+            self._record(target, {DEFAULT_INFO: self._generated(target, target.generator)})
+            return
         rule = self.rules[target.label]
+        if rule is ALIAS:
+            actual = target.attributes["actual"]
+            self.values[target.label], self.configured[target.label] = self.values[actual], self.configured[actual]
+            return
+        if rule.implementation is None:
+            self._record(target, {DEFAULT_INFO: Instance(DEFAULT_INFO, {}, target.span)})
+            return
         check_dependencies(rule, target, self.values)
         views = attribute_views(target, rule, self.values, lenient=self.lenient)
         actions = Actions(target.label, self.tools)
@@ -128,7 +146,14 @@ class _Analyzer:
             raise BuildError(f"rule '{rule.name}' declares '{unmade[0].path}' but no action makes it")
         self.paths.claim(actions.declared)
         self.actions += actions.declared
+        self.made |= {made.path: made for action in actions.declared for _, made in action.outputs}
         self._record(target, _instances(result, rule))
+
+    def _generated(self, target: Target, generator: Label) -> Instance:
+        made = self.made.get(target.label.path)
+        if made is None or made.owner != generator:
+            raise BuildError(f"'{generator}' declares the output '{target.label.name}' but does not make it")
+        return Instance(DEFAULT_INFO, {"files": (FileValue(made),)}, target.span)
 
     def _record(self, target: Target, instances: dict[Provider, Instance]) -> None:
         known: dict[Provider, Any] = {

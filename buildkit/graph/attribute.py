@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from buildkit.graph.argument import boolean, items, text, texts, wrong
 from buildkit.graph.instance import Provider
-from buildkit.lang import Builtin, Call, HostValue, List, Value, freeze
+from buildkit.lang import Builtin, Call, HostValue, List, Value, freeze, type_name
 
 # Kind → what a value of it must be, as messages say it.
 KINDS: dict[str, str] = {
@@ -29,12 +29,15 @@ KINDS: dict[str, str] = {
     "data": "plain data (None, bools, numbers, strings, lists, dicts, structs)",
 }
 
+OUTPUTS = ("output", "output_list")  # the files that a target makes are known before its configuration is
+
 
 class Attribute(HostValue):
     """The schema of one attribute: its kind, whether it must be given, and what its value may be.
 
     `allow_files` are the endings of the files that may stand in a label's place, or True for any; `single_file` says
-    that it must be exactly one; `providers` are what a target in its place must provide.
+    that it must be exactly one; `providers` are what a target in its place must provide; `configurable` says that it
+    may be a select.
     """
 
     type_name = "attr"
@@ -51,8 +54,10 @@ class Attribute(HostValue):
         single_file: bool = False,
         providers: tuple[Provider, ...] = (),
         doc: str = "",
+        configurable: bool = True,
     ) -> None:
         self.kind = kind
+        self.configurable = configurable and kind not in OUTPUTS
         self.default = default
         self.mandatory = mandatory
         self.values = values
@@ -83,7 +88,10 @@ def _constructor(kind: str) -> Builtin:
         allow_single_file: Value = False,
         providers: Value = (),
         doc: Value = "",
+        configurable: Value = True,
     ) -> Value:
+        if type_name(default) == "select":
+            raise call.error("a default cannot be a select", argument="default")
         single = _endings(call, "allow_single_file", allow_single_file)
         return Attribute(
             kind,
@@ -95,6 +103,7 @@ def _constructor(kind: str) -> Builtin:
             single_file=bool(single),
             providers=_providers(call, providers),
             doc=text(call, "doc", doc),
+            configurable=boolean(call, "configurable", configurable),
         )
 
     return Builtin(f"attr.{kind}", make)

@@ -34,9 +34,12 @@ class Configuration:
     @property
     def short(self) -> str:
         """Its name in listings: 'default', or the first digits of its key."""
-        return "default" if self == Configuration() else self.key.hex[:7]
+        return "default" if self == DEFAULT else self.key.hex[:7]
 
     def __str__(self) -> str:
         said = [f"--platform={self.platform}"] if self.platform else []
         said += [f"--define={name}={value}" for name, value in self.defines]
         return " ".join(said) or "default"
+
+
+DEFAULT = Configuration()

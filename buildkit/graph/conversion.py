@@ -16,7 +16,7 @@ from buildkit.graph.attribute import KINDS, Attribute
 from buildkit.graph.lockfile import Lock
 from buildkit.graph.values import LabelValue
 from buildkit.label import Label
-from buildkit.lang import Dict, List, Value, represent, to_python
+from buildkit.lang import Dict, List, Value, from_python, represent, to_python
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +56,30 @@ def convert(attribute: Attribute, name: str, value: Value, place: Place) -> Any:
     """Check one value and make it plain. Raises BuildError at `place`."""
     if value is None:
         return _EMPTY.get(attribute.kind)
+    plain = plain_value(attribute, name, value, place)
+    check_value(attribute, name, plain, place.span)
+    return plain
+
+
+def plain_value(attribute: Attribute, name: str, value: Value, place: Place) -> Any:
+    """A value made plain, its type checked, whether it is allowed left open. Raises BuildError at `place`."""
     try:
-        plain = _CONVERT[attribute.kind](value, place)
+        return _CONVERT[attribute.kind](value, place)
     except TypeError as odd:
         found = represent(odd.args[0]) if attribute.kind == "data" else described(value)
         message = f"attribute '{name}' must be {KINDS[attribute.kind]}, found {found}"
         raise BuildError(message, span=place.span) from None
+
+
+def check_value(attribute: Attribute, name: str, plain: Any, span: Span) -> None:
+    """Raise BuildError at `span` for a plain value that its schema does not allow."""
     if attribute.values and plain not in attribute.values:
         known = ", ".join(represent(item) for item in attribute.values)
         hint = did_you_mean(str(plain), [item for item in attribute.values if isinstance(item, str)])
-        message = f"attribute '{name}' must be one of {known}, found {represent(value)}"
-        raise BuildError(message, span=place.span, hint=hint)
+        message = f"attribute '{name}' must be one of {known}, found {represent(from_python(plain))}"
+        raise BuildError(message, span=span, hint=hint)
     if not attribute.allow_empty and not plain:
-        raise BuildError(f"attribute '{name}' must not be empty", span=place.span)
-    return plain
+        raise BuildError(f"attribute '{name}' must not be empty", span=span)
 
 
 def labels_of(kind: str, plain: Any) -> tuple[Label, ...] | None:
@@ -164,4 +174,22 @@ _CONVERT: dict[str, Callable[[Value, Place], Any]] = {
     "output": _string,
     "output_list": _list(_string),
     "data": _data,
+}
+
+
+def _joined(values: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    return tuple(item for value in values for item in value)
+
+
+def _merged(values: list[dict[str, Any]]) -> dict[str, Any]:
+    return {key: item for value in values for key, item in value.items()}
+
+
+# How the parts of a select are put together, of the kinds whose values can be.
+ADDED: dict[str, Callable[[list[Any]], Any]] = {
+    "string": "".join,
+    "string_list": _joined,
+    "label_list": _joined,
+    "string_dict": _merged,
+    "label_dict": _merged,
 }

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from buildkit.graph.argument import boolean, texts
 from buildkit.graph.depset import DEPSET
+from buildkit.graph.kinds import KINDS
 from buildkit.graph.package import PUBLIC, Target, check_visibility
 from buildkit.graph.scope import PackageScope
+from buildkit.graph.select import SELECT
 from buildkit.label import Label
 from buildkit.lang import Builtin, Call, List, Value, represent
 
@@ -62,4 +64,6 @@ BUILD_FUNCTIONS: dict[str, Value] = {
     "glob": Builtin("glob", _glob),
     "package": Builtin("package", _package),
     "exports_files": Builtin("exports_files", _exports_files),
+    "select": SELECT,
+    **KINDS,
 }

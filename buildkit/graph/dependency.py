@@ -23,7 +23,7 @@ def check_dependencies(rule: Rule, target: Target, values: Mapping[Label, Target
     faults = []
     for label, name in target.dependencies:
         span, attribute, found = target.spans.get(name, target.span), rule.schema[name], values[label]
-        if found.target.is_source and not attribute.takes_file(label.name):
+        if found.target.is_file and not attribute.takes_file(found.label.name):
             message = f"attribute '{name}' of rule '{rule.name}' does not take the file '{label}'"
             faults.append(BuildError(message, span=span, hint=_takes(attribute)))
         elif why := _misfit(attribute, found):
@@ -45,7 +45,7 @@ def _endings(allowed: tuple[str, ...]) -> str:
 
 def _misfit(attribute: Attribute, found: TargetValue) -> str | None:
     """Why a target does not fit, or None."""
-    if found.target.is_source:
+    if found.target.is_file:
         return None
     lacking = [provider.name for provider in attribute.providers if not found.contains(provider)]
     if lacking:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from buildkit.errors import BuildError, BuildErrors, Span, did_you_mean, nearest
 from buildkit.graph.closure import closure
+from buildkit.graph.configuration import DEFAULT, Configuration
 from buildkit.graph.conversion import LockFile
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.lockfile import parse_lock
@@ -16,7 +17,7 @@ from buildkit.graph.modules import Module, Modules, ParsedCache, Printer, check_
 from buildkit.graph.package import PUBLIC, Package, Target, TargetGraph
 from buildkit.graph.rule import Rule
 from buildkit.graph.scope import PackageScope
-from buildkit.graph.workspace import Workspace
+from buildkit.graph.workspace import STANDARD_PLATFORMS, Workspace
 from buildkit.label import Label, TargetPattern
 
 
@@ -33,17 +34,29 @@ class Loader:
         self._modules = Modules(self.files, parsed, printer)
         self._broken_locks = broken_locks
         self._packages: dict[str, Package | BuildErrors] = {}
+        self._standard: Package | None = None
 
     def module(self, label: Label) -> Module:
         """The frozen global values of a .bzl file."""
         return self._modules.module(label)
 
-    def graph(self, patterns: Sequence[TargetPattern]) -> TargetGraph:
-        """Load what the patterns name and all that it needs. Raises BuildErrors with every fault found."""
+    def graph(self, patterns: Sequence[TargetPattern], configuration: Configuration = DEFAULT) -> TargetGraph:
+        """Load what the patterns name, what the configuration does, and all that these need.
+
+        Raises BuildErrors with every fault found.
+        """
         requested = self.expand(patterns)
-        targets = closure(requested, self.target)
+        targets = closure([*requested, *self._platform(configuration)], self.target)
         packages = {label.package for label in targets if not label.repository}
         return TargetGraph(targets, tuple(sorted(requested)), len(packages))
+
+    def _platform(self, configuration: Configuration) -> list[Label]:
+        if configuration.platform is None:
+            return []
+        try:
+            return [self.target(configuration.platform).label]
+        except BuildError as error:
+            raise error.noted("asked for by --platform") from None
 
     def expand(self, patterns: Sequence[TargetPattern]) -> list[Label]:
         """The targets that patterns name, in order; a pattern with '-' takes away what came before it."""
@@ -87,6 +100,8 @@ class Loader:
     def target(self, label: Label) -> Target:
         """One target or source file. Raises BuildError, without a place, where there is none."""
         check_repository(label)
+        if label.repository and label.package == STANDARD_PLATFORMS:
+            return self._standard_target(label)
         if label.repository:
             if self.files.is_file(label.repository, label.path):
                 return _source(label, PUBLIC)
@@ -100,6 +115,18 @@ class Loader:
         if self.files.is_file("", label.path):
             return _source(label)
         raise self._missing(label, package)
+
+    def _standard_target(self, label: Label) -> Target:
+        if self._standard is None:
+            scope = PackageScope(label.package, self.files, self._read_lock, label.repository)
+            self._modules.run_build_file(Label(label.repository, label.package, "BUILD"), scope)
+            _raise(scope.faults)
+            self._add_rules(scope)
+            self._standard = Package(label.package, f"@{label.repository}//{label.package}/BUILD", scope.targets)
+        if found := self._standard.targets.get(label.name):
+            return found
+        hint = did_you_mean(label.name, self._standard.targets)
+        raise BuildError(f"no target '{label.name}' in package '@{label.repository}//{label.package}'", hint=hint)
 
     def _missing(self, label: Label, package: Package) -> BuildError:
         message = f"no target '{label.name}' in package '//{label.package}' ({package.path})"
@@ -138,8 +165,11 @@ class Loader:
         except BuildErrors as errors:
             scope.faults += errors.errors
         _raise(scope.faults)
-        self.rules |= {scope.targets[target].label: rule for target, rule in scope.rules.items()}
+        self._add_rules(scope)
         return Package(name, path, scope.targets, self._modules.loads(build_file))
+
+    def _add_rules(self, scope: PackageScope) -> None:
+        self.rules |= {scope.targets[target].label: rule for target, rule in scope.rules.items()}
 
     def _nearest_package(self, name: str) -> str | None:
         found = nearest(name, self.files.packages_below(""))

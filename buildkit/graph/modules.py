@@ -22,8 +22,9 @@ from buildkit.graph.instance import PROVIDER
 from buildkit.graph.provider import KNOWN
 from buildkit.graph.rule import RULE
 from buildkit.graph.scope import PackageScope
+from buildkit.graph.select import SELECT
 from buildkit.graph.values import LABEL
-from buildkit.graph.workspace import STANDARD_PACKAGE, STANDARD_REPOSITORY
+from buildkit.graph.workspace import STANDARD_PACKAGE, STANDARD_PLATFORMS, STANDARD_REPOSITORY
 from buildkit.label import Label
 from buildkit.lang import File, Value, evaluate, parse
 
@@ -33,6 +34,7 @@ BZL_NAMES: dict[str, Value] = {
     "provider": PROVIDER,
     "depset": DEPSET,
     "attr": AttrModule(),
+    "select": SELECT,
     "json": JsonModule(),
     "Label": LABEL,
     "VERSION": __version__,
@@ -156,8 +158,11 @@ def check_repository(label: Label) -> None:
             f"'{label}' is in the unknown repository '@{label.repository}'",
             hint=f"the standard rules are in '@{STANDARD_REPOSITORY}//{STANDARD_PACKAGE}'",
         )
-    if label.repository and label.package != STANDARD_PACKAGE:
-        raise BuildError(f"'{label}': the standard rules are in '@{STANDARD_REPOSITORY}//{STANDARD_PACKAGE}'")
+    if label.repository and label.package not in (STANDARD_PACKAGE, STANDARD_PLATFORMS):
+        raise BuildError(
+            f"'{label}': there is no package '{label.package}' in '@{STANDARD_REPOSITORY}'",
+            hint=f"its packages are '{STANDARD_PACKAGE}' and '{STANDARD_PLATFORMS}'",
+        )
 
 
 def unpickled(data: bytes | None) -> object:

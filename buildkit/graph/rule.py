@@ -6,23 +6,27 @@ loaded, or faults to its list, so that all faults of a file are shown together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from buildkit.errors import BuildError, BuildErrors, Span, did_you_mean, nearest
 from buildkit.graph.argument import boolean, dictionary, text, wrong
 from buildkit.graph.attribute import Attribute
-from buildkit.graph.conversion import convert, labels_of
+from buildkit.graph.conversion import convert
 from buildkit.graph.package import Target, check_visibility
 from buildkit.graph.scope import PackageScope
+from buildkit.graph.select import SelectValue, convert_select
+from buildkit.graph.selection import Selection, attribute_labels
 from buildkit.label import Label
 from buildkit.lang import Builtin, Call, Function, HostValue, Value, represent
 
 # The attributes of every rule.
 COMMON = {
-    "name": Attribute("string", mandatory=True, doc="The target's name."),
-    "visibility": Attribute("string_list", doc="Who may depend on it; else the package's default_visibility."),
-    "tags": Attribute("string_list", doc="Words that people find it by."),
+    "name": Attribute("string", mandatory=True, configurable=False, doc="The target's name."),
+    "visibility": Attribute(
+        "string_list", configurable=False, doc="Who may depend on it; else the package's default_visibility."
+    ),
+    "tags": Attribute("string_list", configurable=False, doc="Words that people find it by."),
 }
 
 
@@ -45,6 +49,16 @@ class Rule(HostValue):
     def public(self) -> list[str]:
         """The attributes that a BUILD file may give: all whose names begin with no underscore."""
         return sorted(name for name in self.schema if not name.startswith("_"))
+
+    def needs(self, values: Mapping[str, Any]) -> tuple[tuple[Label, str], ...]:
+        """The labels in some values of its attributes, and in their selections, with the attributes that name them."""
+        found: list[tuple[Label, str]] = []
+        for name, plain in values.items():
+            kind = self.schema[name].kind
+            found += [(label, name) for label in attribute_labels(kind, plain) or ()]
+            if isinstance(plain, Selection):
+                found += [(label, name) for label in plain.conditions()]
+        return tuple(dict.fromkeys(found))
 
     def exported(self, name: str) -> None:
         """Learn the name that the .bzl file gives it."""
@@ -96,12 +110,7 @@ class _Declaration:
         if self.faults or label is None:
             return None
         spans = {name: span for name, span in self.call.argument_spans.items() if isinstance(name, str)}
-        dependencies = [
-            (needed, name)
-            for name, plain in values.items()
-            for needed in labels_of(self.rule.schema[name].kind, plain) or ()
-        ]
-        return Target(label, self.rule.name, values, self.call.span, spans, tuple(dependencies), visibility)
+        return Target(label, self.rule.name, values, self.call.span, spans, self.rule.needs(values), visibility)
 
     def _value(self, name: str, attribute: Attribute) -> Any:
         span, value = self._span(name), self.given.get(name)
@@ -110,19 +119,24 @@ class _Declaration:
                 message = f"rule '{self.rule.name}' needs the attribute '{name}'"
                 self.faults.append(BuildError(message, span=self.call.span))
             return None
-        # A default was written in the rule's file: its labels are relative to that.
-        place = self.scope.place(span) if value is not None else self.scope.place_in(self.rule.span.path, span)
         try:
-            return convert(attribute, name, attribute.default if value is None else value, place)
+            place = self.scope.place(span)
+            if isinstance(value, SelectValue):
+                return convert_select(attribute, name, value, self._default(name, attribute), place)
+            return self._default(name, attribute) if value is None else convert(attribute, name, value, place)
         except BuildError as error:
             self.faults.append(error)
         except BuildErrors as errors:  # a lock may have several
             self.faults += errors.errors
         return None
 
+    def _default(self, name: str, attribute: Attribute) -> Any:
+        """It was written in the rule's file: its labels are relative to that."""
+        return convert(attribute, name, attribute.default, self.scope.place_in(self.rule.span.path, self._span(name)))
+
     def _label(self, name: str | None) -> Label | None:
         try:
-            return Label.parse(f":{name}", self.scope.package) if name else None
+            return Label.parse(f":{name}", self.scope.package, self.scope.repository) if name else None
         except BuildError:
             self.faults.append(BuildError(f"{name!r} is not a target name", span=self._span("name")))
             return None

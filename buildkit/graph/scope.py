@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from buildkit.errors import BuildError, Span
+from buildkit.graph.attribute import OUTPUTS
 from buildkit.graph.conversion import LockFile, Place
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.package import PRIVATE, Target
 from buildkit.graph.values import written_in
+from buildkit.label import Label
 
 if TYPE_CHECKING:
     from buildkit.graph.rule import Rule
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 class PackageScope:
     """Collects one package's targets; `faults` are shown together when the file has run."""
 
-    def __init__(self, package: str, files: WorkspaceFiles, read_lock: Callable[[str, Span], LockFile]) -> None:
+    def __init__(
+        self, package: str, files: WorkspaceFiles, read_lock: Callable[[str, Span], LockFile], repository: str = ""
+    ) -> None:
+        self.repository = repository
         self.package = package
         self.files = files
         self.read_lock = read_lock
@@ -32,7 +37,7 @@ class PackageScope:
 
     def place(self, span: Span) -> Place:
         """How labels written in this BUILD file are read."""
-        return Place("", self.package, span, self.read_lock)
+        return Place(self.repository, self.package, span, self.read_lock)
 
     def place_in(self, path: str, span: Span) -> Place:
         """How labels written in a .bzl file are read: relative to that file's own repository and folder."""
@@ -43,8 +48,37 @@ class PackageScope:
         name = target.label.name
         if earlier := self.targets.get(name):
             notes = [f"first declared at {earlier.span}"]
-            self.faults.append(BuildError(f"target '{name}' is declared twice", span=target.span, notes=notes))
+            self.faults.append(BuildError(_twice(earlier, target), span=target.span, notes=notes))
             return
         self.targets[name] = target
         if rule:
             self.rules[name] = rule
+            self._declare_outputs(target, rule)
+
+    def _declare_outputs(self, target: Target, rule: Rule) -> None:
+        """The files that a target makes are targets too; one of the target's own name is reached through it."""
+        for attribute in [name for name, schema in rule.schema.items() if schema.kind in OUTPUTS]:
+            plain = target.attributes[attribute]
+            span = target.spans.get(attribute, target.span)
+            for name in (plain,) if isinstance(plain, str) else plain or ():
+                if name and name != target.label.name:
+                    self._declare_output(name, target, span)
+
+    def _declare_output(self, name: str, target: Target, span: Span) -> None:
+        try:
+            label = Label.parse(f":{name}", self.package, self.repository)
+        except BuildError:
+            message = f"{name!r} is not a file name: it must be a path below the package"
+            self.faults.append(BuildError(message, span=span))
+            return
+        needed = ((target.label, ""),)
+        self.declare(Target(label, "", {}, span, {}, needed, target.visibility, generator=target.label))
+
+
+def _twice(earlier: Target, later: Target) -> str:
+    name = later.label.name
+    if earlier.generator and later.generator:
+        return f"'{name}' is made by two targets: '{earlier.generator}' and '{later.generator}'"
+    if generator := earlier.generator or later.generator:
+        return f"'{name}' is declared twice: by itself, and as an output of '{generator}'"
+    return f"target '{name}' is declared twice"

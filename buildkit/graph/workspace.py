@@ -15,6 +15,7 @@ from buildkit.graph.config import MARKER, Config, read_config
 OUTPUT_FOLDER = "mbuild-out"
 STANDARD_REPOSITORY = "mbuild"
 STANDARD_PACKAGE = "rules"
+STANDARD_PLATFORMS = "platforms"  # the standard rules' one package of targets
 
 
 @dataclass(frozen=True, slots=True)

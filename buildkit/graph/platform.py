@@ -1,0 +1,106 @@
+"""Platforms: what `platform` targets say, their parents and constraints taken together.
+
+In: the targets of a graph. Out: `Platform`. Without `--platform` it is linux/amd64, on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from buildkit.errors import BuildError
+from buildkit.graph.package import Target
+from buildkit.graph.workspace import STANDARD_PLATFORMS, STANDARD_REPOSITORY
+from buildkit.label import Label
+
+
+def _standard(name: str) -> Label:
+    return Label(STANDARD_REPOSITORY, STANDARD_PLATFORMS, name)
+
+
+DEFAULT_PLATFORM = _standard("linux_amd64")
+_OS, _CPU = _standard("os"), _standard("cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Where images are to run. `constraints` are its constraint values by the settings that they are values of."""
+
+    label: Label
+    os: str
+    arch: str
+    variant: str
+    constraints: Mapping[Label, Label]
+
+    @classmethod
+    def default(cls) -> Platform:
+        """The platform where none is named."""
+        return cls(DEFAULT_PLATFORM, "linux", "amd64", "", {_OS: _standard("linux"), _CPU: _standard("amd64")})
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.arch, self.variant) if part)
+
+
+def platform_of(label: Label, targets: Mapping[Label, Target]) -> Platform:
+    """The platform that a label names. Raises BuildError where it names something else, or contradicts itself."""
+    target = targets[label]
+    if target.rule != "platform":
+        raise BuildError(f"'{label}' is not a platform: it is a {target.kind}")
+    given = target.attributes
+    parents = given["parents"]
+    if len(parents) > 1:
+        raise _fault(target, "parents", f"platform '{label}' has {len(parents)} parents, expected one at most")
+    parent = _part(target, "parents", parents[0], targets) if parents else None
+    inherited = platform_of(parent.label, targets) if parent else None
+    own = constraints_of(target, targets)
+    for name, setting in (("os", _OS), ("arch", _CPU)):
+        named = own.get(setting)
+        if given[name] and named and named.name != given[name]:
+            message = f"platform '{label}' has {name} '{given[name]}', but its constraint_values say '{named.name}'"
+            raise _fault(target, name, message)
+        if given[name]:
+            own[setting] = _standard(given[name])
+    base = inherited or Platform.default()
+    merged = {**base.constraints, **own}
+    variant = given["variant"] or (base.variant if _CPU not in own else "")
+    return Platform(label, merged[_OS].name, merged[_CPU].name, variant, merged)
+
+
+def constraints_of(target: Target, targets: Mapping[Label, Target]) -> dict[Label, Label]:
+    """The `constraint_values` of a target by their settings. Raises BuildError for two values of one setting."""
+    found: dict[Label, Label] = {}
+    for label in target.attributes["constraint_values"]:
+        value = _part(target, "constraint_values", label, targets)
+        setting = setting_of(value, targets)
+        if found.setdefault(setting, value.label) != value.label:
+            message = f"'{found[setting]}' and '{value.label}' are both values of '{setting}'"
+            raise _fault(target, "constraint_values", message)
+    return found
+
+
+def setting_of(value: Target, targets: Mapping[Label, Target]) -> Label:
+    """The constraint_setting of a constraint_value."""
+    return _part(value, "constraint_setting", value.attributes["constraint_setting"], targets).label
+
+
+def real(label: Label, targets: Mapping[Label, Target]) -> Label:
+    """The label that an alias stands for; one whose `actual` is a select is left as it is."""
+    target = targets[label]
+    while target.rule == "alias" and isinstance(target.attributes["actual"], Label):
+        target = targets[target.attributes["actual"]]
+    return target.label
+
+
+_EXPECTED = {"parents": "platform", "constraint_values": "constraint_value", "constraint_setting": "constraint_setting"}
+
+
+def _part(target: Target, attribute: str, label: Label, targets: Mapping[Label, Target]) -> Target:
+    found = targets[real(label, targets)]
+    if found.rule != _EXPECTED[attribute]:
+        message = f"'{label}' cannot stand in '{attribute}': expected a {_EXPECTED[attribute]}, found a {found.kind}"
+        raise _fault(target, attribute, message)
+    return found
+
+
+def _fault(target: Target, attribute: str, message: str) -> BuildError:
+    return BuildError(message, span=target.spans.get(attribute, target.span))
