@@ -153,7 +153,7 @@ class _Analyzer:
         made = self.made.get(target.label.path)
         if made is None or made.owner != generator:
             raise BuildError(f"'{generator}' declares the output '{target.label.name}' but does not make it")
-        return Instance(DEFAULT_INFO, {"files": (FileValue(made),)}, target.span)
+        return Instance(DEFAULT_INFO, {"files": Depset("default", [FileValue(made)])}, target.span)
 
     def _record(self, target: Target, instances: dict[Provider, Instance]) -> None:
         known: dict[Provider, Any] = {

@@ -50,6 +50,6 @@ def echoed(tmp_path: Path, call: str, *, platform: str = "", **defines: str) -> 
 
 def test_a_select_takes_the_branch_whose_condition_holds(tmp_path: Path) -> None:
     call = 's = select({":release": "r", ":debug": "d", "//conditions:default": "other"})'
-    assert echoed(tmp_path, call, mode="release") == "r () {} 7  ()"
-    assert echoed(tmp_path, call, mode="debug") == "d () {} 7  ()"
-    assert echoed(tmp_path, call) == "other () {} 7  ()"
+    assert echoed(tmp_path, call, mode="release") == "r [] {} 7  []"
+    assert echoed(tmp_path, call, mode="debug") == "d [] {} 7  []"
+    assert echoed(tmp_path, call) == "other [] {} 7  []"
