@@ -1,0 +1,32 @@
+"""The language: parsing and evaluating, against the pure-Python `starlark` package and `starlark-pyo3` (Rust).
+
+Each section is a module of its own that measures and gives a piece of Markdown; all run in one call, on one machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import language_evaluation
+from measuring import arguments, machine
+
+SECTIONS: dict[str, Callable[[int], str]] = {
+    "evaluation": language_evaluation.section,
+}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = arguments(__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; default: all")
+    options = parser.parse_args()
+    unknown = sorted({*options.sections} - {*SECTIONS})
+    if unknown:
+        parser.error(f"no section '{unknown[0]}'")
+    print(f"## language.py: CPU time, minimum of {options.rounds}\n\n{machine()}")
+    for name in options.sections or SECTIONS:
+        print(f"\n{SECTIONS[name](options.rounds)}")
+
+
+if __name__ == "__main__":
+    main()
