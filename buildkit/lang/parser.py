@@ -7,16 +7,12 @@ was found. After an error, reading goes on at the next statement, so that severa
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from importlib.resources import files
-from typing import Any
-
-import lark
 
 from buildkit.errors import BuildError, BuildErrors
 from buildkit.lang import syntax
+from buildkit.lang.automaton import Unexpected, automaton, run
 from buildkit.lang.build import Builder
-from buildkit.lang.scanner import ScanError, Scanner, Source, Token
+from buildkit.lang.scanner import ScanError, Tokens, scanner
 
 _MOST_ERRORS = 10
 _STATEMENT = re.compile(r"^(?=[A-Za-z_(\[{\"'])", re.MULTILINE)
@@ -50,30 +46,18 @@ def _located(error: ScanError, path: str, lines: tuple[int, ...]) -> BuildError:
     return BuildError(error.message, span=syntax.span_of(path, lines, error.start, error.end), hint=error.hint)
 
 
-@lru_cache(maxsize=1)
-def _parser() -> lark.Lark:
-    grammar = files("buildkit.lang").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return lark.Lark(
-        grammar,
-        start="file",
-        parser="lalr",
-        lexer=Scanner,
-        transformer=Builder(),
-        keep_all_tokens=True,
-        maybe_placeholders=False,
-    )
-
-
 def _statements(text: str, offset: int) -> tuple[syntax.Statement, ...]:
     """Parse a text from an offset on; spans count from the text's beginning. Raises ScanError."""
-    source = Source(text, offset)
+    if offset == 0 and (tokens := scanner().quick(text)):
+        try:
+            return run(tokens, Builder(tokens))  # type: ignore[no-any-return]
+        except (ScanError, Unexpected):
+            pass  # read it again with care, to say what is wrong
+    tokens = scanner().careful(text, offset)
     try:
-        statements: Any = _parser().parse(source)
-    except lark.exceptions.VisitError as error:
-        raise error.orig_exc from None
-    except lark.UnexpectedToken as error:
-        raise _unexpected(error, source) from None
-    return statements  # type: ignore[no-any-return]
+        return run(tokens, Builder(tokens))  # type: ignore[no-any-return]
+    except Unexpected as fault:
+        raise _unexpected(text, tokens, fault) from None
 
 
 def _all_errors(text: str, first: ScanError) -> list[ScanError]:
@@ -93,34 +77,44 @@ def _all_errors(text: str, first: ScanError) -> list[ScanError]:
     return errors
 
 
-def _unexpected(error: lark.UnexpectedToken, source: Source) -> ScanError:
-    token: Token = error.token
-    opening = source.enclosing(token)
-    if opening is not None and source.begins_statement(token):
-        return ScanError(
-            f"'{opening.value}' is never closed",
-            opening.start_pos,
-            opening.end_pos,
-        )
-    expected = _expected(error)
-    hint = "join strings with '+'" if token.type in ("STRING", "BYTES") and "an operator" in expected else None
-    end = max(token.end_pos, token.start_pos + 1)
-    return ScanError(f"{expected}, found {_found(token)}", token.start_pos, end, hint)
+def _unexpected(text: str, tokens: Tokens, fault: Unexpected) -> ScanError:
+    start, value = tokens.starts[fault.token], tokens.texts[fault.token]
+    kind = scanner().names[tokens.kinds[fault.token]]
+    opening = _enclosing(tokens, fault.token)
+    if opening is not None and _begins_statement(text, start, kind):
+        return ScanError(f"'{text[opening]}' is never closed", opening, opening + 1)
+    expected = "expected " + _listed(automaton().accepted(fault.states))
+    hint = "join strings with '+'" if kind in ("STRING", "BYTES") and "an operator" in expected else None
+    width = 0 if kind == "NEWLINE" else len(value)
+    return ScanError(f"{expected}, found {_found(kind, value)}", start, start + max(width, 1), hint)
 
 
-def _found(token: Token) -> str:
+def _enclosing(tokens: Tokens, end: int) -> int | None:
+    """Where the innermost bracket starts that is open before a token."""
+    opened: list[int] = []
+    for value, start in zip(tokens.texts[:end], tokens.starts, strict=False):
+        if value in ("(", "[", "{"):
+            opened.append(start)
+        elif value in (")", "]", "}"):
+            opened.pop()
+    return opened[-1] if opened else None
+
+
+def _begins_statement(text: str, start: int, kind: str) -> bool:
+    """Whether a token looks like part of a new statement: in the first column, or the '=' of a line that is."""
+    line = text.rfind("\n", 0, start) + 1
+    return (line == start and text[start : start + 1] not in (")", "]", "}")) or (
+        kind == "EQUAL" and text[line : line + 1].isidentifier()
+    )
+
+
+def _found(kind: str, value: str) -> str:
     names = {"NEWLINE": "the end of the line", "$END": "the end of the file", "INDENT": "an indented line"}
     names["DEDENT"] = "the end of the block"
-    if token.type in names:
-        return names[token.type]
-    value = token.value if len(token.value) <= 40 else token.value[:37] + "..."
-    return value if token.type in ("STRING", "BYTES") and "\n" not in value else f"'{value}'"
-
-
-def _expected(error: lark.UnexpectedToken) -> str:
-    parser: Any = error.interactive_parser
-    accepted: set[str] = parser.accepts()
-    return "expected " + _listed(accepted)
+    if kind in names:
+        return names[kind]
+    value = value if len(value) <= 40 else value[:37] + "..."
+    return value if kind in ("STRING", "BYTES") and "\n" not in value else f"'{value}'"
 
 
 def _listed(accepted: set[str]) -> str:

@@ -36,7 +36,7 @@ from buildkit.label import Label
 from buildkit.lang import UNIVERSE, Function
 from buildkit.lang.attributes import METHODS
 from buildkit.lang.limits import DEPTH, ELEMENTS, INTEGER_BITS, NODES, STRING_LENGTH, Limits
-from buildkit.lang.scanner import NESTING
+from buildkit.lang.automaton import NESTING
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
