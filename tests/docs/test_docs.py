@@ -35,8 +35,8 @@ from buildkit.graph.workspace import Workspace, standard_rules
 from buildkit.label import Label
 from buildkit.lang import UNIVERSE, Function
 from buildkit.lang.attributes import METHODS
-from buildkit.lang.limits import DEPTH, ELEMENTS, INTEGER_BITS, NODES, STRING_LENGTH, Limits
 from buildkit.lang.automaton import NESTING
+from buildkit.lang.limits import DEPTH, ELEMENTS, INTEGER_BITS, NODES, STRING_LENGTH, Limits
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
