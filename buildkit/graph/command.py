@@ -6,9 +6,10 @@ In: arguments of a call. Out: a command's words, root and environment; what to f
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from buildkit.graph.action import HOST, Artifact, Data
+from buildkit.graph.args import Args
 from buildkit.graph.argument import dictionary, elements, integer, text, texts, wrong
 from buildkit.graph.values import FileValue
 from buildkit.lang import Call, Value, represent
@@ -26,27 +27,35 @@ _SHOWN = 40
 _FILE = "write it to a file with ctx.actions.write, and let the command read that"
 
 
-def words_of(call: Call, value: Value, outputs: Collection[Artifact]) -> tuple[tuple[str, ...], list[Artifact]]:
-    """The words of a command, and the Files among them that it reads.
+def words_of(
+    call: Call, name: str, items: Iterable[Value], outputs: Collection[Artifact]
+) -> tuple[tuple[str, ...], list[Artifact]]:
+    """The words of a command, given as the argument `name`, and the Files among them that it reads.
 
     A File stands for its path in the working folder; an output's is out/PATH.
     """
     words: list[str] = []
     read: list[Artifact] = []
-    for item in elements(call, "command", value):
-        if isinstance(item, FileValue) and item.artifact in outputs:
-            words.append(f"{_OUT}/{item.artifact.path}")
-        elif isinstance(item, FileValue):
-            words.append(item.artifact.path)
-            read.append(item.artifact)
+
+    def place(file: FileValue) -> str:
+        if file.artifact in outputs:
+            return f"{_OUT}/{file.artifact.path}"
+        read.append(file.artifact)
+        return file.artifact.path
+
+    for item in items:
+        if isinstance(item, FileValue):
+            words.append(place(item))
+        elif isinstance(item, Args):
+            words += item.expanded(call, place)
         elif isinstance(item, str):
             words.append(item)
         else:
-            raise call.error(f"'command' must hold strings and Files, found {represent(item)}", argument="command")
+            raise call.error(f"'{name}' must hold strings and Files, found {represent(item)}", argument=name)
     if not words:
-        raise call.error("'command' is empty", argument="command")
+        raise call.error(f"'{name}' is empty", argument=name)
     for word in words:
-        _check_string(call, "command", f"the word {_short(word)}", word)
+        _check_string(call, name, f"the word {_short(word)}", word)
     return tuple(words), read
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from buildkit.errors import BuildError, did_you_mean
 from buildkit.graph.action import Action, ActionKind, Artifact, Data, Signature, artifacts_in
-from buildkit.graph.argument import dictionary, integer, items, text
+from buildkit.graph.args import Args
+from buildkit.graph.argument import dictionary, elements, integer, text, wrong
 from buildkit.graph.command import (
     check_places,
     check_size,
@@ -50,6 +51,11 @@ class Actions(HostValue):
             "run": Builtin("run", self._run),
             "write": Builtin("write", self._write),
             "fetch": Builtin("fetch", self._fetch),
+            "args": Builtin("args", self._args),
+            "run_shell": Builtin("run_shell", self._run_shell),
+            "expand_template": Builtin("expand_template", self._expand_template),
+            "symlink": Builtin("symlink", self._symlink),
+            "declare_directory": Builtin("declare_directory", self._declare_tree),
         }
 
     def attribute(self, name: str) -> Value:
@@ -106,12 +112,15 @@ class Actions(HostValue):
         )
         return None
 
-    def _write(self, call: Call, output: Value, content: Value, *, executable: Value = False) -> Value:
+    def _write(
+        self, call: Call, output: Value, content: Value, executable: Value = False, *, is_executable: Value = False
+    ) -> Value:
         made = {"file": self._output(call, "output", output)}
+        if isinstance(content, Args):
+            content = "".join(f"{word}\n" for word in content.expanded(call, lambda file: file.artifact.path))
+        executable = executable or is_executable
         given = {"content": _data(call, "content", content), "executable": _data(call, "executable", executable)}
-        check_call(call, "write", self._tools["write"], given, made)
-        outputs = tuple(made.items())
-        self._add(call, Action(self.owner, "write", ActionKind.TOOL, outputs, tool="write", arguments=given))
+        self._made_by(call, "write", given, made)
         return None
 
     def _fetch(
@@ -143,29 +152,117 @@ class Actions(HostValue):
         self._add(call, Action(self.owner, "fetch", ActionKind.FETCH, made, arguments=arguments))
         return None
 
+    def _expand_template(
+        self,
+        call: Call,
+        *,
+        template: Value,
+        output: Value,
+        substitutions: Value = None,
+        is_executable: Value = False,
+    ) -> Value:
+        made = {"file": self._output(call, "output", output)}
+        pairs = {} if substitutions is None else dictionary(call, "substitutions", substitutions)
+        given = {
+            "template": _data(call, "template", template),
+            "substitutions": _data(call, "substitutions", tuple(pairs.items())),
+            "executable": _data(call, "is_executable", is_executable),
+        }
+        if not all(isinstance(value, str) for value in pairs.values()):
+            raise wrong(call, "substitutions", substitutions, "a dict of strings to strings")
+        self._made_by(call, "expand_template", given, made)
+        return None
+
+    def _symlink(self, call: Call, *, output: Value, target_file: Value) -> Value:
+        made = {"file": self._output(call, "output", output)}
+        self._made_by(call, "symlink", {"target": _data(call, "target_file", target_file)}, made)
+        return None
+
+    def _made_by(self, call: Call, tool: str, given: dict[str, Data], made: dict[str, Artifact]) -> None:
+        check_call(call, tool, self._tools[tool], given, made)
+        inputs, outputs = tuple(artifacts_in(given)), tuple(made.items())
+        self._add(call, Action(self.owner, tool, ActionKind.TOOL, outputs, tool=tool, arguments=given, inputs=inputs))
+
+    def _args(self, call: Call) -> Value:
+        return Args()
+
     def _run(
         self,
         call: Call,
         *,
         outputs: Value,
-        command: Value,
         root: Value,
+        command: Value = None,
+        executable: Value = None,
+        arguments: Value = (),
         inputs: Value = (),
+        tools: Value = (),
         environment: Value = None,
+        env: Value = None,
         mnemonic: Value = "run",
+        progress_message: Value = None,
         timeout: Value = 3600,
     ) -> Value:
-        made = [self._output(call, "outputs", item) for item in items(call, "outputs", outputs)]
+        name = "command" if executable is None else "executable"
+        if (command is None) == (executable is None):
+            raise call.error("give either 'command', a list of words, or 'executable' and 'arguments'")
+        if executable is None and arguments != ():
+            raise call.error("'arguments' belong to an 'executable'", argument="arguments")
+        words = elements(call, name, command) if executable is None else [executable]
+        given = (outputs, inputs, tools, _one(call, environment, env), mnemonic, progress_message, timeout)
+        self._declare_run(call, name, [*words, *elements(call, "arguments", arguments)], root, *given)
+        return None
+
+    def _run_shell(
+        self,
+        call: Call,
+        *,
+        outputs: Value,
+        root: Value,
+        command: Value,
+        arguments: Value = (),
+        inputs: Value = (),
+        tools: Value = (),
+        environment: Value = None,
+        env: Value = None,
+        mnemonic: Value = "run",
+        progress_message: Value = None,
+        timeout: Value = 3600,
+    ) -> Value:
+        words: list[Value] = ["/bin/sh", "-c", text(call, "command", command)]
+        if arguments := elements(call, "arguments", arguments):
+            words += ["sh", *arguments]
+        given = (outputs, inputs, tools, _one(call, environment, env), mnemonic, progress_message, timeout)
+        self._declare_run(call, "command", words, root, *given)
+        return None
+
+    def _declare_run(
+        self,
+        call: Call,
+        name: str,
+        words: list[Value],
+        root: Value,
+        outputs: Value,
+        inputs: Value,
+        tools: Value,
+        environment: Value,
+        mnemonic: Value,
+        message: Value,
+        timeout: Value,
+    ) -> None:
+        made = [self._output(call, "outputs", item) for item in elements(call, "outputs", outputs)]
         if not made:
             raise call.error("'outputs' is empty: nothing could ever need this action", argument="outputs")
-        words, named = words_of(call, command, made)
-        read = tuple(dict.fromkeys((*files_in(call, "inputs", inputs), *named)))
+        command, named = words_of(call, name, words, made)
+        read = tuple(dict.fromkeys((*files_in(call, "inputs", inputs), *files_in(call, "tools", tools), *named)))
         variables = environment_of(call, environment)
-        check_size(call, words, variables)
+        check_size(call, command, variables)
         check_places(call, read)
         seconds = integer(call, "timeout", timeout)
         if seconds < 1:
             raise call.error(f"'timeout' must be a number of seconds from 1, found {seconds}", argument="timeout")
+        if message is not None:
+            text(call, "progress_message", message)
         self._add(
             call,
             Action(
@@ -174,13 +271,12 @@ class Actions(HostValue):
                 ActionKind.RUN,
                 tuple((artifact.path, artifact) for artifact in made),
                 inputs=read,
-                command=words,
+                command=command,
                 environment=variables,
                 root=root_of(call, root),
                 timeout=seconds,
             ),
         )
-        return None
 
     def _add(self, call: Call, action: Action) -> None:
         for _, artifact in action.outputs:
@@ -199,6 +295,13 @@ class Actions(HostValue):
                 hint="declare it with ctx.actions.declare_file(name)",
             )
         return value.artifact
+
+
+def _one(call: Call, environment: Value, env: Value) -> Value:
+    """The variables, by our name or by Bazel's."""
+    if environment is not None and env is not None:
+        raise call.error("'env' is another name of 'environment': give one of them", argument="env")
+    return env if environment is None else environment
 
 
 def _data(call: Call, name: str, value: Value) -> Data:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from buildkit.tools.debian_layer import debian_layer
+from buildkit.tools.expand_template import expand_template
 from buildkit.tools.files_layer import files_layer
 from buildkit.tools.image_config import image_config
 from buildkit.tools.image_manifest import image_manifest
+from buildkit.tools.symlink import symlink
 from buildkit.tools.tar_layer import tar_layer
 from buildkit.tools.tool import Parameter, Tool, tool
 from buildkit.tools.wheel_layer import wheel_layer
@@ -15,7 +17,17 @@ from buildkit.tools.write import write
 
 TOOLS: Mapping[str, Tool] = {
     found.name: found
-    for found in (debian_layer, files_layer, image_config, image_manifest, tar_layer, wheel_layer, write)
+    for found in (
+        debian_layer,
+        expand_template,
+        files_layer,
+        image_config,
+        image_manifest,
+        symlink,
+        tar_layer,
+        wheel_layer,
+        write,
+    )
 }
 
 __all__ = ["TOOLS", "Parameter", "Tool", "tool"]

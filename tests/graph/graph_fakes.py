@@ -33,6 +33,15 @@ TYPES = ("str", "int", "bool", "Blob", "list[str]", "list[Blob]", "dict[str, str
 TOOLS = {
     "write": FakeTool({"content": FakeParameter("str"), "executable": FakeParameter("bool", False)}, ("file",)),
     "copy": FakeTool({"source": FakeParameter("Blob"), "times": FakeParameter("int", False)}, ("copy",)),
+    "expand_template": FakeTool(
+        {
+            "template": FakeParameter("Blob"),
+            "substitutions": FakeParameter("Json"),
+            "executable": FakeParameter("bool", False),
+        },
+        ("file",),
+    ),
+    "symlink": FakeTool({"target": FakeParameter("Blob")}, ("file",)),
     "any": FakeTool({f"p{number}": FakeParameter(kind, False) for number, kind in enumerate(TYPES)}, ("a", "b")),
 }
 

@@ -116,7 +116,11 @@ FILE = "hint: write it to a file with ctx.actions.write, and let the command rea
 NAME = "'environment' has the name {}: expected one that is not empty, without '=' and NUL"
 WRONG = [
     ('a.tool("cpy", arguments = {}, outputs = {})', "unknown tool 'cpy'", "hint: did you mean 'copy'?"),
-    ('a.tool("zz", arguments = {}, outputs = {})', "unknown tool 'zz'", "hint: the tools are: any, copy, write"),
+    (
+        'a.tool("zz", arguments = {}, outputs = {})',
+        "unknown tool 'zz'",
+        "hint: the tools are: any, copy, expand_template, symlink, write",
+    ),
     ("a.tool(3, arguments = {}, outputs = {})", "'tool' must be a string, found an int", ""),
     (
         'a.tool("copy", arguments = [], outputs = {})',

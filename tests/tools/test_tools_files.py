@@ -161,3 +161,16 @@ def test_text_becomes_a_file() -> None:
     store = MemoryStore()
     made = TOOLS["write"](store, content="é\n", executable=True)
     assert store.read(made["file"]) == b"\xc3\xa9\n"
+
+
+def test_a_template_is_filled_in_one_string_after_the_other() -> None:
+    store = MemoryStore()
+    template = Blob(store.put(b"{a} \xff {a}{b}"))
+    made = TOOLS["expand_template"](store, template=template, substitutions=[["{a}", "{b}"], ["{b}", "c"]])
+    assert store.read(made["file"]) == b"c \xff cc"
+
+
+def test_a_link_is_the_same_bytes() -> None:
+    store = MemoryStore()
+    target = store.put(b"content")
+    assert TOOLS["symlink"](store, target=Blob(target)) == {"file": target}
