@@ -131,7 +131,10 @@ class Arguments:
         )
 
     def read_line(self, path: str, number: int) -> str | None:
-        """A line of a source file, for an error: paths are from the workspace's root."""
+        """A line of a source file, for an error: paths are from the workspace's root; or of a query's expression."""
+        if path == "<expression>":
+            file, words = self.own.get("query_file"), self.own.get("expression") or ()
+            return _line(self.directory / file, number) if file else [*" ".join(words).split("\n"), ""][number - 1]
         for folder in (self.directory, *self.directory.parents):
             if (folder / "mbuild.toml").is_file():
                 return _line(folder / path, number)

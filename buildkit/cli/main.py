@@ -26,7 +26,7 @@ COMMANDS = {
     "predict": "start an image's server, ask it once, print the answer",
     "push": "build an image and push it to a registry",
     "lock": "resolve dependencies and write their locks",
-    "query": "print targets: '//...', 'deps(//package:name)'",
+    "query": "print the targets that an expression names: 'deps(//a:b)', 'kind(rule, //...)'",
     "docs": "write the reference of rules from their doc strings",
     "version": "print mbuild's version",
 }

@@ -10,8 +10,7 @@ from buildkit.graph.analysis import Analysis, ConfiguredTarget, analyze
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.kept import keep, kept_key, recall
 from buildkit.graph.loader import Loader
-from buildkit.graph.query import query as ask
-from buildkit.label import Label, TargetPattern
+from buildkit.label import TargetPattern
 from buildkit.tools import TOOLS
 
 
@@ -44,12 +43,6 @@ def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     loader = Loader(session.workspace, session.parsed, session.print_from_code, broken_locks=True)
     graph = loader.graph(_parsed(session, patterns))
     return analyze(graph, loader.rules, TOOLS, session.print_from_code, missing_locks=True)
-
-
-def query(session: Session, expression: str) -> list[Label]:
-    """The targets that a query names."""
-    loader = Loader(session.workspace, session.parsed, session.print_from_code)
-    return ask(expression, loader, package_of(session))
 
 
 def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:

@@ -28,7 +28,8 @@ class Edges:
 
 class Loaded:
     """The targets of a workspace, as far as they were asked for. With `keep_going`, what is broken is left out and
-    its fault noted in `faults`."""
+    its fault noted in `faults`.
+    """
 
     def __init__(
         self,
@@ -74,8 +75,10 @@ class Loaded:
             yield self.loader.target(Label("", pattern.package, pattern.name)).label
             return
         for package in self._packages(pattern):
-            yield from self.members(package) if everything else sorted(
-                target.label for target in package.targets.values() if target.rule
+            yield from (
+                self.members(package)
+                if everything
+                else sorted(target.label for target in package.targets.values() if target.rule)
             )
 
     def _packages(self, pattern: TargetPattern) -> Iterator[Package]:
@@ -91,7 +94,7 @@ class Loaded:
             except BuildErrors as errors:
                 faults += errors.errors
         if faults:
-            raise BuildErrors(dict.fromkeys(faults))
+            self._fault(faults)
 
     def _absolute(self, text: str) -> str:
         """A path such as `a/b` is meant from where the user stands: the package, or else a file of one around it."""
@@ -118,15 +121,18 @@ class Loaded:
 
     def target(self, label: Label) -> Target | None:
         """A target; None for one that is broken, with `keep_going`."""
+        return self._find(label, None, "")
+
+    def _find(self, label: Label, asking: Target | None, attribute: str) -> Target | None:
+        """The same, where an attribute of a target names it: a fault without a place of its own is told there."""
         if label not in self._targets:
+            self._targets[label] = None
             try:
                 self._targets[label] = self.loader.target(label)
             except BuildErrors as errors:
                 self._fault(errors.errors)
-                self._targets[label] = None
             except BuildError as error:
-                self._fault([error])
-                self._targets[label] = None
+                self._fault([_needed_by(error, asking, attribute) if asking else error])
         return self._targets[label]
 
     def needs(self, label: Label) -> tuple[Label, ...]:
@@ -140,24 +146,15 @@ class Loaded:
         target = self.target(label)
         if target is None:
             return ()
-        needed: Labels = {}
-        for dependency, attribute in target.dependencies:
-            if self._counts(target, attribute) and dependency not in needed and self._exists(dependency, target, attribute):
-                needed[dependency] = None
+        needed = dict.fromkeys(one for one, attribute in target.dependencies if self._counts(target, attribute, one))
+        if target.generator:
+            needed[target.generator] = None
         return tuple(needed)
 
-    def _counts(self, target: Target, attribute: str) -> bool:
-        return self.edges.implicit or attribute in target.spans
-
-    def _exists(self, label: Label, target: Target, attribute: str) -> bool:
-        try:
-            return self.target(label) is not None
-        except BuildErrors:
-            raise
-        except BuildError as error:
-            span = target.spans.get(attribute, target.span)
-            note = f"needed by {target.label} ({target.span})"
-            raise BuildError(error.message, span=error.span or span, hint=error.hint, notes=(*error.notes, note)) from None
+    def _counts(self, target: Target, attribute: str, label: Label) -> bool:
+        if not self.edges.implicit and attribute not in target.spans:
+            return False
+        return self._find(label, target, attribute) is not None
 
     def package(self, label: Label) -> Package | None:
         """The package of a target; None for the standard rules' files and, with `keep_going`, for a broken one."""
@@ -217,6 +214,12 @@ class Loaded:
 
 def _inside(label: Label, package: str) -> bool:
     return not label.repository and label.package == package
+
+
+def _needed_by(error: BuildError, target: Target, attribute: str) -> BuildError:
+    span = error.span or target.spans.get(attribute, target.span)
+    notes = (*error.notes, f"needed by {target.label} ({target.span})")
+    return BuildError(error.message, span=span, hint=error.hint, notes=notes)
 
 
 def _placed(error: BuildError, word: Word) -> BuildError:

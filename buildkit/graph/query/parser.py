@@ -1,10 +1,11 @@
 """Query text → expression tree.
 
 In: an expression, and the functions that it may call. Out: an `Expression`, or a BuildError with a place in the text.
+Operators are of equal precedence and are applied from the left.
 
 ::
 
-    expression = operand {("+" | "union" | "-" | "except" | "^" | "intersect") operand}      equal precedence, leftmost first
+    expression = operand {("+" | "union" | "-" | "except" | "^" | "intersect") operand}
     operand    = WORD | "$name" | "(" expression ")" | "let" NAME "=" expression "in" expression
                | "set" "(" {WORD} ")" | WORD "(" argument {"," argument} ")"
 """
@@ -130,7 +131,8 @@ class _Parser:
             known = sorted(self.functions)
             hint = did_you_mean(name.text, known) or "the functions are: " + ", ".join(known)
             raise BuildError(f"there is no query function '{name.text}'", span=name.span, hint=hint)
-        opening, arguments = self.take(), []
+        opening = self.take()
+        arguments: list[Argument] = []
         while self.token.kind != ")":
             arguments.append(self.argument(signature, len(arguments)))
             if self.token.kind != ",":

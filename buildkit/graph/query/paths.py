@@ -28,9 +28,7 @@ def reachable(
     return found
 
 
-def reversed_edges(
-    nodes: Iterable[Node], successors: Callable[[Node], Iterable[Node]]
-) -> dict[Node, list[Node]]:
+def reversed_edges(nodes: Iterable[Node], successors: Callable[[Node], Iterable[Node]]) -> dict[Node, list[Node]]:
     """Of each node those among `nodes` that have it as a successor."""
     found: dict[Node, list[Node]] = {}
     for node in nodes:
@@ -74,9 +72,7 @@ def _back(node: Node, came_from: Mapping[Node, Node | None]) -> list[Node]:
     return path[::-1]
 
 
-def total_order(
-    nodes: Sequence[Node], successors: Callable[[Node], Iterable[Node]]
-) -> list[Node]:
+def total_order(nodes: Sequence[Node], successors: Callable[[Node], Iterable[Node]]) -> list[Node]:
     """Each node before its successors, otherwise by name: the reverse of a depth-first walk from each in turn."""
     among, left = set(nodes), []
     seen: set[Node] = set()
@@ -95,7 +91,5 @@ def total_order(
     return left[::-1]
 
 
-def _within(
-    node: Node, among: set[Node], successors: Callable[[Node], Iterable[Node]]
-) -> list[Node]:
+def _within(node: Node, among: set[Node], successors: Callable[[Node], Iterable[Node]]) -> list[Node]:
     return sorted({one for one in successors(node) if one in among})  # type: ignore[type-var]

@@ -1,0 +1,55 @@
+"""`mbuild query`: an expression → the targets that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from buildkit.commands.graph import package_of
+from buildkit.commands.session import Session
+from buildkit.errors import BuildError
+from buildkit.graph.loader import Loader
+from buildkit.graph.package import Target
+from buildkit.graph.query import FUNCTIONS, Answer, Edges, Loaded, evaluate, parse
+from buildkit.label import Label
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and of which graph."""
+
+    expression: str
+    universe: tuple[str, ...] = ()
+    implicit_deps: bool = True
+    tool_deps: bool = True
+    nodep_deps: bool = True
+
+    @property
+    def edges(self) -> Edges:
+        """The dependencies that count."""
+        return Edges(self.implicit_deps, self.tool_deps, self.nodep_deps)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer, the graph's functions that printing needs, and the faults that `--keep-going` went past."""
+
+    answer: Answer
+    target: Callable[[Label], Target | None]
+    needs: Callable[[Label], Sequence[Label]]
+    faults: tuple[BuildError, ...]
+
+
+def query(session: Session, question: Question) -> Found:
+    """Ask the graph of all targets. Raises BuildError for an expression that cannot be read or answered."""
+    expression = parse(question.expression, {name: known.signature for name, known in FUNCTIONS.items()})
+    loader = Loader(session.workspace, session.parsed, session.print_from_code)
+    graph = Loaded(
+        loader,
+        package=package_of(session),
+        edges=question.edges,
+        universe=question.universe,
+        keep_going=session.options.keep_going,
+    )
+    answer = evaluate(expression, graph, FUNCTIONS)
+    return Found(answer, graph.target, graph.needs, tuple(graph.faults.values()))
