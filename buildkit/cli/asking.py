@@ -59,7 +59,7 @@ def _expression(arguments: Arguments) -> str:
     try:
         return (arguments.directory / file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is not UTF-8 text"
         raise BuildError(f"cannot read the query file '{file}': {why}") from None
 
 
