@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from buildkit.errors import BuildError, did_you_mean
+from buildkit.errors import BuildError, nearest
 from buildkit.lang.collection_methods import DICT_METHODS, LIST_METHODS
 from buildkit.lang.functions import Method
 from buildkit.lang.string_methods import BYTES_METHODS, STRING_METHODS
@@ -33,8 +33,9 @@ def attribute(value: Any, name: str) -> Value:
             return value.attribute(name)
         except KeyError:
             pass
-    hint = did_you_mean(name, attribute_names(value))
-    raise BuildError(f"'{type_name(value)}' value has no field or method '{name}'", hint=hint)
+    near = nearest(name, attribute_names(value))
+    meant = f" (did you mean .{near}?)" if near else ""
+    raise BuildError(f"{type_name(value)} has no .{name} field or method{meant}")
 
 
 def attribute_names(value: Any) -> Iterable[str]:

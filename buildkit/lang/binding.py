@@ -48,7 +48,8 @@ def bind(
             others[name] = value
         elif values[slot] is not UNBOUND:
             raise BuildError(
-                f"{code.name}() got two values for parameter '{name}'", span=site.argument_spans.get(name) or site.span
+                f"{code.name}() got multiple values for parameter '{name}'",
+                span=site.argument_spans.get(name) or site.span,
             )
         else:
             values[slot] = value
@@ -84,7 +85,7 @@ def _unexpected(function: str, name: str, known: Iterable[str], site: Site) -> B
 def _missing(function: str, names: list[str], site: Site) -> BuildError:
     listed = ", ".join(f"'{name}'" for name in names)
     noun = "argument" if len(names) == 1 else "arguments"
-    return BuildError(f"{function}() is missing the {noun} {listed}", span=site.span)
+    return BuildError(f"{function}() missing {len(names)} required {noun}: {listed}", span=site.span)
 
 
 def mismatch(
@@ -123,7 +124,7 @@ def _binding_error(
     for key in keyword:
         if key in taken and key in named:
             return BuildError(
-                f"{name}() got two values for parameter '{key}'", span=site.argument_spans.get(key) or site.span
+                f"{name}() got multiple values for parameter '{key}'", span=site.argument_spans.get(key) or site.span
             )
         if key not in named:
             return _unexpected(name, key, named, site)

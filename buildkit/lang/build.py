@@ -203,7 +203,11 @@ class Builder:
 
     def index(self, parts: Parts) -> Any:
         check_postfix(parts[0])
-        return syntax.Index(parts[0].start, self.end(parts[-1]), parts[0], parts[2])
+        key = parts[2]
+        if len(parts) > 4:
+            items = _nodes(parts[2:-1])
+            key = syntax.Sequence(items[0].start, items[-1].end, "tuple", items)
+        return syntax.Index(parts[0].start, self.end(parts[-1]), parts[0], key)
 
     def slice(self, parts: Parts) -> Any:
         check_postfix(parts[0])

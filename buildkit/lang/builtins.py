@@ -12,7 +12,7 @@ from buildkit.lang.attributes import attribute, attribute_names
 from buildkit.lang.collection_methods import fill
 from buildkit.lang.functions import Builtin, Call
 from buildkit.lang.limits import INTEGER_DIGITS, check_elements, check_integer
-from buildkit.lang.operators import elements, listed, order, sort_values
+from buildkit.lang.operators import elements, iterable, listed, order, sort_values
 from buildkit.lang.text import brief, display, float_text, represent, to_float
 from buildkit.lang.values import Dict, List, Range, Struct, Value, type_name
 
@@ -21,28 +21,28 @@ _MISSING = object()
 
 def _integer(value: Any, function: str, parameter: str) -> int:
     if type(value) is not int:
-        raise BuildError(f"{function}() needs an int as '{parameter}', found '{type_name(value)}'")
+        raise BuildError(f"{function}(): parameter '{parameter}' got {type_name(value)}, want int")
     return value
 
 
 def _string(value: Any, function: str, parameter: str) -> str:
     if type(value) is not str:
-        raise BuildError(f"{function}() needs a string as '{parameter}', found '{type_name(value)}'")
+        raise BuildError(f"{function}(): parameter '{parameter}' got {type_name(value)}, want string")
     return value
 
 
 def _abs(x: Any, /) -> Value:
     if type(x) is int or type(x) is float:
         return abs(x)
-    raise BuildError(f"abs() needs a number, found '{type_name(x)}'")
+    raise BuildError(f"abs(): parameter 'x' got {type_name(x)}, want int or float")
 
 
 def _all(x: Value, /) -> bool:
-    return all(elements(x))
+    return all(iterable(x, "all"))
 
 
 def _any(x: Value, /) -> bool:
-    return any(elements(x))
+    return any(iterable(x, "any"))
 
 
 def _bool(x: Value = False, /) -> bool:
@@ -54,10 +54,10 @@ def _bytes(x: Any, /) -> bytes:
         return x
     if type(x) is str:
         return x.encode("utf-8", "replace")
-    items = listed(x)
+    items = iterable(x, "bytes")
     for number, item in enumerate(items):
         if type(item) is not int or not 0 <= item < 256:
-            raise BuildError(f"bytes() needs ints from 0 to 255: element {number} is {brief(item)}")
+            raise BuildError(f"bytes(): element {number} is {brief(item)}, want int from 0 to 255")
     return bytes(items)  # type: ignore[arg-type]
 
 
@@ -74,7 +74,7 @@ def _dir(x: Value, /) -> List:
 
 def _enumerate(x: Value, start: Any = 0, /) -> List:
     first = _integer(start, "enumerate", "start")
-    return List(list(enumerate(listed(x), first)))
+    return List(list(enumerate(iterable(x, "enumerate"), first)))
 
 
 def _fail(call: Call, *args: Value, msg: Value = None, attr: Any = None, sep: Any = " ") -> Value:
@@ -93,16 +93,16 @@ def _float(x: Any = 0.0, /) -> float:
     if type(x) is int or type(x) is bool:
         return to_float(x)
     if type(x) is not str:
-        raise BuildError(f"float() needs a number, a bool or a string, found '{type_name(x)}'")
+        raise BuildError(f"float(): parameter 'x' got {type_name(x)}, want string, int, float or bool")
     try:
         value = float(x) if "_" not in x and x == x.strip() else math.nan
     except ValueError:
-        raise BuildError(f"invalid float literal {brief(x)}") from None
+        raise BuildError(f"float(): invalid literal {brief(x)}") from None
     words = x.lower().lstrip("+-")
     if math.isnan(value) and words != "nan":
-        raise BuildError(f"invalid float literal {brief(x)}")
+        raise BuildError(f"float(): invalid literal {brief(x)}")
     if math.isinf(value) and words not in ("inf", "infinity"):
-        raise BuildError("floating-point number is too large")
+        raise BuildError("float(): number is too large")
     return value
 
 
@@ -134,16 +134,22 @@ def _hash(x: Any, /) -> int:
 
 def _int(x: Any, base: Any = _MISSING) -> int:
     if type(x) is str:
-        return _parse_int(x, 10 if base is _MISSING else _integer(base, "int", "base"))
+        return _parse_int(x, 10 if base is _MISSING else _base(base))
     if base is not _MISSING:
-        raise BuildError("int() takes a base only with a string")
+        raise BuildError("int(): can't convert non-string with explicit base")
     if type(x) is int or type(x) is bool:
         return int(x)
     if type(x) is float:
         if math.isnan(x) or math.isinf(x):
             raise BuildError(f"cannot convert float {float_text(x)} to an integer")
         return int(x)
-    raise BuildError(f"int() needs a number, a bool or a string, found '{type_name(x)}'")
+    raise BuildError(f"int(): parameter 'x' got {type_name(x)}, want string, int, float or bool")
+
+
+def _base(base: Any) -> int:
+    if type(base) is not int:
+        raise BuildError(f"int(): base must be an integer, got {type_name(base)}")
+    return base
 
 
 _PREFIXES = {"0x": 16, "0o": 8, "0b": 2}
@@ -151,23 +157,26 @@ _PREFIXES = {"0x": 16, "0o": 8, "0b": 2}
 
 def _parse_int(text: str, base: int) -> int:
     if base != 0 and not 2 <= base <= 36:
-        raise BuildError(f"int() needs a base of 0 or from 2 to 36, found {brief(base)}")
+        raise BuildError(f"int(): invalid base {brief(base)}: base must be 0, or >= 2 and <= 36")
     digits = text[1:] if text[:1] in ("+", "-") else text
     prefix = _PREFIXES.get(digits[:2].lower())
     if prefix is not None and base in (0, prefix):
         digits, used = digits[2:], prefix
     elif base == 0 and len(digits) > 1 and digits[0] == "0" and digits.strip("0"):
-        raise BuildError(f"int() cannot tell the base of {brief(text)}", hint="write octal numbers as '0o17'")
+        raise BuildError(
+            f"int(): cannot infer base of {brief(text)}: invalid literal with base 0",
+            hint="write octal numbers as '0o17'",
+        )
     else:
         used = base or 10
     if len(digits) > INTEGER_DIGITS:
         raise BuildError(f"integer of {len(digits)} digits is too large: the bound is {INTEGER_DIGITS}")
     if not (digits.isascii() and digits.isalnum()):
-        raise BuildError(f"invalid integer literal {brief(text)} with base {base}")
+        raise BuildError(f"int(): invalid literal with base {base}: {brief(text)}")
     try:
         value = int(digits, used)
     except ValueError:
-        raise BuildError(f"invalid integer literal {brief(text)} with base {base}") from None
+        raise BuildError(f"int(): invalid literal with base {base}: {brief(text)}") from None
     return check_integer(-value if text[0] == "-" else value)
 
 
@@ -179,18 +188,18 @@ def _len(x: Any, /) -> int:
     count = getattr(x, "count", None)
     if count is not None and not isinstance(x, (int, float, Struct)):
         return int(count())
-    raise BuildError(f"value of type '{type_name(x)}' has no length")
+    raise BuildError(f"len(): value of type {type_name(x)} has no len")
 
 
 def _list(x: Value = (), /) -> List:
-    return List(listed(x))
+    return List(iterable(x, "list"))
 
 
 def _extreme(name: str, sign: int) -> Callable[..., Value]:
     def find(call: Call, /, *args: Value, key: Value = None) -> Value:
         items = listed(args[0]) if len(args) == 1 else list(args)
         if not items:
-            raise BuildError(f"{name}() needs at least one element")
+            raise BuildError(f"{name}(): expected at least one item")
         ranks = items if key is None else [call.callback(key, [item], {}) for item in items]
         best = 0
         for place in range(1, len(items)):
@@ -212,7 +221,7 @@ def _range(start: Any, stop: Any = None, step: Any = 1, /) -> Range:
     _integer(start, "range", "start")
     _integer(stop, "range", "stop")
     if _integer(step, "range", "step") == 0:
-        raise BuildError("range() needs a step that is not zero")
+        raise BuildError("range(): step argument must not be zero")
     return Range(range(start, stop, step))
 
 
@@ -221,13 +230,13 @@ def _repr(x: Value, /) -> str:
 
 
 def _reversed(x: Value, /) -> List:
-    return List(listed(x)[::-1])
+    return List(iterable(x, "reversed")[::-1])
 
 
 def _sorted(call: Call, x: Value, /, *, key: Value = None, reverse: Any = False) -> List:
     if type(reverse) is not bool:
-        raise BuildError(f"sorted() needs a bool as 'reverse', found '{type_name(reverse)}'")
-    items = listed(x)
+        raise BuildError(f"sorted(): parameter 'reverse' got {type_name(reverse)}, want bool")
+    items = iterable(x, "sorted")
     call.thread.charge(len(items))
     if key is None:
         return List(sort_values(items, descending=reverse))
@@ -249,7 +258,7 @@ def _struct(**fields: Value) -> Struct:
 
 
 def _tuple(x: Value = (), /) -> tuple[Value, ...]:
-    return tuple(listed(x))
+    return tuple(iterable(x, "tuple"))
 
 
 def _type(x: Value, /) -> str:

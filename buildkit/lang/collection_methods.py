@@ -7,63 +7,61 @@ from typing import Any
 
 from buildkit.errors import BuildError
 from buildkit.lang.limits import check_elements
-from buildkit.lang.operators import elements, listed, position
+from buildkit.lang.operators import iterable, listed, position
 from buildkit.lang.text import brief
 from buildkit.lang.values import Dict, List, Value, equal, from_key, to_key, type_name
 
 
 def _append(self: List, item: Value, /) -> None:
-    self.check_mutable()
+    self.check_mutable("append to")
     check_elements(len(self.items) + 1)
     self.items.append(item)
 
 
 def _clear_list(self: List, /) -> None:
-    self.check_mutable()
+    self.check_mutable("clear")
     self.items.clear()
 
 
 def _extend(self: List, items: Value, /) -> None:
-    self.check_mutable()
-    added = listed(items)
+    self.check_mutable("extend")
+    added = iterable(items, "extend")
     check_elements(len(self.items) + len(added))
     self.items += added
 
 
 def _index(self: List, item: Value, start: Any = None, end: Any = None, /) -> int:
     size = len(self.items)
-    for bound in (start, end):
+    for name, bound in (("start", start), ("end", end)):
         if bound is not None and type(bound) is not int:
-            raise BuildError(f"index() needs ints as bounds, found '{type_name(bound)}'")
+            raise BuildError(f"index(): parameter '{name}' got {type_name(bound)}, want int")
     for place in range(*slice(start, end).indices(size)):
         if equal(self.items[place], item):
             return place
-    raise BuildError(f"{brief(item)} is not in the list")
+    raise BuildError(f"value {brief(item)} not found in list")
 
 
 def _insert(self: List, index: Any, item: Value, /) -> None:
-    self.check_mutable()
+    self.check_mutable("insert into")
     if type(index) is not int:
-        raise BuildError(f"insert() needs an int as index, found '{type_name(index)}'")
+        raise BuildError(f"insert(): parameter 'index' got {type_name(index)}, want int")
     check_elements(len(self.items) + 1)
     size = len(self.items)
     self.items.insert(max(-size, min(index, size)), item)
 
 
 def _pop_list(self: List, index: Any = -1, /) -> Value:
-    self.check_mutable()
-    if not self.items:
-        raise BuildError("cannot pop from an empty list")
+    self.check_mutable("pop from")
     return self.items.pop(position(index, len(self.items), "list"))
 
 
 def _remove(self: List, item: Value, /) -> None:
-    self.check_mutable()
+    self.check_mutable("remove from")
     for place, one in enumerate(self.items):
         if equal(one, item):
             del self.items[place]
             return
-    raise BuildError(f"{brief(item)} is not in the list")
+    raise BuildError(f"value {brief(item)} not found in list")
 
 
 LIST_METHODS: dict[str, Callable[..., Value]] = {
@@ -78,7 +76,7 @@ LIST_METHODS: dict[str, Callable[..., Value]] = {
 
 
 def _clear_dict(self: Dict, /) -> None:
-    self.check_mutable()
+    self.check_mutable("clear")
     self.entries.clear()
 
 
@@ -98,29 +96,29 @@ _REQUIRED = object()
 
 
 def _pop_dict(self: Dict, key: Value, default: Value = _REQUIRED, /) -> Value:
-    self.check_mutable()
+    self.check_mutable("delete from")
     token = to_key(key)
     if token in self.entries:
         return self.entries.pop(token)
     if default is _REQUIRED:
-        raise BuildError(f"key {brief(key)} is not in the dict")
+        raise BuildError(f"pop(): key {brief(key)} not found in dictionary")
     return default
 
 
 def _popitem(self: Dict, /) -> tuple[Value, Value]:
-    self.check_mutable()
+    self.check_mutable("delete from")
     for token in self.entries:
         return from_key(token), self.entries.pop(token)
-    raise BuildError("cannot pop from an empty dict")
+    raise BuildError("popitem(): empty dictionary")
 
 
 def _setdefault(self: Dict, key: Value, default: Value = None, /) -> Value:
-    self.check_mutable()
+    self.check_mutable("insert into")
     return self.entries.setdefault(to_key(key), default)
 
 
 def _update(self: Dict, pairs: Value = (), /, **named: Value) -> None:
-    self.check_mutable()
+    self.check_mutable("insert into")
     added = Dict()
     fill(added, pairs, "update")
     self.entries |= added.entries
@@ -136,12 +134,14 @@ def fill(target: Dict, pairs: Any, function: str) -> None:
     if type(pairs) is Dict:
         target.entries.update(pairs.entries)
         return
-    for number, pair in enumerate(elements(pairs)):
+    for number, pair in enumerate(iterable(pairs, function)):
         if type(pair) not in (tuple, List):
-            raise BuildError(f"{function}() needs pairs: element {number} is of type '{type_name(pair)}'")
+            raise BuildError(
+                f"{function}(): got non-pair element {number}, of type {type_name(pair)}: not iterable as key and value"
+            )
         items = listed(pair)
         if len(items) != 2:
-            raise BuildError(f"{function}() needs pairs: element {number} has length {len(items)}")
+            raise BuildError(f"{function}(): element {number} has length {len(items)}, want 2")
         target[items[0]] = items[1]
 
 

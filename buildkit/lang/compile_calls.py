@@ -108,7 +108,7 @@ def _add_argument(argument: syntax.Argument, value: Any, positional: list[Value]
             if type(name) is not str:
                 raise BuildError(f"keys of the argument after '**' must be strings, found '{type_name(name)}'")
             if name in keyword:
-                raise BuildError(f"keyword argument '{name}' is there twice")
+                raise BuildError(f"duplicate keyword argument: '{name}'")
             keyword[name] = item
 
 

@@ -66,7 +66,7 @@ def _cell(unit: Unit, node: syntax.Name, variable: Variable) -> Run:
 
 
 def _unset(unit: Unit, node: syntax.Name, kind: str) -> BuildError:
-    return BuildError(f"{kind} variable '{node.name}' is read before it is assigned", span=unit.span(node))
+    return BuildError(f"{kind} variable '{node.name}' is referenced before assignment", span=unit.span(node))
 
 
 def _literal(unit: Unit, node: syntax.Literal) -> Run:
@@ -91,7 +91,7 @@ def _mapping(unit: Unit, node: syntax.Mapping) -> Run:
             try:
                 token = to_key(name)
                 if token in result.entries:
-                    raise BuildError(f"key {brief(name)} is there twice")
+                    raise BuildError(f"duplicate key: {brief(name)}")
             except BuildError as error:
                 raise unit.place(error, place_) from None
             result.entries[token] = value(frame)

@@ -99,14 +99,14 @@ def _in_place(unit: Unit, node: syntax.Augmented) -> Any:
     def combine(frame: Frame, current: Any, value: Any) -> Any:
         try:
             if operator == "+" and type(current) is List and not hasattr(value, "operate"):
-                current.check_mutable()
-                added = operators.listed(value)
+                current.check_mutable("extend")
+                added = operators.addend(current, value)
                 frame[0].charge(len(added))
                 check_elements(len(current.items) + len(added))
                 current.items += added
                 return current
             if operator == "|" and type(current) is Dict and type(value) is Dict:
-                current.check_mutable()
+                current.check_mutable("insert into")
                 current.entries.update(value.entries)
                 return current
             result: Any = general(current, value)

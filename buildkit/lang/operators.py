@@ -24,7 +24,7 @@ def _numbers(left: Value, right: Value) -> bool:
 
 def _refused(operator: str, left: Value, right: Value) -> BuildError:
     hint = "turn the other one into a string: str(x)" if operator == "+" and str in (type(left), type(right)) else None
-    return BuildError(f"unsupported operation: '{type_name(left)}' {operator} '{type_name(right)}'", hint=hint)
+    return BuildError(f"unsupported binary operation: {type_name(left)} {operator} {type_name(right)}", hint=hint)
 
 
 def _by_host(operator: str, left: Any, right: Any) -> Value:
@@ -129,7 +129,9 @@ def modulo(left: Any, right: Any) -> Value:
     if not _numbers(left, right):
         raise _refused("%", left, right)
     if right == 0:
-        raise BuildError("modulo by zero")
+        raise BuildError(
+            "integer modulo by zero" if type(left) is int and type(right) is int else "float modulo by zero"
+        )
     left, right = _floats(left, right)
     if type(left) is float and math.isinf(left):
         return math.nan
@@ -189,11 +191,11 @@ def member(left: Any, right: Any) -> bool:
     if kind is str:
         if type(left) is str:
             return left in right
-        raise BuildError(f"'in string' needs a string on its left, found '{type_name(left)}'")
+        raise BuildError(f"'in <string>' requires string as left operand, not {type_name(left)}")
     if kind is bytes:
         if type(left) is bytes or (type(left) is int and 0 <= left < 256):
             return left in right
-        raise BuildError(f"'in bytes' needs bytes or a byte on its left, found '{type_name(left)}'")
+        raise BuildError(f"'in <bytes>' requires bytes or int as left operand, not {type_name(left)}")
     test = getattr(right, "contains", None)
     if test is not None:
         return bool(test(left))
@@ -215,7 +217,7 @@ def order(left: Any, right: Any, operator: str = "<", depth: int = 0) -> int:
         if left != left or right != right:
             return int(left != left) - int(right != right)
         return int(left > right) - int(left < right)
-    raise _refused(operator, left, right)
+    raise BuildError(f"unsupported comparison: {type_name(left)} {operator} {type_name(right)} not implemented")
 
 
 def _order_sequences(left: Sequence[Any], right: Sequence[Any], operator: str, depth: int) -> int:
@@ -272,7 +274,7 @@ def unary(operator: str, value: Any) -> Value:
         return ~value
     if operator != "~" and (type(value) is int or type(value) is float):
         return -value if operator == "-" else value
-    raise BuildError(f"unsupported operation: {operator}'{type_name(value)}'")
+    raise BuildError(f"unsupported unary operation: {operator}{type_name(value)}")
 
 
 def elements(value: Any) -> Iterable[Value]:
@@ -300,6 +302,26 @@ def listed(value: Any) -> list[Value]:
     return list(elements(value))
 
 
+def addend(current: List, value: Any) -> list[Value]:
+    """What `current += value` adds to a list. Raises BuildError where the value is not iterable."""
+    try:
+        return listed(value)
+    except BuildError as error:
+        raise _refused("+", current, value) if error.message.endswith("not iterable") else error from None
+
+
+def iterable(value: Any, function: str) -> list[Value]:
+    """The elements of a function's parameter as a new Python list. Raises BuildError where it is not iterable."""
+    try:
+        return listed(value)
+    except BuildError as error:
+        kind = type_name(value)
+        if not error.message.endswith("not iterable"):
+            raise
+        message = f"{function}(): value of type '{kind}' is not iterable: got {kind}, want iterable"
+        raise BuildError(message, hint=error.hint) from None
+
+
 def index(value: Any, key: Any) -> Value:
     """`value[key]`."""
     kind = type(value)
@@ -322,25 +344,25 @@ def index(value: Any, key: Any) -> Value:
 
 def _no_key(value: Iterable[Value], key: Value) -> BuildError:
     hint = did_you_mean(key, [name for name in value if type(name) is str]) if type(key) is str else None
-    return BuildError(f"key {brief(key)} is not in the dict", hint=hint)
+    return BuildError(f"key {brief(key)} not found in dictionary", hint=hint)
 
 
 def position(key: Any, size: int, kind: str) -> int:
     """A place in a sequence, from its start; negative ones count from the end. Raises BuildError outside."""
     if type(key) is not int:
-        raise BuildError(f"index of a {kind} must be an int, found '{type_name(key)}'")
+        raise BuildError(f"invalid index of a {kind}: got {type_name(key)}, want int")
     place = key + size if key < 0 else key
     if not 0 <= place < size:
         shown = key if abs(key) < 10**20 else "given"
-        raise BuildError(f"index {shown} is out of range: the {kind} has {size} element" + ("" if size == 1 else "s"))
+        raise BuildError(f"index {shown} out of range: the {kind} has {size} element" + ("" if size == 1 else "s"))
     return place
 
 
 def take_slice(value: Any, low: Any, high: Any, step: Any) -> Value:
     """`value[low:high:step]`."""
-    for name, bound in (("start", low), ("stop", high), ("step", step)):
+    for name, bound in (("start", low), ("end", high), ("step", step)):
         if bound is not None and type(bound) is not int:
-            raise BuildError(f"slice {name} must be an int, found '{type_name(bound)}'")
+            raise BuildError(f"invalid {name} index: got {type_name(bound)}, want int")
     if step == 0:
         raise BuildError("slice step cannot be zero")
     kind = type(value)
@@ -360,7 +382,7 @@ def store(container: Any, key: Any, value: Value) -> None:
     if kind is Dict:
         container[key] = value
     elif kind is List:
-        container.check_mutable()
+        container.check_mutable("assign to element of")
         container.items[position(key, len(container.items), "list")] = value
     else:
         raise BuildError(f"value of type '{type_name(container)}' does not support item assignment")

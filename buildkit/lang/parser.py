@@ -86,7 +86,7 @@ def _unexpected(text: str, tokens: Tokens, fault: Unexpected) -> ScanError:
     expected = "expected " + _listed(automaton().accepted(fault.states))
     hint = "join strings with '+'" if kind in ("STRING", "BYTES") and "an operator" in expected else None
     width = 0 if kind == "NEWLINE" else len(value)
-    return ScanError(f"{expected}, found {_found(kind, value)}", start, start + max(width, 1), hint)
+    return ScanError(f"syntax error at {_found(kind, value)}: {expected}", start, start + max(width, 1), hint)
 
 
 def _enclosing(tokens: Tokens, end: int) -> int | None:

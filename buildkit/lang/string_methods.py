@@ -8,20 +8,20 @@ from typing import Any
 from buildkit.errors import BuildError
 from buildkit.lang.limits import check_length
 from buildkit.lang.operators import elements
-from buildkit.lang.text import format_string
+from buildkit.lang.text import brief, format_string
 from buildkit.lang.values import List, Value, type_name
 
 
 def _text(value: Any, method: str, parameter: str) -> str:
     if type(value) is not str:
-        raise BuildError(f"{method}() needs a string as '{parameter}', found '{type_name(value)}'")
+        raise BuildError(f"{method}(): parameter '{parameter}' got {type_name(value)}, want string")
     return value
 
 
 def _bounds(self: str, start: Any, end: Any, method: str) -> tuple[int, int]:
     for name, bound in (("start", start), ("end", end)):
         if bound is not None and type(bound) is not int:
-            raise BuildError(f"{method}() needs an int as '{name}', found '{type_name(bound)}'")
+            raise BuildError(f"{method}(): parameter '{name}' got {type_name(bound)}, want int")
     low, high, _ = slice(start, end).indices(len(self))
     # Beyond the end nothing is found, not even an empty string.
     return (low, high) if start is None or start <= len(self) else (1, 0)
@@ -34,6 +34,11 @@ def _plain(name: str) -> Callable[..., Value]:
         return function(self)
 
     return method
+
+
+def _istitle(self: str, /) -> bool:
+    # A digraph such as U+01C4 has three forms; only its title form begins a word.
+    return self.istitle() and not any(char.isupper() and char.title() != char for char in self)
 
 
 def _count(self: str, sub: Any, start: Any = None, end: Any = None, /) -> int:
@@ -53,13 +58,21 @@ def _ords(self: str, /) -> List:
     return List([ord(char) for char in self])
 
 
+def _choice(choice: Any, method: str, number: int, affix: Any) -> str:
+    if type(choice) is not str and type(affix) is tuple:
+        raise BuildError(f"{method}(): parameter 'sub' got {type_name(choice)}, for element {number}, want string")
+    if type(choice) is not str:
+        raise BuildError(f"{method}(): parameter 'sub' got {type_name(choice)}, want string or tuple of strings")
+    return choice
+
+
 def _affix(name: str) -> Callable[..., Value]:
     function = getattr(str, name)
 
     def method(self: str, affix: Any, start: Any = None, end: Any = None, /) -> bool:
         low, high = _bounds(self, start, end, name)
         choices = affix if type(affix) is tuple else (affix,)
-        texts = tuple(_text(choice, name, "sub") for choice in choices)
+        texts = tuple(_choice(choice, name, number, affix) for number, choice in enumerate(choices))
         return low <= high and function(self[low:high], texts)
 
     return method
@@ -78,11 +91,12 @@ def _search(name: str) -> Callable[..., Value]:
 
 def _index(name: str) -> Callable[..., Value]:
     search = _search(name)
+    method_name = name.replace("find", "index")
 
     def method(self: str, sub: Any, start: Any = None, end: Any = None, /) -> int:
         place: Any = search(self, sub, start, end)
         if place < 0:
-            raise BuildError("substring not found")
+            raise BuildError(f"{method_name}(): substring {brief(sub)} not found")
         return place  # type: ignore[no-any-return]
 
     return method
@@ -96,7 +110,7 @@ def _join(self: str, items: Value, /) -> str:
     parts = list(elements(items))
     for number, part in enumerate(parts):
         if type(part) is not str:
-            raise BuildError(f"join() needs strings: element {number} is of type '{type_name(part)}'")
+            raise BuildError(f"join(): element {number} must be a string, got {type_name(part)}")
     check_length(sum(map(len, parts)) + len(self) * len(parts))  # type: ignore[arg-type]
     return self.join(parts)  # type: ignore[arg-type]
 
@@ -115,7 +129,7 @@ def _partition(name: str) -> Callable[..., Value]:
 
     def method(self: str, sep: Any, /) -> tuple[str, str, str]:
         if not _text(sep, name, "sep"):
-            raise BuildError(f"{name}() needs a separator that is not empty")
+            raise BuildError(f"{name}(): empty separator")
         return function(self, sep)  # type: ignore[no-any-return]
 
     return method
@@ -133,7 +147,7 @@ def _remove(name: str) -> Callable[..., Value]:
 def _replace(self: str, old: Any, new: Any, count: Any = -1, /) -> str:
     old, new = _text(old, "replace", "old"), _text(new, "replace", "new")
     if type(count) is not int:
-        raise BuildError(f"replace() needs an int as 'count', found '{type_name(count)}'")
+        raise BuildError(f"replace(): parameter 'count' got {type_name(count)}, want int")
     check_length(len(self) + self.count(old) * max(0, len(new) - len(old)))
     return self.replace(old, new, max(count, -1) if count < 2**31 else -1)
 
@@ -143,9 +157,9 @@ def _split(name: str) -> Callable[..., Value]:
 
     def method(self: str, sep: Any = None, maxsplit: Any = None) -> List:
         if sep is not None and not _text(sep, name, "sep"):
-            raise BuildError(f"{name}() needs a separator that is not empty")
+            raise BuildError(f"{name}(): empty separator")
         if maxsplit is not None and type(maxsplit) is not int:
-            raise BuildError(f"{name}() needs an int as 'maxsplit', found '{type_name(maxsplit)}'")
+            raise BuildError(f"{name}(): parameter 'maxsplit' got {type_name(maxsplit)}, want int")
         most = -1 if maxsplit is None or maxsplit < 0 or maxsplit >= 2**31 else maxsplit
         return List(function(self, sep, most))
 
@@ -154,7 +168,7 @@ def _split(name: str) -> Callable[..., Value]:
 
 def _splitlines(self: str, keepends: Any = False) -> List:
     if type(keepends) is not bool:
-        raise BuildError(f"splitlines() needs a bool as 'keepends', found '{type_name(keepends)}'")
+        raise BuildError(f"splitlines(): parameter 'keepends' got {type_name(keepends)}, want bool")
     lines = self.replace("\r\n", "\n").replace("\r", "\n") if not keepends else self
     parts = lines.split("\n") if not keepends else _kept(lines)
     if parts and parts[-1] == "":
@@ -175,7 +189,6 @@ _PLAIN_METHODS = [
     "isdigit",
     "islower",
     "isspace",
-    "istitle",
     "isupper",
     "lower",
     "title",
@@ -185,6 +198,7 @@ _PLAIN_METHODS = [
 STRING_METHODS: dict[str, Callable[..., Value]] = {
     **{name: _plain(name) for name in _PLAIN_METHODS},
     "count": _count,
+    "istitle": _istitle,
     "elems": _elems,
     "codepoints": _codepoints,
     "elem_ords": _ords,

@@ -239,14 +239,14 @@ def format_string(pattern: str, positional: Sequence[Value], keyword: dict[str, 
             raise BuildError("single '}' in format pattern: use '}}' for a literal one")
         end = pattern.find("}", position)
         if end < 0:
-            raise BuildError("'{' in format pattern is never closed: use '{{' for a literal one")
+            raise BuildError("unmatched '{' in format pattern: use '{{' for a literal one")
         name = pattern[position + 1 : end]
         position = end + 1
         if name == "" or name.isdecimal():
             if (manual and name == "") or (automatic and name != ""):
                 raise BuildError("cannot mix manual and automatic numbering in a format pattern")
             manual = manual or name != ""
-            number = int(name[:9]) if name else automatic
+            number = _number(name) if name else automatic
             automatic += name == ""
             if number >= len(positional):
                 raise BuildError(f"no replacement found for index {number}")
@@ -254,14 +254,28 @@ def format_string(pattern: str, positional: Sequence[Value], keyword: dict[str, 
             continue
         _check_field(name)
         if name not in keyword:
-            raise BuildError(f"missing argument '{name}' for format pattern")
+            raise _missing(name)
         parts.append(display(keyword[name]))
     result = "".join(parts)
     check_length(len(result))
     return result
 
 
+def _number(digits: str) -> int:
+    """An index; one of many digits is beyond all arguments, whatever it is."""
+    digits = digits.lstrip("0") or "0"
+    return int(digits) if len(digits) < 10 else 10**10
+
+
+def _missing(name: str) -> BuildError:
+    if name[1:].isdecimal() and name[0] == "-":
+        return BuildError(f"no replacement found for index {name}")
+    return BuildError(f"missing argument '{name}' for format pattern: keyword {name} not found")
+
+
 def _check_field(name: str) -> None:
-    for char in ".[],{!:":
+    if "{" in name:
+        raise BuildError("nested replacement fields are not supported in a format pattern")
+    for char in ".[],!:":
         if char in name:
             raise BuildError(f"invalid character '{char}' inside replacement field '{name}'")

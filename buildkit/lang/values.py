@@ -57,12 +57,10 @@ class List:
         self.frozen = False
         self.iterating = 0
 
-    def check_mutable(self) -> None:
-        """Raise BuildError if the list is frozen or being iterated over."""
-        if self.frozen:
-            raise _frozen("list", "list(x)")
-        if self.iterating:
-            raise BuildError("cannot change a list while it is iterated over", hint="iterate over a copy: list(x)")
+    def check_mutable(self, change: str = "change") -> None:
+        """Raise BuildError if the list is frozen or being iterated over; `change` is what was to be done."""
+        if self.frozen or self.iterating:
+            raise _immutable(change, "list", self.frozen)
 
     def __iter__(self) -> Iterator[Value]:
         return iter(self.items)
@@ -160,12 +158,10 @@ class Dict:
         for key, value in pairs:
             self.entries[to_key(key)] = value
 
-    def check_mutable(self) -> None:
-        """Raise BuildError if the dict is frozen or being iterated over."""
-        if self.frozen:
-            raise _frozen("dict", "dict(x)")
-        if self.iterating:
-            raise BuildError("cannot change a dict while it is iterated over", hint="iterate over a copy: list(x)")
+    def check_mutable(self, change: str = "change") -> None:
+        """Raise BuildError if the dict is frozen or being iterated over; `change` is what was to be done."""
+        if self.frozen or self.iterating:
+            raise _immutable(change, "dict", self.frozen)
 
     def __iter__(self) -> Iterator[Value]:
         return map(from_key, self.entries)
@@ -180,7 +176,7 @@ class Dict:
         return self.entries[to_key(key)]
 
     def __setitem__(self, key: Value, value: Value) -> None:
-        self.check_mutable()
+        self.check_mutable("insert into")
         self.entries[to_key(key)] = value
         check_elements(len(self.entries))
 
@@ -264,10 +260,11 @@ class Struct:
         return f"Struct({self.constructor!r}, {self.fields!r})"
 
 
-def _frozen(kind: str, copy: str) -> BuildError:
-    return BuildError(
-        f"cannot change a frozen {kind}", hint=f"values freeze when their file has run; change a copy: {copy}"
-    )
+def _immutable(change: str, kind: str, frozen: bool) -> BuildError:
+    if frozen:
+        hint = f"values freeze when their file has run; change a copy: {kind}(x)"
+        return BuildError(f"cannot {change} frozen {kind}", hint=hint)
+    return BuildError(f"cannot {change} {kind} during iteration", hint="iterate over a copy: list(x)")
 
 
 _NAMES: dict[type, str] = {

@@ -246,7 +246,7 @@ WRONG = [
     ),
     (FETCH + f'source = "http", sha256 = {ZEROS})', "'urls' is empty: a file from the web needs one", ""),
     (FETCH + f'source = "http", sha256 = {ZEROS}, urls = "u")', "'urls' must be a list of strings, found a string", ""),
-    ("a.fetsh(f)", "'actions' value has no field or method 'fetsh'", "hint: did you mean 'fetch'?"),
+    ("a.fetsh(f)", "actions has no .fetsh field or method (did you mean .fetch?)", ""),
 ]
 
 

@@ -18,29 +18,27 @@ f.bzl:2:5: error: name 'scrs' is not defined
         ^~~~
 hint: did you mean 'srcs'?""",
     'def f(x):\n    return x + "a"\n\ndef g():\n    return f(1)\n\ny = g()\n': """\
-f.bzl:2:12: error: unsupported operation: 'int' + 'string'
+f.bzl:2:12: error: unsupported binary operation: int + string
     return x + "a"
            ^~~~~~~
   called from f.bzl:5:12
   called from f.bzl:7:5
 hint: turn the other one into a string: str(x)""",
     'x = "a".spilt(",")\n': """\
-f.bzl:1:9: error: 'string' value has no field or method 'spilt'
+f.bzl:1:9: error: string has no .spilt field or method (did you mean .split?)
     x = "a".spilt(",")
-            ^~~~~
-hint: did you mean 'split'?""",
+            ^~~~~""",
     "x = struct(name = 1).nam\n": """\
-f.bzl:1:22: error: 'struct' value has no field or method 'nam'
+f.bzl:1:22: error: struct has no .nam field or method (did you mean .name?)
     x = struct(name = 1).nam
-                         ^~~
-hint: did you mean 'name'?""",
+                         ^~~""",
     "def f(first, second = 2):\n    pass\nf(1, secnd = 3)\n": """\
 f.bzl:3:6: error: f() has no parameter 'secnd'
     f(1, secnd = 3)
          ^~~~~
 hint: did you mean 'second'?""",
     "def f(a, b, *, c):\n    pass\nf(1)\n": """\
-f.bzl:3:1: error: f() is missing the arguments 'b', 'c'
+f.bzl:3:1: error: f() missing 2 required arguments: 'b', 'c'
     f(1)
     ^~~~""",
     "def f(a):\n    pass\nf(1, 2)\n": """\
@@ -48,7 +46,7 @@ f.bzl:3:1: error: f() accepts at most 1 positional argument, found 2
     f(1, 2)
     ^~~~~~~""",
     "def f(a):\n    pass\nf(1, a = 2)\n": """\
-f.bzl:3:6: error: f() got two values for parameter 'a'
+f.bzl:3:6: error: f() got multiple values for parameter 'a'
     f(1, a = 2)
          ^""",
     "x = len(1, 2)\n": """\
@@ -66,18 +64,18 @@ f.bzl:2:12: error: function 'f' is called recursively
   called from f.bzl:3:1
 hint: use a loop""",
     "x = [1]\ndef f():\n    for y in x:\n        x.append(y)\nf()\n": """\
-f.bzl:4:9: error: cannot change a list while it is iterated over
+f.bzl:4:9: error: cannot append to list during iteration
     x.append(y)
     ^~~~~~~~~~~
   called from f.bzl:5:1
 hint: iterate over a copy: list(x)""",
     'x = {"name": 1}["nam"]\n': """\
-f.bzl:1:5: error: key "nam" is not in the dict
+f.bzl:1:5: error: key "nam" not found in dictionary
     x = {"name": 1}["nam"]
         ^~~~~~~~~~~~~~~~~~
 hint: did you mean 'name'?""",
     "x = [1, 2][2]\n": """\
-f.bzl:1:5: error: index 2 is out of range: the list has 2 elements
+f.bzl:1:5: error: index 2 out of range: the list has 2 elements
     x = [1, 2][2]
         ^~~~~~~~~""",
     "x = {[]: 1}\n": """\
@@ -94,7 +92,7 @@ f.bzl:1:1: error: too many values to unpack: expected 2, found 3
     a, b = 1, 2, 3
     ^~~~""",
     "def f():\n    return x\n    x = 1\nf()\n": """\
-f.bzl:2:12: error: local variable 'x' is read before it is assigned
+f.bzl:2:12: error: local variable 'x' is referenced before assignment
     return x
            ^
   called from f.bzl:4:1""",
@@ -104,7 +102,7 @@ f.bzl:2:1: error: 'x' is already defined in this file
     ^
 hint: top-level names are bound once""",
     'x = "a" "b"\n': """\
-f.bzl:1:9: error: expected an operator, ',', ';' or the end of the line, found "b"
+f.bzl:1:9: error: syntax error at "b": expected an operator, ',', ';' or the end of the line
     x = "a" "b"
             ^~~
 hint: join strings with '+'""",
@@ -209,4 +207,4 @@ def test_a_call_from_python_names_the_place_it_is_for() -> None:
     values = evaluate(parse("def f(ctx):\n    return ctx.x\n", "f.bzl", build_file=False))
     with pytest.raises(BuildError) as caught:
         call(values["f"], [1], {}, span=Span("a/BUILD", 3, 1, 3, 8))
-    assert str(caught.value) == ("f.bzl:2:16: error: 'int' value has no field or method 'x'\n  called from a/BUILD:3:1")
+    assert str(caught.value) == ("f.bzl:2:16: error: int has no .x field or method\n  called from a/BUILD:3:1")

@@ -199,9 +199,9 @@ ERRORS = {
     "model(\n  name = 'a',\n\ndef f():\n  pass\n": "1:6: '(' is never closed",
     "x = (1]\n": "1:5: '(' is closed by ']'",
     "x = )\n": "1:5: ')' closes nothing",
-    "x = = 1\n": "1:5: expected an expression, found '='",
-    "x = \n": "1:5: expected an expression, found the end of the line",
-    "x = 1 2\n": "1:7: expected an operator, ',', ';' or the end of the line, found '2'",
+    "x = = 1\n": "1:5: syntax error at '=': expected an expression",
+    "x = \n": "1:5: syntax error at the end of the line: expected an expression",
+    "x = 1 2\n": "1:7: syntax error at '2': expected an operator, ',', ';' or the end of the line",
     "x = 'abc\ny = 1\n": "1:5: string literal is never closed",
     "x = '''abc\ny = 1\n": "1:5: string literal is never closed",
     "x = $\n": "1:5: unexpected character '$'",
@@ -229,14 +229,14 @@ ERRORS = {
     "def f(*): pass\n": "1:7: a bare '*' must be followed by a parameter",
     "def f(*a, *b): pass\n": "1:11: there is more than one '*' parameter",
     "def f(**a, b): pass\n": "1:12: no parameter may follow '**a'",
-    "def f():\nx = 1\n": "2:1: expected an indented block, found 'x'",
+    "def f():\nx = 1\n": "2:1: syntax error at 'x': expected an indented block",
     "def f():\n\tpass\n": "2:1: a tab is used for indentation",
     "def f():\n    pass\n  pass\n": "3:1: indentation of 2 columns matches no outer block",
-    "  x = 1\n": "1:1: expected a statement or the end of the file, found an indented line",
-    "load(1, 'a')\n": "1:6: expected a name or a string, found '1'",
+    "  x = 1\n": "1:1: syntax error at an indented line: expected a statement or the end of the file",
+    "load(1, 'a')\n": "1:6: syntax error at '1': expected a name or a string",
     "load('a')\n": "1:1: load() names nothing to load",
     "load('a', 'b-c')\n": "1:11: load() needs a name, found 'b-c'",
-    "f(x for x in y)\n": "1:5: expected an operator, ')', ',' or '=', found 'for'",
+    "f(x for x in y)\n": "1:5: syntax error at 'for': expected an operator, ')', ',' or '='",
 }
 
 
@@ -252,8 +252,8 @@ def test_several_syntax_errors_are_shown_together() -> None:
     with pytest.raises(BuildErrors) as caught:
         parse("x = = 1\ny = 2\nz = 1 1\n\nw = 'a\n", "BUILD", build_file=True)
     assert str(caught.value) == (
-        "BUILD:1:5: error: expected an expression, found '='\n"
-        "BUILD:3:7: error: expected an operator, ',', ';' or the end of the line, found '1'\n"
+        "BUILD:1:5: error: syntax error at '=': expected an expression\n"
+        "BUILD:3:7: error: syntax error at '1': expected an operator, ',', ';' or the end of the line\n"
         "BUILD:5:5: error: string literal is never closed"
     )
 

@@ -63,7 +63,7 @@ def test_conversion_goes_all_the_way_down() -> None:
 def test_what_python_hands_in_is_frozen() -> None:
     with pytest.raises(BuildError) as caught:
         run("def f():\n  x['a'].append(1)\nf()\n", x=from_python({"a": []}))
-    assert caught.value.message == "cannot change a frozen list"
+    assert caught.value.message == "cannot append to frozen list"
     assert caught.value.hint == "values freeze when their file has run; change a copy: list(x)"
 
 
@@ -84,7 +84,7 @@ def fresh():
     values = run(source)
     assert represent(values["x"]) == "[1, 2]"
     for name, kind in (("add", "list"), ("put", "dict")):
-        with pytest.raises(BuildError, match=f"cannot change a frozen {kind}"):
+        with pytest.raises(BuildError, match=f"cannot .* frozen {kind}"):
             call(values[name], [], {})
     assert represent(call(values["fresh"], [], {})) == "[[1, 2]]"
 
@@ -101,7 +101,7 @@ def make():
 add = make()
 add(1)
 """
-    with pytest.raises(BuildError, match="cannot change a frozen list"):
+    with pytest.raises(BuildError, match="cannot append to frozen list"):
         call(run(source)["add"], [2], {})
 
 
@@ -163,9 +163,7 @@ def test_a_host_value_has_fields_and_can_be_called() -> None:
 def test_a_host_value_without_such_a_field_says_so() -> None:
     with pytest.raises(BuildError) as caught:
         run("y = x.nam\n", x=Label("l"))
-    assert str(caught.value) == (
-        "f.bzl:1:7: error: 'Label' value has no field or method 'nam'\nhint: did you mean 'name'?"
-    )
+    assert str(caught.value) == ("f.bzl:1:7: error: Label has no .nam field or method (did you mean .name?)")
 
 
 def test_a_host_value_learns_the_first_name_it_is_assigned_to() -> None:
@@ -261,4 +259,4 @@ def test_a_host_value_takes_part_in_addition_and_union_on_both_sides() -> None:
 def test_an_operator_that_a_host_value_refuses_is_an_error() -> None:
     with pytest.raises(BuildError) as caught:
         run("a = True + s\n", s=Sum("s"))
-    assert str(caught.value) == "f.bzl:1:5: error: unsupported operation: 'bool' + 'sum'"
+    assert str(caught.value) == "f.bzl:1:5: error: unsupported binary operation: bool + sum"
