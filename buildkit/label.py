@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from buildkit.errors import BuildError
 
@@ -24,6 +25,8 @@ _FOLDER = _one_of(".+@=,~#-")
 _PACKAGE = re.compile(f"(?:{_FOLDER}+(?:/{_FOLDER}+)*)?")
 _NAME = re.compile(_one_of(".+@=,~#/$()[]{}&!%^\"'* -") + "+")
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]*")
+_PART = "[A-Za-z0-9_][A-Za-z0-9_.+=,~-]*"  # of most paths; it leads nowhere astray
+_PLAIN = re.compile(f"(?:(//)((?:{_PART}(?:/{_PART})*)?):|:?)({_PART}(?:/{_PART})*)")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,6 +49,8 @@ class Label:
     @classmethod
     def parse(cls, text: str, package: str = "", repository: str = "") -> Label:
         """Read a label; `:name` and `name` are in `package` of `repository`. Raises BuildError."""
+        if (plain := _PLAIN.fullmatch(text)) and (plain[1] or _is_package(package)):
+            return cls(repository, plain[2] if plain[1] else package, plain[3])
         rest, repo = text, repository
         if rest.startswith("@"):
             repo, slashes, rest = rest[1:].partition("//")
@@ -66,10 +71,15 @@ class Label:
 def _check(text: str, package: str, name: str) -> None:
     if not name:
         raise _invalid(text, "it has no target name")
-    if not _PACKAGE.fullmatch(package) or _leads_astray(package):
+    if not _is_package(package):
         raise _invalid(text, f"'{package}' is not a package name")
     if not _NAME.fullmatch(name) or name.startswith("/") or name.endswith("/") or "//" in name or _leads_astray(name):
         raise _invalid(text, f"'{name}' is not a target name")
+
+
+@lru_cache(maxsize=1000)
+def _is_package(name: str) -> bool:
+    return bool(_PACKAGE.fullmatch(name)) and not _leads_astray(name)
 
 
 def _leads_astray(path: str) -> bool:

@@ -29,6 +29,7 @@ KINDS: dict[str, str] = {
     "data": "plain data (None, bools, numbers, strings, lists, dicts, structs)",
 }
 
+LABELS = ("label", "label_list", "label_dict")
 OUTPUTS = ("output", "output_list")  # the files that a target makes are known before its configuration is
 
 

@@ -28,14 +28,23 @@ class LockFile:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value was written: resolves its labels and reads its locks."""
+    """Where a value was written: resolves its labels and reads its locks. `find_span` is asked where an error is."""
 
-    repository: str
-    package: str
-    span: Span
-    read_lock: Callable[[str, Span], LockFile]
+    __slots__ = ("_find_span", "package", "read_lock", "repository")
+
+    def __init__(
+        self, repository: str, package: str, find_span: Callable[[], Span], read_lock: Callable[[str, Span], LockFile]
+    ) -> None:
+        self.repository = repository
+        self.package = package
+        self.read_lock = read_lock
+        self._find_span = find_span
+
+    @property
+    def span(self) -> Span:
+        """The place in the file."""
+        return self._find_span()
 
 
 # What an attribute is that was neither given nor has a default; None for the other kinds.
@@ -57,7 +66,8 @@ def convert(attribute: Attribute, name: str, value: Value, place: Place) -> Any:
     if value is None:
         return _EMPTY.get(attribute.kind)
     plain = plain_value(attribute, name, value, place)
-    check_value(attribute, name, plain, place.span)
+    if attribute.values or not attribute.allow_empty:
+        check_value(attribute, name, plain, place.span)
     return plain
 
 

@@ -1,65 +1,136 @@
 """The workspace's files, as loading sees them: each is asked for once, and the answer remembered.
 
 In: paths below the workspace's root. Out: text and names. What was asked is kept in `facts`, so that a graph can be
-kept between invocations and used again while every answer would still be the same.
+kept between invocations and used again while every answer would still be the same. A file or folder whose stat is the
+same answers the same, unless it was young when it was read: then it could have changed without a new stat.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
-from buildkit.digest import Key
+from blake3 import blake3
+
 from buildkit.graph.config import MARKER
 from buildkit.graph.glob import pattern
-from buildkit.graph.workspace import OUTPUT_FOLDER, Workspace
+from buildkit.graph.workspace import OUTPUT_FOLDER, STANDARD_PACKAGE, STANDARD_REPOSITORY, Workspace
 
 Question = tuple[str, str, str]  # kind, repository, path
 Listing = tuple[tuple[str, bool], ...]
+Stamp = tuple[int, int, int, int, int]  # device, inode, size, mtime and ctime in nanoseconds
+_YOUNG_NS = 2_000_000_000  # the coarsest clock of file systems in use
+
+
+class Fact(NamedTuple):
+    """An answer's digest, and the stamp of the file or folder that gave it, if it can be believed."""
+
+    answer: str
+    stamp: Stamp | None
+
+
+Facts = dict[Question, Fact]
+
+
+class Folder(NamedTuple):
+    """What is in a folder; `odd` are those of its files that are links, pipes and the like."""
+
+    listing: Listing
+    odd: frozenset[str]
+    digest: str
+    stamp: Stamp | None
 
 
 class WorkspaceFiles:
     """Reads files and folders of a workspace and of the standard rules, and remembers each answer."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, recalled: Mapping[str, Folder] | None = None) -> None:
+        """`recalled` are folders of an earlier invocation, taken for what they are now where the stamp is the same."""
         self.workspace = workspace
-        self.facts: dict[Question, str] = {}
-        self._listings: dict[str, Listing] = {}
+        self.facts: Facts = {}
+        self.folders: dict[str, Folder] = {}
+        self._recalled = recalled or {}
+        self._root = f"{workspace.root}/"
+        self._build_files: dict[str, str | None] = {}
+        self._file_names: dict[str, frozenset[str]] = {}
+
+    @contextmanager
+    def noting(self) -> Iterator[Facts]:
+        """The facts that are noted in this context; they are added to those of the one around it."""
+        outer, self.facts = self.facts, {}
+        try:
+            yield self.facts
+        finally:
+            outer |= self.facts
+            self.facts = outer
 
     def read(self, repository: str, path: str) -> str | None:
         """The text of a file, or None where there is none; bytes that are not UTF-8 become lone surrogates."""
-        text = _read(self.workspace.path_of(repository, path))
-        self.facts["read", repository, path] = _fact(text)
-        return text
+        data, stamp = _read(self._place(repository, path))
+        self.facts["read", repository, path] = Fact(_digest(data), stamp)
+        return None if data is None else data.decode("utf-8", "surrogateescape")
 
     def is_file(self, repository: str, path: str) -> bool:
         """Whether a path names a file."""
-        found = self.workspace.path_of(repository, path).is_file()
-        self.facts["file", repository, path] = _fact(found)
+        if not repository:
+            parent, _, name = path.rpartition("/")
+            folder = self._folder(parent)
+            if name not in folder.odd:
+                return name in self._names(parent, folder)
+        found = os.path.isfile(self._place(repository, path))  # noqa: PTH113 - a Path takes longer than the question
+        self.facts["file", repository, path] = Fact(str(found), None)
         return found
+
+    def _names(self, path: str, folder: Folder) -> frozenset[str]:
+        if path not in self._file_names:
+            self._file_names[path] = frozenset(name for name, is_folder in folder.listing if not is_folder)
+        return self._file_names[path]
 
     def listing(self, path: str) -> Listing:
         """The sorted names in a folder of the workspace, each with whether it is a folder."""
-        if path not in self._listings:
-            self._listings[path] = _listing(self.workspace.root / path)
-            self.facts["list", "", path] = _fact(self._listings[path])
-        return self._listings[path]
+        return self._folder(path).listing
 
-    def still_true(self, facts: dict[Question, str]) -> bool:
+    def _folder(self, path: str) -> Folder:
+        found = self.folders.get(path)
+        if found is None:
+            found = self.folders[path] = self._look(path)
+        self.facts["list", "", path] = Fact(found.digest, found.stamp)
+        return found
+
+    def _look(self, path: str) -> Folder:
+        place, recalled = self._root + path, self._recalled.get(path)
+        if recalled and recalled.stamp and recalled.stamp == _stamp_of(place):
+            return recalled
+        return _folder(place)
+
+    def still_true(self, facts: Facts) -> bool:
         """Whether everything that was once answered would be answered the same now."""
-        place = self.workspace.path_of
-        return all(
-            _fact(_ANSWERS[kind](place(repository, path))) == fact for (kind, repository, path), fact in facts.items()
-        )
+        return all(self.holds(question, fact) for question, fact in facts.items())
+
+    def holds(self, question: Question, fact: Fact) -> bool:
+        """Whether a question would be answered the same now."""
+        kind, repository, path = question
+        place = self._place(repository, path)
+        if fact.stamp and fact.stamp == _stamp_of(place):
+            return True
+        return _ANSWERS[kind](place) == fact.answer
+
+    def _place(self, repository: str, path: str) -> str:
+        if repository == STANDARD_REPOSITORY:
+            return f"{self.workspace.rules}/{path.removeprefix(STANDARD_PACKAGE + '/')}"
+        return self._root + path
 
     def build_file(self, package: str) -> str | None:
         """The path of a package's BUILD file, or None where the folder is no package."""
-        names = {name for name, is_folder in self.listing(package) if not is_folder}
-        for candidate in self.workspace.config.build_files:
-            if candidate in names:
-                return _below(package, candidate)
-        return None
+        listing = self.listing(package)
+        if package not in self._build_files:
+            found = (name for name in self.workspace.config.build_files if (name, False) in listing)
+            name = next(found, None)
+            self._build_files[package] = _below(package, name) if name else None
+        return self._build_files[package]
 
     def packages_below(self, package: str) -> Iterator[str]:
         """All packages at or below a folder, each before those inside it."""
@@ -91,8 +162,7 @@ class WorkspaceFiles:
 
     def _is_foreign(self, folder: str) -> bool:
         """Whether it is a nested workspace or a virtual environment; these are never entered."""
-        inside = {name for name, _ in self.listing(folder)}
-        return MARKER in inside or "pyvenv.cfg" in inside
+        return any(name in (MARKER, "pyvenv.cfg") for name, _ in self.listing(folder))
 
     def glob(self, package: str, include: Sequence[str], exclude: Sequence[str]) -> list[str]:
         """The files of a package that match a pattern of `include` and none of `exclude`, sorted."""
@@ -108,31 +178,56 @@ def _below(folder: str, path: str) -> str:
     return f"{folder}/{path}" if folder and path else folder or path
 
 
-def _read(path: Path) -> str | None:
+def _read(place: str) -> tuple[bytes | None, Stamp | None]:
+    now = time.time_ns()
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        with open(place, "rb", buffering=0) as file:  # noqa: PTH123 - a Path takes longer
+            stamp = _old_enough(os.fstat(file.fileno()), now)
+            return file.read(), stamp
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
+        return None, None
 
 
-def _listing(path: Path) -> Listing:
+def _folder(place: str) -> Folder:
     """What may be entered or named: no links to folders, which could lead in circles, and nothing that tools leave."""
+    now = time.time_ns()
     try:
-        with os.scandir(path) as entries:
-            found = [(entry.name, entry.is_dir(), entry.is_symlink()) for entry in entries]
+        stamp = _old_enough(os.stat(place), now)  # noqa: PTH116 - a Path takes longer
+        with os.scandir(place) as entries:
+            found = [(one.name, one.is_dir(), one.is_symlink(), one.is_file(follow_symlinks=False)) for one in entries]
     except (FileNotFoundError, NotADirectoryError):
-        return ()
-    return tuple(
-        sorted((name, folder) for name, folder, link in found if not (folder and (link or _is_left_out(name))))
-    )
+        return Folder((), frozenset(), _digest(b""), None)
+    kept = sorted((name, folder) for name, folder, link, _ in found if not (folder and (link or _is_left_out(name))))
+    odd = frozenset(name for name, folder, _, plain in found if not folder and not plain)
+    text = "\0".join(f"{name}/" if folder else name for name, folder in kept)
+    return Folder(tuple(kept), odd, _digest(os.fsencode(text)), stamp)
 
 
 def _is_left_out(folder: str) -> bool:
     return folder.startswith(".") or folder in (OUTPUT_FOLDER, "__pycache__")
 
 
-def _fact(answer: object) -> str:
-    return Key.of("fact", answer).hex
+def _digest(data: bytes | None) -> str:
+    return "" if data is None else blake3(data).hexdigest()
 
 
-_ANSWERS: dict[str, Callable[[Path], object]] = {"read": _read, "file": Path.is_file, "list": _listing}
+def _stamp(status: os.stat_result) -> Stamp:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _stamp_of(place: str) -> Stamp | None:
+    try:
+        return _stamp(os.stat(place))  # noqa: PTH116 - a Path takes longer
+    except OSError:
+        return None
+
+
+def _old_enough(status: os.stat_result, now: int) -> Stamp | None:
+    return _stamp(status) if max(status.st_mtime_ns, status.st_ctime_ns) < now - _YOUNG_NS else None
+
+
+_ANSWERS: dict[str, Callable[[str], str]] = {
+    "read": lambda place: _digest(_read(place)[0]),
+    "file": lambda place: str(os.path.isfile(place)),  # noqa: PTH113
+    "list": lambda place: _folder(place).digest,
+}

@@ -11,7 +11,7 @@ from typing import Any
 
 from buildkit.errors import BuildError, BuildErrors, Span, did_you_mean, nearest
 from buildkit.graph.argument import boolean, dictionary, text, wrong
-from buildkit.graph.attribute import Attribute
+from buildkit.graph.attribute import LABELS, OUTPUTS, Attribute
 from buildkit.graph.conversion import convert
 from buildkit.graph.package import Target, check_visibility
 from buildkit.graph.scope import PackageScope
@@ -44,18 +44,17 @@ class Rule(HostValue):
         self.test = test
         self.doc = doc
         self.span = span
-
-    @property
-    def public(self) -> list[str]:
-        """The attributes that a BUILD file may give: all whose names begin with no underscore."""
-        return sorted(name for name in self.schema if not name.startswith("_"))
+        self.public = sorted(name for name in self.schema if not name.startswith("_"))  # what a BUILD file may give
+        self.outputs = [name for name, attribute in self.schema.items() if attribute.kind in OUTPUTS]
+        self.defaults: dict[str, Any] = {}  # plain, as far as they were needed
 
     def needs(self, values: Mapping[str, Any]) -> tuple[tuple[Label, str], ...]:
         """The labels in some values of its attributes, and in their selections, with the attributes that name them."""
         found: list[tuple[Label, str]] = []
         for name, plain in values.items():
             kind = self.schema[name].kind
-            found += [(label, name) for label in attribute_labels(kind, plain) or ()]
+            if kind in LABELS or isinstance(plain, Selection):
+                found += [(label, name) for label in attribute_labels(kind, plain) or ()]
             if isinstance(plain, Selection):
                 found += [(label, name) for label in plain.conditions()]
         return tuple(dict.fromkeys(found))
@@ -97,6 +96,9 @@ class _Declaration:
         self.call = call
         self.given = given
         self.scope = scope
+        self.spans = call.argument_spans
+        self.attribute = ""
+        self.place = scope.place(self._current_span)
         self.faults: list[BuildError] = []
         self.meant: set[str | None] = set()
 
@@ -109,21 +111,20 @@ class _Declaration:
         label, visibility = self._label(values["name"]), self._visibility(values.pop("visibility"))
         if self.faults or label is None:
             return None
-        spans = {name: span for name, span in self.call.argument_spans.items() if isinstance(name, str)}
+        spans: Any = self.spans  # by name only: no rule takes anything by position
         return Target(label, self.rule.name, values, self.call.span, spans, self.rule.needs(values), visibility)
 
     def _value(self, name: str, attribute: Attribute) -> Any:
-        span, value = self._span(name), self.given.get(name)
+        value, self.attribute = self.given.get(name), name
         if value is None and attribute.mandatory:
             if name not in self.meant:  # a misspelt attribute is one mistake, not two
                 message = f"rule '{self.rule.name}' needs the attribute '{name}'"
                 self.faults.append(BuildError(message, span=self.call.span))
             return None
         try:
-            place = self.scope.place(span)
             if isinstance(value, SelectValue):
-                return convert_select(attribute, name, value, self._default(name, attribute), place)
-            return self._default(name, attribute) if value is None else convert(attribute, name, value, place)
+                return convert_select(attribute, name, value, self._default(name, attribute), self.place)
+            return self._default(name, attribute) if value is None else convert(attribute, name, value, self.place)
         except BuildError as error:
             self.faults.append(error)
         except BuildErrors as errors:  # a lock may have several
@@ -132,7 +133,14 @@ class _Declaration:
 
     def _default(self, name: str, attribute: Attribute) -> Any:
         """It was written in the rule's file: its labels are relative to that."""
-        return convert(attribute, name, attribute.default, self.scope.place_in(self.rule.span.path, self._span(name)))
+        defaults = self.rule.defaults
+        if name not in defaults:
+            place = self.scope.place_in(self.rule.span.path, self._current_span)
+            plain = convert(attribute, name, attribute.default, place)
+            if attribute.kind == "lock":  # it is read for each package that needs it
+                return plain
+            defaults[name] = plain
+        return defaults[name]
 
     def _label(self, name: str | None) -> Label | None:
         try:
@@ -150,8 +158,11 @@ class _Declaration:
             self.faults.append(error)
         return grants
 
+    def _current_span(self) -> Span:
+        return self._span(self.attribute)
+
     def _span(self, name: str) -> Span:
-        return self.call.argument_spans.get(name, self.call.span)
+        return self.spans.get(name) or self.call.span
 
     def _unknown(self, name: str) -> BuildError:
         known = self.rule.public

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from buildkit.errors import BuildError, Span
-from buildkit.graph.attribute import OUTPUTS
 from buildkit.graph.conversion import LockFile, Place
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.package import PRIVATE, Target
@@ -35,13 +34,13 @@ class PackageScope:
         self.faults: list[BuildError] = []
         self.default_visibility: tuple[str, ...] = (PRIVATE,)
 
-    def place(self, span: Span) -> Place:
+    def place(self, find_span: Callable[[], Span]) -> Place:
         """How labels written in this BUILD file are read."""
-        return Place(self.repository, self.package, span, self.read_lock)
+        return Place(self.repository, self.package, find_span, self.read_lock)
 
-    def place_in(self, path: str, span: Span) -> Place:
+    def place_in(self, path: str, find_span: Callable[[], Span]) -> Place:
         """How labels written in a .bzl file are read: relative to that file's own repository and folder."""
-        return Place(*written_in(path), span, self.read_lock)
+        return Place(*written_in(path), find_span, self.read_lock)
 
     def declare(self, target: Target, rule: Rule | None = None) -> None:
         """Add a target; one name names one target."""
@@ -57,7 +56,7 @@ class PackageScope:
 
     def _declare_outputs(self, target: Target, rule: Rule) -> None:
         """The files that a target makes are targets too; one of the target's own name is reached through it."""
-        for attribute in [name for name, schema in rule.schema.items() if schema.kind in OUTPUTS]:
+        for attribute in rule.outputs:
             plain = target.attributes[attribute]
             span = target.spans.get(attribute, target.span)
             for name in (plain,) if isinstance(plain, str) else plain or ():

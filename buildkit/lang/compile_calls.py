@@ -33,15 +33,15 @@ class CallSite:
     @property
     def argument_spans(self) -> Mapping[str | int, Span]:
         """Keyword → the place of its name; position → the place of the argument."""
-        spans: dict[str | int, Span] = {}
+        offsets: dict[str | int, tuple[int, int]] = {}
         position = 0
-        for argument in self.node.arguments:
-            if argument.kind == "=":
-                spans[argument.name] = self.unit.file.span(argument.start, argument.start + len(argument.name))
-            elif argument.kind == "":
-                spans[position] = self.unit.span(argument)
+        for start, end, kind, name, _ in self.node.arguments:
+            if kind == "=":
+                offsets[name] = (start, start + len(name))
+            elif kind == "":
+                offsets[position] = (start, end)
                 position += 1
-        return spans
+        return syntax.Places(self.unit.file.path, self.unit.file.lines, offsets)
 
 
 def compile_invocation(unit: Unit, node: syntax.Invocation) -> Run:

@@ -7,6 +7,8 @@ Nodes are named tuples: immutable, quick to make and compact to pickle. `start` 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import abc
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -296,6 +298,32 @@ class File:
         """The modules that the file loads, with the place of each name."""
         found = [statement.module for statement in self.statements if type(statement) is Load]
         return tuple((str(module.value), self.span(module.start, module.end)) for module in found)
+
+
+class Places(abc.Mapping[str | int, Span]):
+    """Places in one file, worked out when they are asked for: most never are."""
+
+    __slots__ = ("_lines", "_offsets", "_path")
+
+    def __init__(self, path: str, lines: tuple[int, ...], offsets: abc.Mapping[str | int, tuple[int, int]]) -> None:
+        self._path = path
+        self._lines = lines
+        self._offsets = offsets
+
+    def __getitem__(self, key: str | int) -> Span:
+        return span_of(self._path, self._lines, *self._offsets[key])
+
+    def __iter__(self) -> Iterator[str | int]:
+        return iter(self._offsets)
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._offsets
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Places, (self._path, self._lines, self._offsets)
 
 
 def line_starts(source: str) -> tuple[int, ...]:
