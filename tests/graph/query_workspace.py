@@ -105,4 +105,5 @@ FILES = {
     "tools/BUILD": TOOLS,
     "tools/gen.txt": "",
     "checks/BUILD": CHECKS,
+    "made/BUILD": MADE,
 }

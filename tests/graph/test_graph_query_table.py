@@ -85,10 +85,11 @@ ANSWERS = {
         //app:app //app:gui //app:two_a //app:two_b //lib:core //lib:draw //lib:net
     """,
     'kind("^plain rule$", //...)': "//lib:lone //tools:gen //tools:hidden",
+    'kind("generated file", //made:*)': "//made:made.txt",
     "kind(lib, //lib:*)": "//lib:core //lib:draw //lib:net",
     'filter("core", deps(//app:app))': "//lib:core //lib:core.txt",
     'filter("\\.txt$", //...:*)': """
-        //app:gui.txt //app:main.txt //lib/inner:given.txt //lib:core.txt //tools:gen.txt
+        //app:gui.txt //app:main.txt //lib/inner:given.txt //lib:core.txt //made:made.txt //tools:gen.txt
     """,
     "filter(//app, deps(//app:app))": "//app:app //app:gui //app:gui.txt //app:main.txt",
     "attr(level, 3, //...)": "//app:app",
@@ -97,7 +98,6 @@ ANSWERS = {
     'attr("linked", "0", //lib:all)': "//lib:draw //lib:net",
     'attr(words, "\\[a, b c\\]", //...)': "//app:app",
     'attr(words, "\\[\\]", //app:all)': "//app:gui //app:two_a //app:two_b",
-    'attr(deps, "//lib:core", //...)': "//app:app //lib/inner:deep //lib:draw //lib:net",
     'attr(deps, "\\[//app:gui, //lib:core, //lib:net\\]", //...)': "//app:app",
     'attr(env, "k=v", //...)': "//lib:net",
     'attr(env, "^\\{k=v, x=y\\}$", //...)': "//lib:net",
@@ -106,7 +106,6 @@ ANSWERS = {
     'attr(tags, "base", //...)': "//lib:core",
     'attr(tags, "\\[base\\]", //...)': "//lib:core",
     'attr(name, "^two", //...)': "//app:two_a //app:two_b",
-    'attr(visibility, "public", //...)': "//app:gui //lib:core //tools:gen //tools:hidden",
     'attr(visibility, "//app:__pkg__", //...)': "//lib:net",
     'attr(nothing, ".*", //...)': "",
     'attr(srcs, "core", //lib:*)': "//lib:core //lib:lone",
@@ -141,13 +140,14 @@ ANSWERS = {
     "loadfiles(//app:app)": "//:defs.bzl //build:macros.bzl",
     "loadfiles(//lib:core)": "//:defs.bzl",
     "loadfiles(//tools:all)": "//:defs.bzl",
-    "attr(level, 5, //...)": "",
-    "attr(level, 7, //...)": "",
-    "attr(visibility, friends, //...)": "",
-    'kind("config_setting rule", //...)': "",
+    "deps(//made:made.txt, 1)": "//made:made.txt //made:maker",
+    "deps(//made:uses_made)": """
+        //lib:core //lib:core.txt //made:made.txt //made:maker //made:uses_made //tools:hidden
+    """,
+    "labels(out, //made:maker)": "//made:made.txt",
+    "labels(outs, //made:maker)": "",
+    "rdeps(//made:all, //made:maker, 1)": "//made:made.txt //made:maker",
     "kind(.*_test, //...)": "//checks:by_hand_test //checks:quick_test //checks:slow_test",
-    "attr(define_values, speed, //...)": "",
-    "attr(actual, gui, //...)": "",
 }
 OURS = {
     # Where Bazel has other names ('$hidden'), a later version is meant, or the answer depends on its own tools.
@@ -156,7 +156,7 @@ OURS = {
     "allrdeps(//lib:net)": "//app:app //app:two_a //app:two_b //checks:slow_test //lib:net",
     "allrdeps(//lib:net, 1)": "//app:app //app:two_a //lib:net",
     "rbuildfiles(build/macros.bzl)": "//app:BUILD",
-    "rbuildfiles(defs.bzl)": "//app:BUILD //checks:BUILD //lib/inner:BUILD //lib:BUILD //tools:BUILD",
+    "rbuildfiles(defs.bzl)": "//app:BUILD //checks:BUILD //lib/inner:BUILD //lib:BUILD //made:BUILD //tools:BUILD",
     "some(//lib:all, 2)": "//lib:core //lib:draw",
     "deps(//checks:quick_test, 2)": """
         //app:gui //app:gui.txt //app:main.txt //checks:quick_test //lib:draw //tools:hidden

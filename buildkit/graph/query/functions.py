@@ -168,7 +168,7 @@ def _labels(graph: Loaded, arguments: Sequence[Any], call: Invocation) -> Labels
     found: Labels = {}
     for label in labels:
         if target := graph.target(label):
-            found |= {needed: None for needed, attribute in target.dependencies if attribute == name.text}
+            found |= dict.fromkeys(graph.named_in(target, name.text))
     return found
 
 

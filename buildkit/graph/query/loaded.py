@@ -12,6 +12,7 @@ from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.graph.loader import Loader
 from buildkit.graph.package import Package, Target
 from buildkit.graph.query.expression import Word
+from buildkit.graph.selection import attribute_labels
 from buildkit.label import Label, TargetPattern
 
 Labels = dict[Label, None]  # a set that keeps its order
@@ -149,6 +150,8 @@ class Loaded:
         needed = dict.fromkeys(one for one, attribute in target.dependencies if self._counts(target, attribute, one))
         if target.generator:
             needed[target.generator] = None
+        if self.edges.visibility:
+            needed |= dict.fromkeys(one for one in _groups(target) if self._find(one, target, "visibility"))
         return tuple(needed)
 
     def _counts(self, target: Target, attribute: str, label: Label) -> bool:
@@ -189,6 +192,18 @@ class Loaded:
                 found[label.package] = package
         return found
 
+    def named_in(self, target: Target, attribute: str) -> list[Label]:
+        """The targets that an attribute names, in all branches; conditions are not among them, files it makes are."""
+        rule = self.loader.rules.get(target.label)
+        schema = rule.schema.get(attribute) if rule else None
+        if schema is None or attribute not in target.attributes:
+            return [label for label, name in target.dependencies if name == attribute]
+        value = target.attributes[attribute]
+        if schema.kind in ("output", "output_list"):
+            names = [value] if isinstance(value, str) else list(value or ())
+            return [Label("", target.label.package, name) for name in names if name]
+        return list(attribute_labels(schema.kind, value) or ())
+
     def is_test(self, target: Target) -> bool:
         """Whether it is a test."""
         rule = self.loader.rules.get(target.label)
@@ -210,6 +225,13 @@ class Loaded:
             raise BuildErrors(errors)
         for error in errors:
             self.faults.setdefault(str(error), error)
+
+
+def _groups(target: Target) -> list[Label]:
+    """The package groups that a target's visibility names."""
+    grants = [str(grant) for grant in target.visibility]
+    named = [grant for grant in grants if not grant.startswith("//visibility:")]
+    return [Label.parse(grant) for grant in named if not grant.endswith((":__pkg__", ":__subpackages__"))]
 
 
 def _inside(label: Label, package: str) -> bool:
