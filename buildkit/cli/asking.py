@@ -36,6 +36,35 @@ def add_edges(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(long, bazel, action="store_true", help=help)
 
 
+def add_format(parser: argparse.ArgumentParser, formats: Iterable[str]) -> None:
+    """`--output FORMAT`."""
+    names = tuple(formats)
+    shown = f"one of {', '.join(names)} (default: {'label' if 'label' in names else names[0]})"
+    parser.add_argument("--output", choices=names, metavar="FORMAT", help=shown)
+
+
+def add_order(parser: argparse.ArgumentParser) -> None:
+    """`--order-output ORDER`."""
+    parser.add_argument(
+        "--order-output",
+        "--order_output",
+        choices=("auto", "no", "deps", "full"),
+        default="auto",
+        help="by label, as found, or each target before what it needs (deps, full)",
+    )
+
+
+def add_universe(parser: argparse.ArgumentParser) -> None:
+    """`--universe-scope PATTERNS`."""
+    parser.add_argument(
+        "--universe-scope",
+        "--universe_scope",
+        metavar="PATTERNS",
+        default="",
+        help="what allrdeps and rbuildfiles look at: patterns with commas between (default: //...)",
+    )
+
+
 def question_of(arguments: Arguments) -> Question:
     """What is asked. Words of the command line are put together with spaces, as Bazel does."""
     own = arguments.own

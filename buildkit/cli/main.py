@@ -27,6 +27,8 @@ COMMANDS = {
     "push": "build an image and push it to a registry",
     "lock": "resolve dependencies and write their locks",
     "query": "print the targets that an expression names: 'deps(//a:b)', 'kind(rule, //...)'",
+    "cquery": "the same in one configuration: selects resolved (--platform, --define)",
+    "aquery": "print the actions of targets: command, inputs, outputs, key",
     "docs": "write the reference of rules from their doc strings",
     "version": "print mbuild's version",
 }

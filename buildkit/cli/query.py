@@ -6,7 +6,16 @@ import argparse
 import sys
 
 from buildkit.cli.arguments import Arguments
-from buildkit.cli.asking import add_edges, add_expression, question_of, say_faults, write_lines
+from buildkit.cli.asking import (
+    add_edges,
+    add_expression,
+    add_format,
+    add_order,
+    add_universe,
+    question_of,
+    say_faults,
+    write_lines,
+)
 from buildkit.cli.opening import opened
 from buildkit.commands.query import query
 from buildkit.errors import ExitCode
@@ -15,25 +24,12 @@ from buildkit.report.targets import FORMATS, UNFACTORED, Listed, in_order
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`EXPRESSION [--output FORMAT] …`."""
-    add = parser.add_argument
     add_expression(parser)
-    add("--output", choices=tuple(FORMATS), metavar="FORMAT", help=f"one of {', '.join(FORMATS)} (default: label)")
-    add(
-        "--order-output",
-        "--order_output",
-        choices=("auto", "no", "deps", "full"),
-        default="auto",
-        help="by label, as found, or each target before what it needs (deps, full)",
-    )
+    add_format(parser, FORMATS)
+    add_order(parser)
     add_edges(parser)
-    add(
-        "--universe-scope",
-        "--universe_scope",
-        metavar="PATTERNS",
-        default="",
-        help="what allrdeps and rbuildfiles look at: patterns with commas between (default: //...)",
-    )
-    add(
+    add_universe(parser)
+    parser.add_argument(
         "--no-graph-factored",
         "--nograph:factored",
         action="store_true",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from buildkit.commands.session import Session
 from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.graph.analysis import Analysis, ConfiguredTarget, analyze
+from buildkit.graph.configuration import DEFAULT, Configuration
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.kept import keep, kept_key, recall
 from buildkit.graph.loader import Loader
@@ -43,6 +44,11 @@ def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     loader = Loader(session.workspace, session.parsed, session.print_from_code, broken_locks=True)
     graph = loader.graph(_parsed(session, patterns))
     return analyze(graph, loader.rules, TOOLS, session.print_from_code, missing_locks=True)
+
+
+def configuration_of(session: Session) -> Configuration:
+    """What the flags decide."""
+    return DEFAULT
 
 
 def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from buildkit.commands.graph import package_of
@@ -11,6 +11,8 @@ from buildkit.errors import BuildError
 from buildkit.graph.loader import Loader
 from buildkit.graph.package import Target
 from buildkit.graph.query import FUNCTIONS, Answer, Edges, Loaded, evaluate, parse
+from buildkit.graph.query.functions import Function
+from buildkit.graph.query.signature import Signature
 from buildkit.label import Label
 
 
@@ -42,14 +44,23 @@ class Found:
 
 def query(session: Session, question: Question) -> Found:
     """Ask the graph of all targets. Raises BuildError for an expression that cannot be read or answered."""
-    expression = parse(question.expression, {name: known.signature for name, known in FUNCTIONS.items()})
-    loader = Loader(session.workspace, session.parsed, session.print_from_code)
-    graph = Loaded(
-        loader,
+    expression = parse(question.expression, signatures(FUNCTIONS))
+    graph = declared(session, question)
+    answer = evaluate(expression, graph, FUNCTIONS)
+    return Found(answer, graph.target, graph.needs, tuple(graph.faults.values()))
+
+
+def declared(session: Session, question: Question) -> Loaded:
+    """The graph of all targets, as they are declared."""
+    return Loaded(
+        Loader(session.workspace, session.parsed, session.print_from_code),
         package=package_of(session),
         edges=question.edges,
         universe=question.universe,
         keep_going=session.options.keep_going,
     )
-    answer = evaluate(expression, graph, FUNCTIONS)
-    return Found(answer, graph.target, graph.needs, tuple(graph.faults.values()))
+
+
+def signatures(functions: Mapping[str, Function]) -> dict[str, Signature]:
+    """What the parser must know of functions."""
+    return {name: known.signature for name, known in functions.items()}

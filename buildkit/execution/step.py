@@ -17,12 +17,12 @@ from buildkit.errors import BuildError, BuildFailure, InternalError
 from buildkit.events import ActionStarted, Listener
 from buildkit.execution.container import Stopped, run_command
 from buildkit.execution.environment import environment
-from buildkit.execution.key import fetch_key, resolve, run_key, tool_key
+from buildkit.execution.key import fetch_key, resolve
+from buildkit.execution.known import key_of
 from buildkit.execution.machine import Machine, Tool
-from buildkit.execution.marker import machine_marker
 from buildkit.execution.sources import Sources
 from buildkit.execution.workers import Workers
-from buildkit.graph.action import HOST, Action, ActionKind, Artifact
+from buildkit.graph.action import Action, ActionKind, Artifact
 from buildkit.store import ActionResult, DiskStore
 from buildkit.store.blobs import is_promise
 
@@ -89,7 +89,7 @@ class Step:
         if any(is_promise(blob.digest) for blob in blobs.values()):
             return self._missing(derived) or self._stream(number, action, blobs)
         blobs |= {source: self.sources.settled(source) for source in action.needs if source.source}
-        key = self._key(action, blobs)
+        key = key_of(self._machine, action, blobs)
         found = self._machine.actions.get(key)
         if found and self._usable(action, found):
             return Done(key.hex, found.outputs, ran=False)
@@ -101,13 +101,6 @@ class Step:
         self.sources.check(action.needs)
         self._machine.actions.put(key, result)
         return Done(key.hex, result.outputs, ran=True)
-
-    def _key(self, action: Action, blobs: Blobs) -> Key:
-        if action.kind is ActionKind.TOOL:
-            return tool_key(action, self._tool(action).version, blobs)
-        own = action.root == HOST or self._machine.sandbox.kind == "none"
-        marker = f"{self._machine.sandbox.kind == 'none'} {machine_marker(self._machine.store.root)}" if own else ""
-        return run_key(action, environment(action.environment), blobs, marker)
 
     def _usable(self, action: Action, result: ActionResult) -> bool:
         """Whether every byte of a cached result can still be had."""
@@ -166,7 +159,7 @@ class Step:
         outputs = self._call(action, blobs)
         blobs |= {source: self.sources.settled(source) for source in action.needs if source.source}
         self.sources.check(action.needs)
-        key = self._key(action, blobs)
+        key = key_of(self._machine, action, blobs)
         self._machine.actions.put(key, ActionResult(outputs))
         return Done(key.hex, outputs, ran=True)
 

@@ -26,13 +26,17 @@ Lines = Iterator[str]
 class Listed:
     """What is to be printed: labels in their order, their targets, and the edges among them.
 
-    `suffix` is what a line says after each label: its configuration, with cquery.
+    `configuration` names that of each, with cquery.
     """
 
     labels: Sequence[Label]
     target: Callable[[Label], Target | None]
     needs: Callable[[Label], Sequence[Label]]
-    suffix: str = ""
+    configuration: Callable[[Label], str] | None = None
+
+    def shown(self, label: Label) -> str:
+        """A label as a line shows it."""
+        return f"{label} ({self.configuration(label)})" if self.configuration else str(label)
 
     def targets(self) -> Iterator[Target]:
         """The targets, in order."""
@@ -50,15 +54,15 @@ def in_order(listed: Listed, order: str, *, path: bool = False) -> Listed:
     labels = sorted(listed.labels)
     if order in ("deps", "full"):
         labels = total_order(labels, listed.needs)
-    return Listed(labels, listed.target, listed.needs, listed.suffix)
+    return Listed(labels, listed.target, listed.needs, listed.configuration)
 
 
 def _label(listed: Listed) -> Lines:
-    return (f"{label}{listed.suffix}" for label in listed.labels)
+    return (listed.shown(label) for label in listed.labels)
 
 
 def _label_kind(listed: Listed) -> Lines:
-    return (f"{target.kind} {target.label}{listed.suffix}" for target in listed.targets())
+    return (f"{target.kind} {listed.shown(target.label)}" for target in listed.targets())
 
 
 def _package(listed: Listed) -> Lines:
@@ -67,7 +71,7 @@ def _package(listed: Listed) -> Lines:
 
 
 def _location(listed: Listed) -> Lines:
-    return (f"{target.span}: {target.kind} {target.label}" for target in listed.targets())
+    return (f"{target.span}: {target.kind} {listed.shown(target.label)}" for target in listed.targets())
 
 
 def _build(listed: Listed) -> Lines:
@@ -75,7 +79,12 @@ def _build(listed: Listed) -> Lines:
 
 
 def _jsonl(listed: Listed) -> Lines:
-    return (json.dumps(described(target), ensure_ascii=False) for target in listed.targets())
+    return (json.dumps(_row(listed, target), ensure_ascii=False) for target in listed.targets())
+
+
+def _row(listed: Listed, target: Target) -> dict[str, Any]:
+    row = described(target)
+    return row | {"configuration": listed.configuration(target.label)} if listed.configuration else row
 
 
 def _json(listed: Listed) -> Lines:

@@ -99,21 +99,21 @@ def _steps(depth: Sequence[Number]) -> int | None:
 @_function("filter(pattern, expression)", "targets whose label matches a regular expression, anywhere in it")
 def _filter(graph: Loaded, arguments: Sequence[Any], call: Invocation) -> Labels:
     word, labels = arguments
-    matches = _regex(word).search
+    matches = regex(word).search
     return {label: None for label in labels if matches(str(label))}
 
 
 @_function("kind(pattern, expression)", "targets of a kind, such as 'genrule rule' or 'source file'")
 def _kind(graph: Loaded, arguments: Sequence[Any], call: Invocation) -> Labels:
     word, labels = arguments
-    matches = _regex(word).search
+    matches = regex(word).search
     return {label: None for label in labels if (target := graph.target(label)) and matches(target.kind)}
 
 
 @_function("attr(attribute, pattern, expression)", "rules whose attribute's text matches a regular expression")
 def _attr(graph: Loaded, arguments: Sequence[Any], call: Invocation) -> Labels:
     name, word, labels = arguments
-    matches = _regex(word).search
+    matches = regex(word).search
     found: Labels = {}
     for label in labels:
         target = graph.target(label)
@@ -140,7 +140,8 @@ def _executables(graph: Loaded, arguments: Sequence[Any], call: Invocation) -> L
     return {label: None for label in labels if (target := graph.target(label)) and graph.is_executable(target)}
 
 
-def _regex(word: Word) -> re.Pattern[str]:
+def regex(word: Word) -> re.Pattern[str]:
+    """A regular expression. Raises BuildError at the word where it is none."""
     try:
         return re.compile(word.text)
     except (re.error, RecursionError, OverflowError) as error:

@@ -1,0 +1,115 @@
+"""`mbuild cquery` and `mbuild aquery`: questions about the graph of a configuration, and about its actions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from buildkit.commands.graph import configuration_of
+from buildkit.commands.query import Found, Question, declared, signatures
+from buildkit.commands.session import Session
+from buildkit.digest import Key
+from buildkit.errors import BuildError
+from buildkit.execution import known_keys
+from buildkit.graph.action import Action, Artifact
+from buildkit.graph.analysis import Analysis, analyze
+from buildkit.graph.configured import configure
+from buildkit.graph.package import TargetGraph
+from buildkit.graph.query import (
+    AQUERY_FUNCTIONS,
+    CQUERY_FUNCTIONS,
+    Answer,
+    Configured,
+    action_filters,
+    evaluate,
+    parse,
+    roots,
+)
+from buildkit.graph.query.expression import Expression
+from buildkit.graph.query.functions import Function
+from buildkit.label import Label, TargetPattern
+from buildkit.tools import TOOLS
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredAnswer:
+    """The answer, and the graph that it is of."""
+
+    found: Found
+    graph: Configured
+    loaded: TargetGraph
+
+
+@dataclass(frozen=True, slots=True)
+class FoundActions:
+    """Actions in the order of their targets, each with its key or the artifact that must be made before it is known."""
+
+    actions: tuple[tuple[Action, Key | Artifact], ...]
+    configuration: str
+    faults: tuple[BuildError, ...]
+
+
+def cquery(session: Session, question: Question) -> ConfiguredAnswer:
+    """Ask the graph of the configuration that the flags decide."""
+    expression = parse(question.expression, signatures(CQUERY_FUNCTIONS))
+    return _ask(session, question, expression, CQUERY_FUNCTIONS)
+
+
+def aquery(session: Session, question: Question) -> FoundActions:
+    """The actions of the targets that an expression names, and their keys. Nothing is run."""
+    filters, expression = action_filters(parse(question.expression, signatures(AQUERY_FUNCTIONS)))
+    asked = _ask(session, question, expression, AQUERY_FUNCTIONS)
+    analyzed = analysis_of(session, asked)
+    owners = asked.found.answer.labels
+    numbers = [
+        number
+        for number, action in enumerate(analyzed.actions.actions)
+        if action.owner in owners and all(_passes(action, name, pattern) for name, pattern in filters)
+    ]
+    numbers.sort(key=lambda number: (analyzed.actions.actions[number].owner, number))
+    keys = known_keys(analyzed.actions, numbers, session.machine())
+    actions = tuple((analyzed.actions.actions[number], keys[number]) for number in numbers)
+    return FoundActions(actions, asked.graph.configuration.short, asked.found.faults)
+
+
+def output_files(session: Session, asked: ConfiguredAnswer) -> list[str]:
+    """The paths of the files that targets of an answer give, in the order of the targets."""
+    configured = analysis_of(session, asked).configured
+    labels = sorted(asked.found.answer.labels)
+    files = [artifact for label in labels if label in configured for artifact in configured[label].files]
+    return list(dict.fromkeys(artifact.path for artifact in files))
+
+
+def analysis_of(session: Session, asked: ConfiguredAnswer) -> Analysis:
+    """Analyze what an answer's expression names, and all that it needs."""
+    graph = asked.graph
+    return analyze(asked.loaded, graph.loader.rules, TOOLS, session.print_from_code, configuration=graph.configuration)
+
+
+def _ask(
+    session: Session, question: Question, expression: Expression, functions: Mapping[str, Function]
+) -> ConfiguredAnswer:
+    everything = declared(session, question)
+    named = {label: None for word in roots(expression, functions) for label in everything.named(word)}
+    if question.universe:
+        named |= everything.universe()
+    configuration = configuration_of(session)
+    patterns = [TargetPattern(label.package, label.name, False, False, str(label)) for label in _own(named)]
+    loaded = everything.loader.graph(patterns, configuration)
+    resolved = configure(loaded, everything.loader.rules, configuration).checked()
+    graph = Configured(everything, resolved.targets, configuration)
+    answer = evaluate(expression, graph, functions)
+    found = Found(Answer(answer.labels, answer.path), graph.target, graph.needs, tuple(graph.faults.values()))
+    return ConfiguredAnswer(found, graph, loaded)
+
+
+def _own(labels: Mapping[Label, None]) -> Sequence[Label]:
+    return [label for label in labels if not label.repository]
+
+
+def _passes(action: Action, name: str, pattern: re.Pattern[str]) -> bool:
+    if name == "mnemonic":
+        return pattern.fullmatch(action.mnemonic) is not None
+    artifacts = action.needs if name == "inputs" else tuple(artifact for _, artifact in action.outputs)
+    return any(pattern.fullmatch(artifact.path) for artifact in artifacts)

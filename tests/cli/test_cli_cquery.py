@@ -1,0 +1,105 @@
+"""cquery and aquery: the graph of a configuration, its actions and their keys."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from invocations import Place, Ran
+
+from buildkit.digest import Key
+from buildkit.store import DiskActionCache
+
+BUILD = """\
+config_setting(name = "fast", define_values = {"speed": "fast"})
+filegroup(name = "x", srcs = select({":fast": ["f.txt"], "//conditions:default": ["s.txt", ":one"]}))
+genrule(name = "one", srcs = ["s.txt"], outs = ["one.txt"], cmd = "cat $(SRCS) > $@", host_tools = True)
+genrule(name = "two", srcs = [":one"], outs = ["two.txt"], cmd = "cat $(SRCS) > $@; echo >> $@", host_tools = True)
+"""
+
+
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    folder = tmp_path_factory.mktemp("cquery")
+    found = Place(folder / "workspace", folder / "store")
+    found.write({"mbuild.toml": "", "a/BUILD": BUILD, "a/f.txt": "f", "a/s.txt": "s"})
+    return found
+
+
+def test_selects_are_resolved_and_labels_have_their_configuration(place: Place) -> None:
+    assert place.mbuild("cquery", "deps(//a:x, 1)") == Ran(
+        0, "//a:one (default)\n//a:s.txt (null)\n//a:x (default)\n", ""
+    )
+    declared = "//a:f.txt\n//a:fast\n//a:one\n//a:s.txt\n//a:x\n"
+    assert place.mbuild("query", "deps(//a:x, 1)").stdout == declared
+
+
+def test_config_keeps_the_targets_of_a_configuration(place: Place) -> None:
+    assert place.mbuild("cquery", "config(deps(//a:x, 1), null)").stdout == "//a:s.txt (null)\n"
+    assert place.mbuild("cquery", "config(deps(//a:x, 1), target)").stdout == "//a:one (default)\n//a:x (default)\n"
+    assert place.mbuild("cquery", "config(//a:x, exec)") == Ran(
+        2,
+        "",
+        "<expression>:1:15: error: no configuration 'exec' here\n"
+        "    config(//a:x, exec)\n"
+        "                  ^~~~\n"
+        "hint: this graph has 'default' (or 'target'), and 'null' for source files\n",
+    )
+
+
+def test_files_and_json(place: Place) -> None:
+    assert place.mbuild("cquery", "--output", "files", "//a:two + //a:x").stdout == "a/two.txt\na/s.txt\na/one.txt\n"
+    row = json.loads(place.mbuild("cquery", "--output=jsonl", "//a:x").stdout)
+    assert (row["configuration"], row["attributes"]["srcs"]) == ("default", ["//a:s.txt", "//a:one"])
+
+
+def rows(place: Place, expression: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in place.mbuild("aquery", "--output", "jsonl", expression).stdout.splitlines()]
+
+
+def test_the_key_of_an_action_is_shown_once_all_its_inputs_are_known(place: Place) -> None:
+    one, two = rows(place, "deps(//a:two)")
+    assert (two["key"], two["unknown_until"]) == (None, "//a:one")
+    assert (one["mnemonic"], one["inputs"], one["outputs"]) == ("genrule", ["a/s.txt"], {"a/one.txt": "a/one.txt"})
+    assert place.mbuild("build", "//a:two").code == 0
+    cache = DiskActionCache(place.cache)
+    later = rows(place, "deps(//a:two)")
+    assert later[0] == one
+    assert all(cache.get(Key(str(row["key"]))) for row in later)
+    place.write({"a/s.txt": "other"})
+    assert rows(place, "//a:one")[0]["key"] != one["key"]
+
+
+def test_actions_are_filtered_by_mnemonic_inputs_and_outputs(place: Place) -> None:
+    def owners(expression: str) -> list[object]:
+        return [row["target"] for row in rows(place, expression)]
+
+    assert owners('mnemonic("gen.*", deps(//a:two))') == ["//a:one", "//a:two"]
+    assert owners("mnemonic(gen, deps(//a:two))") == []
+    assert owners("inputs(a/one.txt, outputs('.*two.txt', deps(//a:two)))") == ["//a:two"]
+    assert place.mbuild("aquery", "deps(inputs(a, //a:two))") == Ran(
+        2,
+        "",
+        "<expression>:1:6: error: inputs() must stand outside of all other functions and operators\n"
+        "    deps(inputs(a, //a:two))\n"
+        "         ^~~~~~~~~~~~~~~~~~\n"
+        "hint: write inputs(pattern, expression) around the whole expression\n",
+    )
+
+
+def test_an_action_is_shown_with_all_that_it_is(place: Place) -> None:
+    ran = place.mbuild("aquery", "//a:two")
+    lines = ran.stdout.splitlines()
+    assert lines[:7] == [
+        "action 'genrule a/two.txt'",
+        "  Mnemonic: genrule",
+        "  Target: //a:two",
+        "  Configuration: default",
+        "  Key: unknown until //a:one is built",
+        "  Inputs: [a/one.txt]",
+        "  Outputs: [a/two.txt]",
+    ]
+    assert "  Root: host" in lines
+    assert place.mbuild("aquery", "deps(//a:two)", "--output=summary").stdout == (
+        "2 actions of 2 targets, known keys: 1\nmnemonics:\n  genrule: 2\nkinds:\n  run: 2\n"
+    )
