@@ -7,7 +7,7 @@ from buildkit.lang.builtins import UNIVERSE
 from buildkit.lang.conversion import from_python, to_python
 from buildkit.lang.evaluator import Load, call, evaluate
 from buildkit.lang.functions import Builtin, Call, Function
-from buildkit.lang.limits import Limits
+from buildkit.lang.limits import LIMIT_NAMES, Limits, within
 from buildkit.lang.parser import parse
 from buildkit.lang.syntax import File
 from buildkit.lang.text import represent
@@ -20,6 +20,8 @@ __all__ = [
     "call",
     "File",
     "Limits",
+    "LIMIT_NAMES",
+    "within",
     "Load",
     "Printer",
     "Value",

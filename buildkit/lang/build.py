@@ -230,7 +230,7 @@ class Builder:
         try:
             value = literals.integer(text, start)
         except BuildError as error:
-            raise ScanError(error.message, start, end) from None
+            raise ScanError(error.message, start, end, error.hint) from None
         return syntax.Literal(start, end, value)
 
     def float(self, parts: Parts) -> Any:

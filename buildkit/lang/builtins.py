@@ -11,7 +11,7 @@ from buildkit.errors import BuildError
 from buildkit.lang.attributes import attribute, attribute_names
 from buildkit.lang.collection_methods import fill
 from buildkit.lang.functions import Builtin, Call
-from buildkit.lang.limits import INTEGER_DIGITS, check_elements, check_integer
+from buildkit.lang.limits import check_digits, check_elements, check_integer
 from buildkit.lang.operators import elements, iterable, listed, order, sort_values
 from buildkit.lang.text import brief, display, float_text, represent, to_float
 from buildkit.lang.values import Dict, List, Range, Struct, Value, type_name
@@ -169,8 +169,7 @@ def _parse_int(text: str, base: int) -> int:
         )
     else:
         used = base or 10
-    if len(digits) > INTEGER_DIGITS:
-        raise BuildError(f"integer of {len(digits)} digits is too large: the bound is {INTEGER_DIGITS}")
+    check_digits(len(digits), used)
     if not (digits.isascii() and digits.isalnum()):
         raise BuildError(f"int(): invalid literal with base {base}: {brief(text)}")
     try:

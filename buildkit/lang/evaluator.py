@@ -17,7 +17,7 @@ from buildkit.lang.compilation import Unit
 from buildkit.lang.compile_expression import EXPRESSIONS
 from buildkit.lang.compile_statement import compile_block
 from buildkit.lang.functions import invoke
-from buildkit.lang.limits import Limits
+from buildkit.lang.limits import Limits, active, within
 from buildkit.lang.parser import raise_errors
 from buildkit.lang.resolver import resolve
 from buildkit.lang.stack import DEEP_STACK
@@ -41,10 +41,13 @@ def evaluate(
     predeclared: Mapping[str, Value] | None = None,
     load: Load = _load_nothing,
     context: object = None,
-    limits: Limits = Limits(),  # noqa: B008
+    limits: Limits | None = None,
     printer: Printer = _print_to_stderr,
 ) -> dict[str, Value]:
-    """Run a file and give its globals, frozen; what it loads is not among them. Raises BuildError or BuildErrors."""
+    """Run a file and give its globals, frozen; what it loads is not among them. Without
+    limits, those hold that hold already. Raises BuildError or BuildErrors.
+    """
+    limits = limits or active()
     known = {**UNIVERSE, **(predeclared or {})}
     resolution, errors = _bounded(lambda: resolve(file, known), file.span(0, 0))
     raise_errors(errors)
@@ -53,7 +56,8 @@ def evaluate(
     thread = Thread(limits, context, printer)
     layout = resolution.layouts[-1]
     frame: list[Any] = [thread, *([UNBOUND] if variable.cell else UNBOUND for variable in layout.variables)]
-    _bounded(lambda: _run(unit, frame, load), file.span(0, 0))
+    with within(limits):
+        _bounded(lambda: _run(unit, frame, load), file.span(0, 0))
     slots = enumerate(resolution.global_names)
     result = {
         name: values[slot] for slot, name in slots if name not in resolution.loaded and values[slot] is not UNBOUND
@@ -114,14 +118,16 @@ def call(
     keyword: Mapping[str, Value],
     *,
     context: object = None,
-    limits: Limits = Limits(),  # noqa: B008
+    limits: Limits | None = None,
     printer: Printer = _print_to_stderr,
     span: Span | None = None,
 ) -> Value:
     """Call a value of the language from Python; `span` is what errors name as the place of the call."""
+    limits = limits or active()
     thread = Thread(limits, context, printer)
     site = HostSite(span)
-    return _bounded(lambda: invoke(thread, function, list(positional), dict(keyword), site), site.span)
+    with within(limits):
+        return _bounded(lambda: invoke(thread, function, list(positional), dict(keyword), site), site.span)
 
 
 def _bounded(run: Callable[[], Any], span: Span) -> Any:

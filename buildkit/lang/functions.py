@@ -10,6 +10,7 @@ from typing import Any
 
 from buildkit.errors import BuildError, Span
 from buildkit.lang.binding import Signature, bind, mismatch
+from buildkit.lang.limits import exceeded
 from buildkit.lang.thread import HostSite, Site, Thread, add_note, place
 from buildkit.lang.values import HostValue, Value, type_name
 
@@ -162,7 +163,7 @@ class Function(HostValue):
         if code in thread.active:
             raise BuildError(f"function '{code.name}' is called recursively", span=site.span, hint="use a loop")
         if thread.depth >= thread.limits.depth:
-            raise BuildError(f"calls are nested too deeply: the bound is {thread.limits.depth}", span=site.span)
+            raise place(exceeded("calls are nested too deeply", "depth", thread.limits.depth), site.span)
         thread.steps += 1
         if thread.steps > thread.limit:
             thread.charge(0)

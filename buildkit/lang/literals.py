@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from buildkit.lang.limits import INTEGER_DIGITS, check_integer
+from buildkit.lang.limits import check_digits, check_integer
 from buildkit.lang.scanner import ScanError
 
 _ESCAPE = re.compile(r"\\(\r?\n|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
@@ -20,8 +20,7 @@ def integer(text: str, start: int) -> int:
         raise ScanError(
             f"invalid integer literal '{text}'", start, end, f"write octal numbers as '0o{text.lstrip('0')}'"
         )
-    if len(text) > INTEGER_DIGITS:
-        raise ScanError(f"integer literal has {len(text)} digits: the bound is {INTEGER_DIGITS}", start, end)
+    check_digits(len(text) if base == 10 else len(text) - 2, base)
     try:
         value = int(text if base == 10 else text[2:], base)
     except ValueError:

@@ -11,7 +11,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from buildkit.errors import BuildError, did_you_mean
-from buildkit.lang.limits import DEPTH, INTEGER_BITS, check_elements, check_integer, check_length, too_deep
+from buildkit.lang.limits import DEPTH, check_bits, check_elements, check_integer, check_length, too_deep
 from buildkit.lang.text import brief, interpolate, to_float
 from buildkit.lang.values import Dict, List, Range, Value, contains, equal, type_name
 
@@ -78,8 +78,10 @@ def subtract(left: Any, right: Any) -> Value:
 def multiply(left: Any, right: Any) -> Value:
     """`left * right`."""
     if _numbers(left, right):
-        if type(left) is int and type(right) is int and left.bit_length() + right.bit_length() > INTEGER_BITS + 1:
-            raise BuildError(f"integer is too large: the bound is {INTEGER_BITS} bits")
+        if type(left) is int and type(right) is int:
+            bits = left.bit_length() + right.bit_length()
+            if bits > 64:
+                check_bits(bits - 1)
         left, right = _floats(left, right)
         return _number(left * right)
     if type(left) is int:
@@ -163,8 +165,8 @@ def shift_left(left: Any, right: Any) -> Value:
     if type(left) is not int or type(right) is not int:
         raise _refused("<<", left, right)
     _check_shift(right)
-    if left and left.bit_length() + right > INTEGER_BITS:
-        raise BuildError(f"integer is too large: the bound is {INTEGER_BITS} bits")
+    if left:
+        check_bits(left.bit_length() + right)
     return left << right if left else 0
 
 
@@ -173,7 +175,7 @@ def shift_right(left: Any, right: Any) -> Value:
     if type(left) is not int or type(right) is not int:
         raise _refused(">>", left, right)
     _check_shift(right)
-    return left >> min(right, INTEGER_BITS + 1)
+    return left >> min(right, left.bit_length() + 1)
 
 
 def _check_shift(count: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from buildkit.errors import BuildError, Span
-from buildkit.lang.limits import Limits
+from buildkit.lang.limits import Limits, exceeded
 
 
 class _Unbound:
@@ -72,7 +72,7 @@ class Thread:
         """Count steps. Raises BuildError beyond the bound."""
         self.steps += steps
         if self.steps > self.limit:
-            raise BuildError(f"evaluation takes too many steps: the bound is {self.limit}")
+            raise exceeded("evaluation takes too many steps", "steps", self.limit)
 
 
 def place(error: BuildError, span: Span) -> BuildError:
