@@ -284,7 +284,7 @@ def test_the_first_command_of_the_readme_builds_asks_and_prints_and_a_second_tim
 @pytest.mark.e2e
 def test_the_commands_that_the_readme_shows_work(checkout: Path, kept_store: Path) -> None:
     environment = _environment(kept_store, Path(sys.executable).parent)
-    assert Reader(checkout, environment, {}).follow(ROOT / "README.md") == 4
+    assert Reader(checkout, environment, {}).follow(ROOT / "README.md") == 8
 
 
 @pytest.mark.e2e
