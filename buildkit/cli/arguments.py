@@ -73,6 +73,9 @@ def common_parser() -> argparse.ArgumentParser:
         help="how actions are closed in",
     )
     add("--json", action="store_true", help="print results as JSON, one object a line")
+    add("--platform", "--platforms", metavar="LABEL", help="where images are to run (default: linux/amd64)")
+    add("--define", action="append", default=[], type=_define, metavar="NAME=VALUE", help="a value for config_setting")
+    add("--config", action="append", default=[], metavar="NAME", help="the flags of [config.NAME] in mbuild.toml")
     return parser
 
 
@@ -80,6 +83,13 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a number from 1, found {text!r}")
     return int(text)
+
+
+def _define(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, found {text!r}")
+    return name, value
 
 
 def shield_negative(argv: Sequence[str]) -> list[str]:
@@ -109,6 +119,8 @@ class Arguments:
     cache_dir: Path | None
     sandbox: str
     json: bool
+    platform: str | None
+    defines: tuple[tuple[str, str], ...]
     environment: Mapping[str, str]
     own: Mapping[str, Any]
 
@@ -126,6 +138,8 @@ class Arguments:
             cache_dir=Path(common.cache_dir).absolute() if common.cache_dir else None,
             sandbox=common.sandbox,
             json=common.json,
+            platform=common.platform,
+            defines=tuple(common.define),
             environment=dict(os.environ),
             own=own,
         )
@@ -135,10 +149,15 @@ class Arguments:
         if path == "<expression>":
             file, words = self.own.get("query_file"), self.own.get("expression") or ()
             return _line(self.directory / file, number) if file else [*" ".join(words).split("\n"), ""][number - 1]
-        for folder in (self.directory, *self.directory.parents):
-            if (folder / "mbuild.toml").is_file():
-                return _line(folder / path, number)
-        return None
+        return read_line(self.directory, path, number)
+
+
+def read_line(directory: Path, path: str, number: int) -> str | None:
+    """A line of a file of the workspace that a folder is in; None where there is none."""
+    for folder in (directory, *directory.parents):
+        if (folder / "mbuild.toml").is_file():
+            return _line(folder / path, number)
+    return None
 
 
 def _line(path: Path, number: int) -> str | None:

@@ -13,10 +13,19 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 from typing import NoReturn
 
-from buildkit.cli.arguments import Arguments, CommandParser, common_parser, restore_negative, shield_negative
+from buildkit.cli.arguments import (
+    Arguments,
+    CommandParser,
+    common_parser,
+    read_line,
+    restore_negative,
+    shield_negative,
+)
+from buildkit.cli.configs import directory_of, with_configs
 from buildkit.errors import BuildError, BuildErrors, ExitCode, InternalError, did_you_mean, render
 
 COMMANDS = {
@@ -67,7 +76,7 @@ def run(argv: Sequence[str]) -> ExitCode:
         return code
     except (BuildError, BuildErrors) as error:
         for fault in error.errors if isinstance(error, BuildErrors) else (error,):
-            _say(render(fault, arguments.read_line if arguments else None))
+            _say(render(fault, arguments.read_line if arguments else partial(read_line, directory_of(argv))))
         return error.exit_code
     except KeyboardInterrupt:
         _say("interrupted")
@@ -85,7 +94,7 @@ def run(argv: Sequence[str]) -> ExitCode:
 
 
 def _read(argv: Sequence[str]) -> tuple[Arguments | None, ModuleType | None]:
-    common, rest = common_parser().parse_known_args(shield_negative(argv))
+    common, rest = common_parser().parse_known_args(shield_negative(with_configs(argv)))
     if not rest or rest[0] in ("-h", "--help", "help"):
         sys.stdout.write(_usage())
         return None, None

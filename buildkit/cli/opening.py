@@ -25,6 +25,8 @@ def opened(arguments: Arguments) -> Iterator[tuple[Session, PlainReport | Termin
             offline=arguments.offline,
             keep_going=arguments.keep_going,
             sandbox=arguments.sandbox,
+            platform=arguments.platform,
+            defines=arguments.defines,
         )
         yield Session(options, report), report
 

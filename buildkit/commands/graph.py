@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from buildkit.commands.session import Session
 from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.graph.analysis import Analysis, ConfiguredTarget, analyze
-from buildkit.graph.configuration import DEFAULT, Configuration
+from buildkit.graph.configuration import Configuration
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.kept import keep, kept_key, recall
 from buildkit.graph.loader import Loader
@@ -20,9 +20,9 @@ def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     if not patterns:
         raise BuildError("no target named", hint="name one, such as //models:fraud, or //... for all")
     workspace = session.workspace
-    key = kept_key(
-        workspace, package_of(session), patterns, [(name, tool.version) for name, tool in sorted(TOOLS.items())]
-    )
+    configuration = configuration_of(session)
+    tools = [(name, tool.version) for name, tool in sorted(TOOLS.items())]
+    key = kept_key(workspace, package_of(session), patterns, tools, configuration)
     if kept := recall(key, WorkspaceFiles(workspace), session.parsed):
         return kept
     printed: list[str] = []
@@ -32,8 +32,8 @@ def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
         session.print_from_code(span, text)
 
     loader = Loader(workspace, session.parsed, printer)
-    graph = loader.graph(_parsed(session, patterns))
-    analyzed = analyze(graph, loader.rules, TOOLS, printer)
+    graph = loader.graph(_parsed(session, patterns), configuration)
+    analyzed = analyze(graph, loader.rules, TOOLS, printer, configuration=configuration)
     if not printed:  # what prints is loaded anew each time, so that it is seen each time
         keep(key, loader.files, analyzed, session.parsed)
     return analyzed
@@ -42,13 +42,15 @@ def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
 def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     """The same, where locks may be missing, stale or unreadable."""
     loader = Loader(session.workspace, session.parsed, session.print_from_code, broken_locks=True)
-    graph = loader.graph(_parsed(session, patterns))
-    return analyze(graph, loader.rules, TOOLS, session.print_from_code, missing_locks=True)
+    configuration = configuration_of(session)
+    graph = loader.graph(_parsed(session, patterns), configuration)
+    return analyze(graph, loader.rules, TOOLS, session.print_from_code, configuration=configuration, missing_locks=True)
 
 
 def configuration_of(session: Session) -> Configuration:
-    """What the flags decide."""
-    return DEFAULT
+    """What the flags decide. Raises BuildError for a platform that is no label."""
+    platform = session.options.platform
+    return Configuration.of(Label.parse(platform, package_of(session)) if platform else None, session.options.defines)
 
 
 def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:

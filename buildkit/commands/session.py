@@ -34,6 +34,8 @@ class Options:
     offline: bool = False
     keep_going: bool = False
     sandbox: str = "auto"
+    platform: str | None = None
+    defines: tuple[tuple[str, str], ...] = ()
 
 
 class Session:

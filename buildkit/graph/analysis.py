@@ -18,7 +18,7 @@ from buildkit.graph.context import Actions, rule_context
 from buildkit.graph.dependency import check_dependencies, check_lock
 from buildkit.graph.depset import Depset
 from buildkit.graph.instance import Instance, Provider
-from buildkit.graph.kinds import ALIAS
+from buildkit.graph.kinds import ALIAS, KINDS
 from buildkit.graph.modules import Printer
 from buildkit.graph.package import Target, TargetGraph
 from buildkit.graph.provider import (
@@ -117,8 +117,13 @@ class _Analyzer:
                 faults += [_placed(error, target) for error in errors.errors]
         if faults:
             raise BuildErrors(faults)
-        requested = tuple(dict.fromkeys(self.configured[label].label for label in self.graph.requested))
-        return Analysis(ActionGraph.of(self.actions), self.configured, requested, self.graph.packages)
+        return Analysis(ActionGraph.of(self.actions), self.configured, self._requested(), self.graph.packages)
+
+    def _requested(self) -> tuple[Label, ...]:
+        """What was asked for: the targets that aliases stand for; no conditions, unless only these were."""
+        asked = dict.fromkeys(self.configured[label].label for label in self.graph.requested)
+        built = [label for label in asked if self.values[label].target.rule not in KINDS]
+        return tuple(built or asked)
 
     def _configure(self, target: Target) -> None:
         if target.is_source:

@@ -37,6 +37,18 @@ class RegistryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FlagsConfig:
+    """`[config.NAME]`: what `--config=NAME` stands for: the flags of other configs, then its own.
+
+    `places` are the places of `flags`, then those of `configs`.
+    """
+
+    flags: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
+    places: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What `mbuild.toml` says."""
 
@@ -48,6 +60,7 @@ class Config:
     cache_dir: str | None = None
     cache_max_size: str | None = None
     registries: Mapping[str, RegistryConfig] = field(default_factory=dict)
+    configs: Mapping[str, FlagsConfig] = field(default_factory=dict)
 
 
 # Table → key → the type that its value must have.
@@ -58,7 +71,8 @@ SCHEMA: dict[str, dict[str, type]] = {
     "cache": {"dir": str, "max_size": str},
 }
 REGISTRY: dict[str, type] = {"plain_http": bool, "ca": str, "mirror": str}
-_TABLES = (*SCHEMA, "registry")
+FLAGS: dict[str, type] = {"flags": list, "configs": list}
+_TABLES = (*SCHEMA, "registry", "config")
 _TYPE_NAMES: dict[type, str] = {str: "a string", list: "a list of strings", bool: "true or false"}
 
 
@@ -82,6 +96,7 @@ def read_config(path: Path) -> Config:
         cache_dir=cache.get("dir"),
         cache_max_size=cache.get("max_size"),
         registries={host: RegistryConfig(**table) for host, table in document.get("registry", {}).items()},
+        configs={config: _flags_config(config, table, text) for config, table in document.get("config", {}).items()},
     )
 
 
@@ -98,6 +113,9 @@ def _check(document: dict[str, Any], text: str) -> None:
         if name == "registry":
             for host, settings in table.items():
                 _check_table(f'registry."{host}"', settings, REGISTRY, text, host)
+        elif name == "config":
+            for config, settings in table.items():
+                _check_table(f"config.{config}", settings, FLAGS, text, f"config.{config}")
         else:
             _check_table(name, table, SCHEMA[name], text, name)
     files = document.get("workspace", {}).get("build_files", ["BUILD"])
@@ -109,6 +127,8 @@ def _check(document: dict[str, Any], text: str) -> None:
 def _check_table(name: str, table: Any, schema: dict[str, type], text: str, header: str) -> None:
     if not isinstance(table, dict):
         hint = 'a registry is a table: [registry."registry.example:5000"]'
+        if name.startswith("config."):
+            hint = "a config is a table: [config.ci]"
         raise BuildError(f"'{name}' must be a table", span=_find(text, header), hint=hint)
     for key, value in table.items():
         span = _find(text, key, header)
@@ -124,11 +144,27 @@ def _find(text: str, key: str, header: str = "") -> Span:
     """The place of a key, below the header that names its table, for an error: TOML readers tell none."""
     lines = list(enumerate(text.splitlines(), 1))
     start = next((number for number, line in lines if line.lstrip().startswith("[") and header in line), 0)
-    pattern = re.compile(rf"^\s*\[*\s*(?:registry\.)?[\"']?({re.escape(key)})[\"']?\s*[=.\]]")
+    pattern = re.compile(rf"^\s*\[*\s*(?:registry\.|config\.)?[\"']?({re.escape(key)})[\"']?\s*[=.\]]")
     for number, line in lines[start if header else 0 :]:
         if found := pattern.match(line):
             return Span(MARKER, number, found.start(1) + 1, number, found.end(1) + 1)
     return Span(MARKER, 1, 1, 1, 1)
+
+
+def _flags_config(name: str, table: dict[str, Any], text: str) -> FlagsConfig:
+    flags, configs = (tuple(table.get(key, ())) for key in ("flags", "configs"))
+    return FlagsConfig(flags, configs, tuple(_find_text(text, word, f"config.{name}") for word in (*flags, *configs)))
+
+
+def _find_text(text: str, word: str, header: str) -> Span:
+    """The place of a quoted string below the header that names its table."""
+    lines = text.splitlines()
+    start = next((number for number, line in enumerate(lines) if line.lstrip().startswith("[") and header in line), 0)
+    for number, line in enumerate(lines[start:], start + 1):
+        for quoted in (f'"{word}"', f"'{word}'"):
+            if (column := line.find(quoted)) >= 0:
+                return Span(MARKER, number, column + 1, number, column + 1 + len(quoted))
+    return Span(MARKER, start + 1, 1, start + 1, 1)
 
 
 def _toml_error_span(message: str, text: str) -> Span:

@@ -14,15 +14,22 @@ from pathlib import Path
 from buildkit import __version__
 from buildkit.digest import Key
 from buildkit.graph.analysis import Analysis
+from buildkit.graph.configuration import DEFAULT, Configuration
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.modules import ParsedCache, unpickled
 from buildkit.graph.workspace import Workspace
 
 
-def kept_key(workspace: Workspace, package: str, patterns: Sequence[str], tools: Sequence[tuple[str, int]]) -> Key:
-    """The key of a question: which workspace, which patterns (asked from which package), which tools, which mbuild."""
-    asked = (str(workspace.root), workspace.config.build_files, package, list(patterns))
-    return Key.of("mbuild graph 2", __version__, sys.version, list(_own_code()), list(tools), *asked)
+def kept_key(
+    workspace: Workspace,
+    package: str,
+    patterns: Sequence[str],
+    tools: Sequence[tuple[str, int]],
+    configuration: Configuration = DEFAULT,
+) -> Key:
+    """The key of a question: which workspace, patterns (asked from which package), configuration, tools, mbuild."""
+    asked = (str(workspace.root), workspace.config.build_files, package, list(patterns), configuration.key)
+    return Key.of("mbuild graph 3", __version__, sys.version, list(_own_code()), list(tools), *asked)
 
 
 def _own_code() -> Iterator[tuple[str, int, int]]:
