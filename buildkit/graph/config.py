@@ -129,7 +129,7 @@ def _check_table(name: str, table: Any, schema: dict[str, type], text: str, head
         hint = 'a registry is a table: [registry."registry.example:5000"]'
         if name.startswith("config."):
             hint = "a config is a table: [config.ci]"
-        raise BuildError(f"'{name}' must be a table", span=_find(text, header), hint=hint)
+        raise BuildError(f"'{name}' must be a table", span=_find(text, header.removeprefix("config.")), hint=hint)
     for key, value in table.items():
         span = _find(text, key, header)
         if key not in schema:
@@ -153,13 +153,14 @@ def _find(text: str, key: str, header: str = "") -> Span:
 
 def _flags_config(name: str, table: dict[str, Any], text: str) -> FlagsConfig:
     flags, configs = (tuple(table.get(key, ())) for key in ("flags", "configs"))
-    return FlagsConfig(flags, configs, tuple(_find_text(text, word, f"config.{name}") for word in (*flags, *configs)))
+    return FlagsConfig(flags, configs, tuple(_find_text(text, word, name) for word in (*flags, *configs)))
 
 
-def _find_text(text: str, word: str, header: str) -> Span:
-    """The place of a quoted string below the header that names its table."""
+def _find_text(text: str, word: str, config: str) -> Span:
+    """The place of a quoted string below the header of a config."""
     lines = text.splitlines()
-    start = next((number for number, line in enumerate(lines) if line.lstrip().startswith("[") and header in line), 0)
+    header = re.compile(rf"""\s*\[\s*config\s*\.\s*["']?{re.escape(config)}["']?\s*\]""")
+    start = next((number for number, line in enumerate(lines) if header.match(line)), 0)
     for number, line in enumerate(lines[start:], start + 1):
         for quoted in (f'"{word}"', f"'{word}'"):
             if (column := line.find(quoted)) >= 0:

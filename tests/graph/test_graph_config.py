@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from graph_fakes import place
 
-from buildkit.errors import BuildError
+from buildkit.errors import BuildError, Span
 from buildkit.graph.action import Artifact
-from buildkit.graph.config import Config, DebianConfig, RegistryConfig
+from buildkit.graph.config import Config, DebianConfig, FlagsConfig, RegistryConfig
 from buildkit.graph.workspace import Workspace, standard_rules
 from buildkit.label import Label
 
@@ -31,6 +31,11 @@ plain_http = true
 ca = "ca.pem"
 mirror = "mirror.example"
 [registry.localhost]
+[config.base]
+flags = ["--define=mode=release"]
+[config.ci]
+flags = ["--keep-going"]
+configs = ["base"]
 """
 
 
@@ -51,6 +56,14 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "registry.example:5000": RegistryConfig(plain_http=True, ca="ca.pem", mirror="mirror.example"),
             "localhost": RegistryConfig(),
         },
+        configs={
+            "base": FlagsConfig(("--define=mode=release",), (), (Span("mbuild.toml", 22, 10, 22, 33),)),
+            "ci": FlagsConfig(
+                ("--keep-going",),
+                ("base",),
+                (Span("mbuild.toml", 24, 10, 24, 24), Span("mbuild.toml", 25, 12, 25, 18)),
+            ),
+        },
     )
 
 
@@ -65,7 +78,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (
             "[zzz]\n",
             "mbuild.toml:1:2: error: unknown table 'zzz'\n    [zzz]\n     ^~~\n"
-            "hint: the tables are: workspace, python, debian, cache, registry",
+            "hint: the tables are: workspace, python, debian, cache, registry, config",
         ),
         (
             'cache = "x"\n',
@@ -104,6 +117,21 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "[registry]\nplain_http = true\n",
             "mbuild.toml:2:1: error: 'registry.\"plain_http\"' must be a table\n    plain_http = true\n    ^~~~~~~~~~\n"
             'hint: a registry is a table: [registry."registry.example:5000"]',
+        ),
+        (
+            '[config.ci]\nflag = ["--json"]\n',
+            "mbuild.toml:2:1: error: unknown key 'flag' in [config.ci]\n    flag = [\"--json\"]\n    ^~~~\n"
+            "hint: did you mean 'flags'?",
+        ),
+        (
+            '[config.ci]\nflags = "--json"\n',
+            "mbuild.toml:2:1: error: 'flags' in [config.ci] must be a list of strings, found '--json'\n"
+            '    flags = "--json"\n    ^~~~~',
+        ),
+        (
+            '[config]\nflags = ["--json"]\n',
+            "mbuild.toml:2:1: error: 'config.flags' must be a table\n    flags = [\"--json\"]\n    ^~~~~\n"
+            "hint: a config is a table: [config.ci]",
         ),
         (
             "[workspace\n",
