@@ -30,7 +30,7 @@ def _debian_packages(ctx):
             request = {
                 "suite": ctx.attr.suite,
                 "components": ctx.attr.components,
-                "architecture": ctx.attr.architecture,
+                "architecture": ctx.attr.architecture or ctx.platform.arch,
                 "packages": ctx.attr.packages,
                 "omit": ctx.attr.omit,
             },
@@ -67,6 +67,6 @@ debian_packages = rule(
         "lock": attr.lock(mandatory = True, doc = "The lock file that answers them."),
         "suite": attr.string(default = "bookworm", doc = "A release, frozen between its point releases."),
         "components": attr.string_list(default = ["main"], doc = "The parts of the archive that are searched."),
-        "architecture": attr.string(default = "amd64", doc = "The processor, as Debian calls it."),
+        "architecture": attr.string(doc = "The processor, as Debian calls it; by default the configuration's."),
     },
 )

@@ -2,6 +2,7 @@
 
 load(":layers.bzl", "blobs", "descriptors", "make_layer", "trees")
 load(":model.bzl", "ModelInfo")
+load(":platform.bzl", "platform_name")
 load(":runtime.bzl", "RuntimeInfo")
 
 def _image(ctx, layers, settings, annotations):
@@ -126,14 +127,14 @@ def _model_volume(ctx):
     for model in models:
         layers += model.layers
     labels = _labels(ctx, models)
-    made = _image(ctx, layers, {"platform": _platform(ctx.attr.platform), "labels": labels}, labels)
+    made = _image(ctx, layers, {"platform": _platform(platform_name(ctx)), "labels": labels}, labels)
     return [
         DefaultInfo(files = [made.manifest]),
         ImageInfo(
             manifest = made.manifest,
             config = made.config,
             layers = blobs(layers),
-            platform = ctx.attr.platform,
+            platform = platform_name(ctx),
         ),
     ]
 
@@ -157,9 +158,8 @@ model_volume = rule(
             doc = "What it holds.",
         ),
         "platform": attr.string(
-            default = "linux/amd64",
-            values = ["linux/amd64", "linux/arm64"],
-            doc = "The platform that its config names.",
+            values = ["", "linux/amd64", "linux/arm64"],
+            doc = "The platform that its config names; by default the configuration's.",
         ),
         "labels": attr.string_dict(doc = "Labels of the image."),
     },

@@ -1,6 +1,7 @@
 """`python_packages`: wheels of a lock, as layers."""
 
 load(":layers.bzl", "LayersInfo", "blobs", "descriptors", "make_layer")
+load(":platform.bzl", "platform_name")
 
 # A wheel of this size or more is a layer by itself. The others are spread over a fixed number of layers by their
 # names alone, so that adding one package makes one layer anew and leaves the rest as they are.
@@ -40,7 +41,7 @@ def _python_packages(ctx):
     return [
         DefaultInfo(files = blobs(layers) + descriptors(layers)),
         LayersInfo(layers = layers),
-        PackagesInfo(python = ctx.attr.python, platform = ctx.attr.platform),
+        PackagesInfo(python = ctx.attr.python, platform = platform_name(ctx)),
         LockInfo(
             kind = "python",
             file = ctx.attr.lock.path,
@@ -48,7 +49,7 @@ def _python_packages(ctx):
                 "requirements": ctx.attr.requirements,
                 "constraints": ctx.attr.constraints,
                 "python": ctx.attr.python,
-                "platform": ctx.attr.platform,
+                "platform": platform_name(ctx),
                 "glibc": ctx.attr.glibc,
             },
         ),
@@ -91,9 +92,8 @@ python_packages = rule(
         "lock": attr.lock(mandatory = True, doc = "The lock file that answers them."),
         "python": attr.string(default = "3.11", doc = "The Python that the packages are for."),
         "platform": attr.string(
-            default = "linux/amd64",
-            values = ["linux/amd64", "linux/arm64"],
-            doc = "The platform that the packages are for.",
+            values = ["", "linux/amd64", "linux/arm64"],
+            doc = "The platform that the packages are for; by default the configuration's.",
         ),
         "glibc": attr.string(default = "2.36", doc = "The C library's version in the base; Debian 12 has 2.36."),
     },

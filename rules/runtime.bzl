@@ -2,6 +2,7 @@
 
 load(":layers.bzl", "LayersInfo", "blobs", "make_layer")
 load(":mlserver.bzl", "mlserver")
+load(":platform.bzl", "platform_name")
 load(":python.bzl", "PackagesInfo")
 
 RuntimeInfo = provider(
@@ -64,7 +65,7 @@ def _runtime(ctx):
             environment = environment,
             server = server,
             user = ctx.attr.user,
-            platform = ctx.attr.platform,
+            platform = platform_name(ctx),
         ),
     ]
 
@@ -75,8 +76,8 @@ def _check_packages(ctx):
     if len(pythons) > 1:
         fail("'packages' are for several Pythons: " + ", ".join(sorted(pythons)))
     for package in packages:
-        if package.platform != ctx.attr.platform:
-            fail("'packages' are for %s, the runtime is for %s" % (package.platform, ctx.attr.platform))
+        if package.platform != platform_name(ctx):
+            fail("'packages' are for %s, the runtime is for %s" % (package.platform, platform_name(ctx)))
 
 def _bytecode(ctx, name, base, layer):
     """Compiles one layer's modules with the base's own interpreter, in a root of just these two."""
@@ -113,9 +114,8 @@ runtime = rule(
         "environment": attr.string_dict(doc = "More variables; they win over the standard ones."),
         "user": attr.string(default = "1000:1000", doc = "The user and group that run the server."),
         "platform": attr.string(
-            default = "linux/amd64",
-            values = ["linux/amd64", "linux/arm64"],
-            doc = "The platform of all its layers.",
+            values = ["", "linux/amd64", "linux/arm64"],
+            doc = "The platform of all its layers; by default the configuration's.",
         ),
         "bytecode": attr.bool(default = True, doc = "Compile the packages, so that containers start faster."),
         "_compiler": attr.label(default = "@mbuild//rules:compile_bytecode.py", allow_single_file = True),

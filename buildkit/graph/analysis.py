@@ -14,7 +14,7 @@ from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.action import Action, ActionGraph, Artifact, Signature
 from buildkit.graph.configuration import DEFAULT, Configuration
 from buildkit.graph.configured import configure
-from buildkit.graph.context import Actions, rule_context
+from buildkit.graph.context import Actions, configuration_views, rule_context
 from buildkit.graph.dependency import check_dependencies, check_lock
 from buildkit.graph.depset import Depset
 from buildkit.graph.instance import Instance, Provider
@@ -102,10 +102,12 @@ class _Analyzer:
         self.actions: list[Action] = []
         self.made: dict[str, Artifact] = {}
         self.paths = _Paths()
+        self.facts: Mapping[str, Value] = {}
 
     def run(self, configuration: Configuration) -> Analysis:
         configured = configure(self.graph, self.rules, configuration)
         faults = [*configured.faults]
+        self.facts = configuration_views(configuration, configured.platform)
         for target in configured.targets.values():
             if any(needed not in self.values for needed, _ in target.dependencies):
                 continue  # what it needs has failed; that fault is the one to show
@@ -145,7 +147,7 @@ class _Analyzer:
         check_dependencies(rule, target, self.values)
         views = attribute_views(target, rule, self.values, lenient=self.lenient)
         actions = Actions(target.label, self.tools)
-        context = rule_context(target.label, views, actions)
+        context = rule_context(target.label, {**views, **self.facts}, actions)
         result = call(rule.implementation, [context], {}, printer=self.printer, span=target.span)
         if unmade := actions.unmade():
             raise BuildError(f"rule '{rule.name}' declares '{unmade[0].path}' but no action makes it")

@@ -21,16 +21,25 @@ from buildkit.graph.command import (
     root_of,
     words_of,
 )
+from buildkit.graph.configuration import Configuration
+from buildkit.graph.platform import Platform
 from buildkit.graph.runfiles import RUNFILES
 from buildkit.graph.signature import check_call
 from buildkit.graph.values import FileValue, LabelValue, data_of
 from buildkit.label import Label
-from buildkit.lang import Builtin, Call, HostValue, Struct, Value, represent
+from buildkit.lang import Builtin, Call, Dict, HostValue, Struct, Value, freeze, represent
 
 
 def rule_context(label: Label, views: Mapping[str, Value], actions: Actions) -> Value:
     """`ctx` for one target."""
     return Struct("ctx", {"label": LabelValue(label), "actions": actions, "runfiles": RUNFILES, **views})
+
+
+def configuration_views(configuration: Configuration, platform: Platform) -> dict[str, Value]:
+    """What `ctx` tells of the configuration: `platform`, and `var`, the defines."""
+    fields = {"label": LabelValue(platform.label), "os": platform.os, "arch": platform.arch}
+    told = Struct("platform", {**fields, "variant": platform.variant})
+    return {"platform": told, "var": freeze(Dict(configuration.defines))}
 
 
 class Actions(HostValue):
