@@ -11,7 +11,7 @@ from buildkit.graph.configuration import Configuration
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.kept import keep, kept_key, recall
 from buildkit.graph.loader import Loader
-from buildkit.label import TargetPattern
+from buildkit.label import Label, TargetPattern
 from buildkit.tools import TOOLS
 
 

@@ -74,7 +74,7 @@ REFUSED = [
     ),
     (
         'model_volume(name = "x", models = [":m"], platform = "linux/mips")',
-        'attribute \'platform\' must be one of "linux/amd64", "linux/arm64", found "linux/mips"',
+        'attribute \'platform\' must be one of "", "linux/amd64", "linux/arm64", found "linux/mips"',
     ),
     (
         'model_test(name = "x", image = ":y", golden = "g.json")\n'
