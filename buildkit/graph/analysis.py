@@ -16,7 +16,6 @@ from buildkit.graph.configuration import DEFAULT, Configuration
 from buildkit.graph.configured import configure
 from buildkit.graph.context import Actions, configuration_views, rule_context
 from buildkit.graph.dependency import check_dependencies, check_lock
-from buildkit.graph.depset import Depset
 from buildkit.graph.instance import Instance, Provider
 from buildkit.graph.kinds import ALIAS, KINDS
 from buildkit.graph.modules import Printer
@@ -36,11 +35,12 @@ from buildkit.graph.provider import (
     TestInfo,
     files_of,
 )
+from buildkit.graph.returned import default_info, returned
 from buildkit.graph.rule import Rule
-from buildkit.graph.target_value import TargetValue, attribute_views
+from buildkit.graph.target_value import TargetValue, attribute_views, output_view
 from buildkit.graph.values import FileValue
 from buildkit.label import Label
-from buildkit.lang import List, Value, call, represent
+from buildkit.lang import Value, call
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,7 @@ class _Analyzer:
     def _configure(self, target: Target) -> None:
         if target.is_source:
             artifact = Artifact(target.label, target.label.path, source=True)
-            default = Instance(DEFAULT_INFO, {"files": Depset("default", [FileValue(artifact)])}, target.span)
-            self._record(target, {DEFAULT_INFO: default})
+            self._record(target, {DEFAULT_INFO: default_info([FileValue(artifact)], target.span)})
             return
         if target.generator:
             self._record(target, {DEFAULT_INFO: self._generated(target, target.generator)})
@@ -142,25 +141,27 @@ class _Analyzer:
             self.values[target.label], self.configured[target.label] = self.values[actual], self.configured[actual]
             return
         if rule.implementation is None:
-            self._record(target, {DEFAULT_INFO: Instance(DEFAULT_INFO, {}, target.span)})
+            self._record(target, {DEFAULT_INFO: default_info([], target.span)})
             return
         check_dependencies(rule, target, self.values)
         views = attribute_views(target, rule, self.values, lenient=self.lenient)
         actions = Actions(target.label, self.tools)
-        context = rule_context(target.label, {**views, **self.facts}, actions)
+        outputs = actions.predeclare(rule.made(target.attributes))
+        views |= {"outputs": output_view(rule, target, outputs), **self.facts}
+        context = rule_context(target, rule, views, actions, self.graph.workspace)
         result = call(rule.implementation, [context], {}, printer=self.printer, span=target.span)
         if unmade := actions.unmade():
             raise BuildError(f"rule '{rule.name}' declares '{unmade[0].path}' but no action makes it")
         self.paths.claim(actions.declared)
         self.actions += actions.declared
         self.made |= {made.path: made for action in actions.declared for _, made in action.outputs}
-        self._record(target, _instances(result, rule))
+        self._record(target, returned(result, rule, target, [file for _, file in outputs]))
 
     def _generated(self, target: Target, generator: Label) -> Instance:
         made = self.made.get(target.label.path)
         if made is None or made.owner != generator:
             raise BuildError(f"'{generator}' declares the output '{target.label.name}' but does not make it")
-        return Instance(DEFAULT_INFO, {"files": Depset("default", [FileValue(made)])}, target.span)
+        return default_info([FileValue(made)], target.span)
 
     def _record(self, target: Target, instances: dict[Provider, Instance]) -> None:
         known: dict[Provider, Any] = {
@@ -208,19 +209,6 @@ class _Paths:
         self.owners[path] = owner
         for folder in above:
             self.folders.setdefault(folder, (path, owner))
-
-
-def _instances(result: Value, rule: Rule) -> dict[Provider, Instance]:
-    if not isinstance(result, (List, tuple)):
-        result = () if result is None else (result,)
-    found: dict[Provider, Instance] = {}
-    for item in result:
-        if not isinstance(item, Instance):
-            raise BuildError(f"rule '{rule.name}' must return a list of provider instances, found {represent(item)}")
-        if item.provider in found:
-            raise BuildError(f"rule '{rule.name}' returns {item.provider.name} twice")
-        found[item.provider] = item
-    return found
 
 
 def _placed(error: BuildError, target: Target) -> BuildError:

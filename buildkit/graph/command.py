@@ -16,7 +16,7 @@ from buildkit.lang import Call, Value, represent
 
 _SOURCES = ("python", "debian", "http")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_OUT = "out"
+OUT = "out"
 
 # Linux: a string of a command is at most 32 pages, and all of them together a quarter of the usual stack; the sandbox
 # and the variables that every command has need a little of it.
@@ -39,7 +39,7 @@ def words_of(
 
     def place(file: FileValue) -> str:
         if file.artifact in outputs:
-            return f"{_OUT}/{file.artifact.path}"
+            return f"{OUT}/{file.artifact.path}"
         read.append(file.artifact)
         return file.artifact.path
 
@@ -127,12 +127,12 @@ def check_places(call: Call, inputs: Collection[Artifact]) -> None:
     places = {artifact.path: artifact for artifact in reversed(list(inputs))}
     for artifact in inputs:
         above = artifact.path.split("/")
-        if above[0] == _OUT:
+        if above[0] == OUT:
             raise call.error(
                 f"a command could not see the input '{artifact.path}' of {artifact.owner}: "
-                f"'{_OUT}' in its working folder is for its outputs",
+                f"'{OUT}' in its working folder is for its outputs",
                 argument="inputs",
-                hint=f"give the folder or file '{_OUT}' of the workspace another name",
+                hint=f"give the folder or file '{OUT}' of the workspace another name",
             )
         for depth in range(1, len(above) + 1):
             other = places.get("/".join(above[:depth]), artifact)

@@ -6,13 +6,14 @@ calls of tools are found here, against their signatures.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from buildkit.errors import BuildError, did_you_mean
 from buildkit.graph.action import Action, ActionKind, Artifact, Data, Signature, artifacts_in
 from buildkit.graph.args import Args
-from buildkit.graph.argument import dictionary, elements, integer, text, wrong
+from buildkit.graph.argument import dictionary, elements, integer, items, text, wrong
 from buildkit.graph.command import (
+    OUT,
     check_places,
     check_size,
     environment_of,
@@ -22,17 +23,52 @@ from buildkit.graph.command import (
     words_of,
 )
 from buildkit.graph.configuration import Configuration
+from buildkit.graph.expansion import expand_location
+from buildkit.graph.package import Target
 from buildkit.graph.platform import Platform
+from buildkit.graph.rule import Rule
 from buildkit.graph.runfiles import RUNFILES
 from buildkit.graph.signature import check_call
+from buildkit.graph.target_value import TargetValue
 from buildkit.graph.values import FileValue, LabelValue, data_of
 from buildkit.label import Label
-from buildkit.lang import Builtin, Call, Dict, HostValue, Struct, Value, freeze, represent
+from buildkit.lang import Builtin, Call, Dict, HostValue, List, Struct, Value, freeze, represent
 
 
-def rule_context(label: Label, views: Mapping[str, Value], actions: Actions) -> Value:
+def rule_context(target: Target, rule: Rule, views: Mapping[str, Value], actions: Actions, workspace: str) -> Value:
     """`ctx` for one target."""
-    return Struct("ctx", {"label": LabelValue(label), "actions": actions, "runfiles": RUNFILES, **views})
+    fields: dict[str, Value] = {
+        "label": LabelValue(target.label),
+        "actions": actions,
+        "runfiles": RUNFILES,
+        "workspace_name": workspace,
+        "expand_location": Builtin("expand_location", _expander(target, rule, views, actions)),
+    }
+    return Struct("ctx", {**fields, **views})
+
+
+def _expander(target: Target, rule: Rule, views: Mapping[str, Value], actions: Actions) -> Callable[..., Value]:
+    """`ctx.expand_location` knows the targets of all attributes, those in `targets`, and the target's own outputs."""
+
+    def expand(call: Call, input: Value, targets: Value = ()) -> Value:
+        own = [value for name in rule.schema for value in _targets_in(getattr(views["attr"], "fields", {}).get(name))]
+        more = items(call, "targets", targets)
+        for one in more:
+            if not isinstance(one, TargetValue):
+                raise call.error(f"'targets' must hold targets, found {represent(one)}", argument="targets")
+        outputs = {
+            file.artifact.path.removeprefix(f"{target.label.package}/"): path for file, path in actions.outputs()
+        }
+        return expand_location(text(call, "input", input), target.label, [*own, *more], outputs)
+
+    return expand
+
+
+def _targets_in(value: Value) -> list[TargetValue]:
+    found = [value] if isinstance(value, TargetValue) else list(value) if isinstance(value, (List, tuple)) else []
+    if isinstance(value, Dict):
+        found = [item for pair in value.items() for item in pair]
+    return [item for item in found if isinstance(item, TargetValue)]
 
 
 def configuration_views(configuration: Configuration, platform: Platform) -> dict[str, Value]:
@@ -53,6 +89,7 @@ class Actions(HostValue):
         self._tools = tools
         self._made: dict[Artifact, bool] = {}
         self._paths: set[str] = set()
+        self._predeclared: dict[str, Artifact] = {}
         self._members: dict[str, Value] = {
             "declare_file": Builtin("declare_file", self._declare_file),
             "declare_tree": Builtin("declare_tree", self._declare_tree),
@@ -85,14 +122,32 @@ class Actions(HostValue):
     def _declare_tree(self, call: Call, name: Value) -> Value:
         return self._declare(call, text(call, "name", name), tree=True)
 
+    def predeclare(self, made: Iterable[tuple[str, str]]) -> list[tuple[str, FileValue]]:
+        """Declare the files that the target's attributes and its rule name; `declare_file` of one of these gives it."""
+        found: list[tuple[str, FileValue]] = []
+        for attribute, name in made:
+            artifact = Artifact(self.owner, Label.parse(f":{name}", self.owner.package).path)
+            self._made.setdefault(artifact, False)
+            self._predeclared[artifact.path] = artifact
+            found.append((attribute, FileValue(artifact)))
+        return found
+
+    def outputs(self) -> list[tuple[FileValue, str]]:
+        """The files that are declared so far, with the paths at which a command leaves them."""
+        return [(FileValue(artifact), f"{OUT}/{artifact.path}") for artifact in self._made]
+
     def _declare(self, call: Call, name: str, *, tree: bool) -> Value:
         try:
             path = Label.parse(f":{name}", self.owner.package).path
         except BuildError:
             raise call.error(f"{name!r} is not a file name: it must be a path below the package") from None
+        if path in self._predeclared and not tree:
+            return FileValue(self._predeclared.pop(path))
         if path in self._paths:
             raise call.error(f"'{path}' is declared twice by {self.owner}")
         artifact = Artifact(self.owner, path, tree=tree)
+        if self._predeclared.pop(path, None):  # the file that an attribute names is a folder
+            del self._made[Artifact(self.owner, path)]
         self._paths.add(path)
         self._made[artifact] = False
         return FileValue(artifact)

@@ -54,9 +54,13 @@ _EMPTY: dict[str, Any] = {
     "float": 0.0,
     "bool": False,
     "string_list": (),
+    "int_list": (),
     "string_dict": {},
+    "string_list_dict": {},
     "label_list": (),
     "label_dict": {},
+    "string_keyed_label_dict": {},
+    "label_keyed_string_dict": {},
     "output_list": (),
 }
 
@@ -99,8 +103,10 @@ def labels_of(kind: str, plain: Any) -> tuple[Label, ...] | None:
             return (plain,) if plain else ()
         case "label_list":
             return tuple(plain)
-        case "label_dict":
+        case "label_dict" | "string_keyed_label_dict":
             return tuple(plain.values())
+        case "label_keyed_string_dict":
+            return tuple(plain)
     return None
 
 
@@ -149,6 +155,18 @@ def _label(value: Value, place: Place) -> Label:
         raise BuildError(error.message, span=place.span, hint=error.hint) from None
 
 
+def _label_keyed(value: Value, place: Place) -> dict[Label, str]:
+    if not isinstance(value, Dict):
+        raise TypeError(value)
+    found: dict[Label, str] = {}
+    for key, item in value.items():
+        label = _label(key, place)
+        if label in found:
+            raise BuildError(f"'{label}' is a key twice, written in two ways", span=place.span)
+        found[label] = _string(item, place)
+    return found
+
+
 def _lock(value: Value, place: Place) -> LockFile:
     return place.read_lock(_label(value, place).path, place.span)
 
@@ -176,10 +194,14 @@ _CONVERT: dict[str, Callable[[Value, Place], Any]] = {
     "float": _number,
     "bool": _exactly(bool),
     "string_list": _list(_string),
+    "int_list": _list(_exactly(int)),
     "string_dict": _dict(_string),
+    "string_list_dict": _dict(_list(_string)),
     "label": _label,
     "label_list": _list(_label),
     "label_dict": _dict(_label),
+    "string_keyed_label_dict": _dict(_label),
+    "label_keyed_string_dict": _label_keyed,
     "lock": _lock,
     "output": _string,
     "output_list": _list(_string),
@@ -202,4 +224,8 @@ ADDED: dict[str, Callable[[list[Any]], Any]] = {
     "label_list": _joined,
     "string_dict": _merged,
     "label_dict": _merged,
+    "int_list": _joined,
+    "string_list_dict": _merged,
+    "string_keyed_label_dict": _merged,
+    "label_keyed_string_dict": _merged,
 }

@@ -47,9 +47,13 @@ def _misfit(attribute: Attribute, found: TargetValue) -> str | None:
     """Why a target does not fit, or None."""
     if found.target.is_file:
         return None
-    lacking = [provider.name for provider in attribute.providers if not found.contains(provider)]
-    if lacking:
-        return f"it does not provide {', '.join(lacking)}"
+    lacking = [[one.name for one in names if not found.contains(one)] for names in attribute.alternatives]
+    if lacking and all(lacking):
+        return "it does not provide " + " or ".join(", ".join(names) for names in lacking)
+    if attribute.rules and found.target.rule not in attribute.rules:
+        return f"it is a target of '{found.target.rule}', expected {' or '.join(map(repr, attribute.rules))}"
+    if attribute.executable and found.executable is None:
+        return "it has no executable file"
     if attribute.single_file and len(found.artifacts) != 1:
         return f"expected one file, it has {len(found.artifacts)}"
     odd = [file.path for file in found.artifacts if not attribute.takes_file(file.path)]

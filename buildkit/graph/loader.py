@@ -48,7 +48,7 @@ class Loader:
         requested = self.expand(patterns)
         targets = closure([*requested, *self._platform(configuration)], self.target)
         packages = {label.package for label in targets if not label.repository}
-        return TargetGraph(targets, tuple(sorted(requested)), len(packages))
+        return TargetGraph(targets, tuple(sorted(requested)), len(packages), self.workspace.config.name)
 
     def _platform(self, configuration: Configuration) -> list[Label]:
         if configuration.platform is None:

@@ -15,12 +15,12 @@ from buildkit.digest import Key
 from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.graph.attribute import AttrModule
 from buildkit.graph.declare import BUILD_FUNCTIONS
+from buildkit.graph.define import RULE
 from buildkit.graph.depset import DEPSET
 from buildkit.graph.encoding import JsonModule
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.instance import PROVIDER
 from buildkit.graph.provider import KNOWN
-from buildkit.graph.rule import RULE
 from buildkit.graph.scope import PackageScope
 from buildkit.graph.select import SELECT
 from buildkit.graph.values import LABEL

@@ -117,3 +117,4 @@ class TargetGraph:
     targets: Mapping[Label, Target]
     requested: tuple[Label, ...]
     packages: int
+    workspace: str = ""

@@ -10,15 +10,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from buildkit.errors import BuildError, BuildErrors, Span, did_you_mean, nearest
-from buildkit.graph.argument import boolean, dictionary, text, wrong
 from buildkit.graph.attribute import LABELS, OUTPUTS, Attribute
 from buildkit.graph.conversion import convert
+from buildkit.graph.instance import Provider
+from buildkit.graph.outputs import filled
 from buildkit.graph.package import Target, check_visibility
 from buildkit.graph.scope import PackageScope
 from buildkit.graph.select import SelectValue, convert_select
 from buildkit.graph.selection import Selection, attribute_labels
 from buildkit.label import Label
-from buildkit.lang import Builtin, Call, Function, HostValue, Value, represent
+from buildkit.lang import Call, HostValue, Value
 
 # The attributes of every rule.
 COMMON = {
@@ -26,7 +27,16 @@ COMMON = {
     "visibility": Attribute(
         "string_list", configurable=False, doc="Who may depend on it; else the package's default_visibility."
     ),
-    "tags": Attribute("string_list", configurable=False, doc="Words that people find it by."),
+    "tags": Attribute(
+        "string_list",
+        configurable=False,
+        doc="Words that people find it by; 'manual' keeps it out of what patterns such as //... build and test.",
+    ),
+    "testonly": Attribute(
+        "bool", configurable=False, doc="Whether only tests, and what is testonly too, may depend on it."
+    ),
+    "deprecation": Attribute("string", configurable=False, doc="What to use instead: told to who depends on it."),
+    "licenses": Attribute("string_list", configurable=False, doc="Its licences, as SPDX names them."),
 }
 
 
@@ -36,9 +46,22 @@ class Rule(HostValue):
     type_name = "rule"
 
     def __init__(
-        self, implementation: Value, attributes: dict[str, Attribute], *, test: bool, doc: str, span: Span
+        self,
+        implementation: Value,
+        attributes: dict[str, Attribute],
+        *,
+        test: bool,
+        doc: str,
+        span: Span,
+        executable: bool = False,
+        outputs: Mapping[str, str] | None = None,
+        provides: tuple[Provider, ...] = (),
     ) -> None:
+        """`outputs` are patterns of the files that each target makes, by name: `%{name}.txt`."""
         self.name = ""
+        self.executable = executable
+        self.patterns = dict(outputs or {})
+        self.provides = provides
         self.implementation = implementation
         self.schema = {**COMMON, **attributes}
         self.test = test
@@ -59,8 +82,24 @@ class Rule(HostValue):
                 found += [(label, name) for label in plain.conditions()]
         return tuple(dict.fromkeys(found))
 
+    def made(self, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+        """The files that a target with these attributes says that it makes: pairs of what names it, and its name."""
+        if not self.outputs and not self.patterns:
+            return ()
+        named = [(name, values.get(name)) for name in self.outputs]
+        found = [
+            (name, file)
+            for name, plain in named
+            for file in ((plain,) if isinstance(plain, str) else plain or ())
+            if file
+        ]
+        return (*found, *((name, filled(pattern, values)) for name, pattern in self.patterns.items()))
+
     def exported(self, name: str) -> None:
-        """Learn the name that the .bzl file gives it."""
+        """Learn the name that the .bzl file gives it. Raises BuildError where it does not tell tests from others."""
+        if self.implementation is not None and not self.name and self.test != name.endswith("_test"):
+            what = "a rule with test = True" if self.test else "the name of a rule without test = True"
+            raise BuildError(f"{what} must {'' if self.test else 'not '}end in '_test': '{name}'")
         self.name = self.name or name
 
     def represent(self) -> str:
@@ -69,7 +108,7 @@ class Rule(HostValue):
 
     def holds(self) -> Iterable[Value]:
         """What freezes with it."""
-        return (self.implementation,)
+        return (self.implementation, *self.schema.values(), *self.provides)
 
     def invoke(self, call: Call, positional: list[Value], keyword: dict[str, Value]) -> Value:
         """Declare a target in the package that is being loaded."""
@@ -168,28 +207,3 @@ class _Declaration:
         known = self.rule.public
         hint = did_you_mean(name, known) or "its attributes are: " + ", ".join(known)
         return BuildError(f"rule '{self.rule.name}' has no attribute '{name}'", span=self._span(name), hint=hint)
-
-
-def _rule(call: Call, *, implementation: Value, attrs: Value = None, test: Value = False, doc: Value = "") -> Value:
-    if not isinstance(implementation, Function):
-        raise wrong(call, "implementation", implementation, "a function")
-    attributes: dict[str, Attribute] = {}
-    for name, attribute in ({} if attrs is None else dictionary(call, "attrs", attrs)).items():
-        if not isinstance(attribute, Attribute):
-            raise call.error(
-                f"attribute '{name}' must be made by attr.*, found {represent(attribute)}", argument="attrs"
-            )
-        if name in COMMON or not name.isidentifier():
-            why = "is common to all rules" if name in COMMON else "is no name that a call can give"
-            raise call.error(f"attribute '{name}' {why}", argument="attrs")
-        attributes[name] = attribute
-    return Rule(
-        implementation,
-        attributes,
-        test=boolean(call, "test", test),
-        doc=text(call, "doc", doc),
-        span=call.span,
-    )
-
-
-RULE = Builtin("rule", _rule)

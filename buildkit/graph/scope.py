@@ -56,12 +56,9 @@ class PackageScope:
 
     def _declare_outputs(self, target: Target, rule: Rule) -> None:
         """The files that a target makes are targets too; one of the target's own name is reached through it."""
-        for attribute in rule.outputs:
-            plain = target.attributes[attribute]
-            span = target.spans.get(attribute, target.span)
-            for name in (plain,) if isinstance(plain, str) else plain or ():
-                if name and name != target.label.name:
-                    self._declare_output(name, target, span)
+        for attribute, name in rule.made(target.attributes):
+            if name != target.label.name:
+                self._declare_output(name, target, target.spans.get(attribute, target.span))
 
     def _declare_output(self, name: str, target: Target, span: Span) -> None:
         try:
@@ -71,7 +68,12 @@ class PackageScope:
             self.faults.append(BuildError(message, span=span))
             return
         needed = ((target.label, ""),)
-        self.declare(Target(label, "", {}, span, {}, needed, target.visibility, generator=target.label))
+        inherited = {name: target.attributes[name] for name in _INHERITED if target.attributes.get(name)}
+        self.declare(Target(label, "", inherited, span, {}, needed, target.visibility, generator=target.label))
+
+
+# What holds for a file because it holds for the target that makes it.
+_INHERITED = ("testonly", "deprecation", "licenses")
 
 
 def _twice(earlier: Target, later: Target) -> str:

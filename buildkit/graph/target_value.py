@@ -5,7 +5,7 @@ In: a target, and what the targets that it depends on have returned. Out: values
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from buildkit.errors import BuildError
@@ -50,6 +50,8 @@ class TargetValue(HostValue):
     @property
     def executable(self) -> Artifact | None:
         """The file of its DefaultInfo that runs, if it has one."""
+        if self.target.is_file:
+            return self.artifacts[0]
         default = self.instances.get(DEFAULT_INFO)
         file = default.fields.get("executable") if default else None
         return file.artifact if isinstance(file, FileValue) else None
@@ -92,10 +94,11 @@ class TargetValue(HostValue):
 def attribute_views(
     target: Target, rule: Rule, configured: Mapping[Label, TargetValue], *, lenient: bool
 ) -> dict[str, Value]:
-    """The three views of a target's attributes: `attr` (values), `file` (the one file), `files` (all files)."""
+    """The views of a target's attributes: `attr` (values), `file` (the one file), `files` (all files), `executable`."""
     attr: dict[str, Value] = {}
     file: dict[str, Value] = {}
     files: dict[str, Value] = {}
+    executable: dict[str, Value] = {}
     for name, plain in target.attributes.items():
         kind = rule.schema[name].kind
         labels = labels_of(kind, plain)
@@ -106,10 +109,23 @@ def attribute_views(
         attr[name] = _targets(kind, plain, found)
         artifacts = tuple(dict.fromkeys(artifact for dependency in found for artifact in dependency.artifacts))
         files[name] = _file_values(artifacts)
+        if rule.schema[name].executable:
+            runs = found[0].executable if found else None
+            executable[name] = FileValue(runs) if runs else None
         if kind == "label":
             file[name] = FileValue(artifacts[0]) if len(artifacts) == 1 else None
-    views = {"attr": attr, "file": file, "files": files}
+    views = {"attr": attr, "file": file, "files": files, "executable": executable}
     return {name: Struct("struct", fields) for name, fields in views.items()}
+
+
+def output_view(rule: Rule, target: Target, outputs: Sequence[tuple[str, FileValue]]) -> Value:
+    """`ctx.outputs`: the files that the target declares, by what names them; a list where that names several."""
+    fields: dict[str, Value] = {}
+    for name in [*rule.outputs, *rule.patterns]:
+        files = [file for attribute, file in outputs if attribute == name]
+        several = name in rule.schema and rule.schema[name].kind == "output_list"
+        fields[name] = from_python(files) if several else files[0] if files else None
+    return Struct("struct", fields)
 
 
 def _targets(kind: str, plain: Any, found: list[TargetValue]) -> Value:
@@ -118,6 +134,8 @@ def _targets(kind: str, plain: Any, found: list[TargetValue]) -> Value:
             return found[0] if found else None
         case "label_list":
             return from_python(list(found))
+        case "label_keyed_string_dict":
+            return freeze(Dict(zip(found, plain.values(), strict=True)))
         case _:
             return freeze(Dict(zip(plain, found, strict=True)))
 
@@ -125,6 +143,8 @@ def _targets(kind: str, plain: Any, found: list[TargetValue]) -> Value:
 def _value(kind: str, plain: Any, owner: Label, lenient: bool) -> Value:
     if isinstance(plain, LockFile):
         return LockValue(owner, plain.path, plain.lock, plain.span, lenient)
+    if kind == "string_list_dict":
+        return from_python({key: list(items) for key, items in plain.items()})
     return from_python(list(plain) if kind.endswith("_list") else plain)
 
 

@@ -389,7 +389,7 @@ def test_a_provider_is_found_by_itself_and_not_by_its_name(tmp_path: Path) -> No
     made = place(tmp_path, files)
     assert made.told("//:y") == (
         "b.bzl:6:5: error: '//:x' does not provide Info\n    t[Info]\n    ^~~~~~~\n  in //:y (BUILD:4:1)\n"
-        "hint: it provides: Info"
+        "hint: it provides: DefaultInfo, Info"
     )
     assert made.printed == ["b.bzl:5:5: 1 None Info(x = 1) True False"]
 

@@ -34,8 +34,6 @@ GOOD = [
     ("label_list()", '[":y", "y"]', "[<target //:y>, <target //:y>]"),
     ("label_list()", "None", "[]"),
     ("label_dict()", '{"k": ":y"}', '{"k": <target //:y>}'),
-    ("output()", '"a/b.txt"', '"a/b.txt"'),
-    ("output_list()", '["a"]', '["a"]'),
     ("data()", '{"a": [1, 2.5, None, (True, "x")]}', '{"a": [1, 2.5, None, (True, "x")]}'),
     ("data()", "struct(a = range(3))", '{"a": [0, 1, 2]}'),
     ("data(default = [])", "None", "[]"),
@@ -197,10 +195,12 @@ SCHEMAS = [
     ('rule(implementation = _f, attrs = {"tags": attr.int()})', "attribute 'tags' is common to all rules"),
     ('rule(implementation = _f, attrs = {"a b": attr.int()})', "attribute 'a b' is no name that a call can give"),
     ("rule(implementation = _f, test = 1)", "'test' must be a bool, found an int"),
-    ("rule(implementation = _f, doc = None)", "'doc' must be a string, found None"),
     ("attr.string(values = 3)", "'values' must be a list, found an int"),
     ("attr.label(providers = DefaultInfo)", "'providers' must be a list, found a provider"),
-    ('attr.label(providers = ["DefaultInfo"])', "'providers' must be a list of providers, found a list"),
+    (
+        'attr.label(providers = ["DefaultInfo"])',
+        "'providers' must be a list of providers, or a list of such lists, found a list",
+    ),
     (
         'attr.label(allow_files = ".py")',
         "'allow_files' must be True, False or a list of endings such as '.csv', found a string",
