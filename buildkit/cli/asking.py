@@ -79,7 +79,7 @@ def question_of(arguments: Arguments) -> Question:
 
 def _expression(arguments: Arguments) -> str:
     words: list[str] = arguments.own["expression"]
-    file: str | None = arguments.own["query_file"]
+    file: str | None = arguments.own.get("query_file")
     if bool(words) == bool(file):
         hint = "write an expression, such as 'deps(//models:fraud)', or name a file with --query-file"
         raise BuildError("both an expression and --query-file" if file else "nothing is asked", hint=hint)

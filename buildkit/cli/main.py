@@ -40,6 +40,7 @@ COMMANDS = {
     "aquery": "print the actions of targets: command, inputs, outputs, key",
     "init": "make a workspace that builds",
     "new": "add a model, a runtime or a rule to a package",
+    "graph": "draw what a target needs, as SVG or HTML",
     "docs": "write the reference of rules from their doc strings",
     "version": "print mbuild's version",
 }

@@ -1,0 +1,32 @@
+"""`mbuild graph`: a target → the targets that a picture of it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from buildkit.commands.query import Question, declared
+from buildkit.commands.session import Session
+from buildkit.graph.package import Target
+from buildkit.graph.query import evaluate, parse
+from buildkit.graph.query.functions import FUNCTIONS
+from buildkit.graph.query.paths import reachable
+from buildkit.label import Label
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """The targets that were asked for, all that they need as deep as asked, and the edges."""
+
+    roots: Sequence[Label]
+    targets: Mapping[Label, Target]
+    needs: Callable[[Label], Sequence[Label]]
+
+
+def pictured(session: Session, question: Question, depth: int | None) -> Pictured:
+    """What a picture of an expression's targets shows."""
+    expression = parse(question.expression, {name: known.signature for name, known in FUNCTIONS.items()})
+    graph = declared(session, question)
+    roots = list(evaluate(expression, graph, FUNCTIONS).labels)
+    targets = {label: target for label in reachable(roots, graph.needs, depth) if (target := graph.target(label))}
+    return Pictured(roots, targets, graph.needs)
