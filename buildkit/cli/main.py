@@ -38,9 +38,9 @@ COMMANDS = {
     "query": "print the targets that an expression names: 'deps(//a:b)', 'kind(rule, //...)'",
     "cquery": "the same in one configuration: selects resolved (--platform, --define)",
     "aquery": "print the actions of targets: command, inputs, outputs, key",
+    "graph": "draw what a target needs, as SVG or HTML",
     "init": "make a workspace that builds",
     "new": "add a model, a runtime or a rule to a package",
-    "graph": "draw what a target needs, as SVG or HTML",
     "docs": "write the reference of rules from their doc strings",
     "version": "print mbuild's version",
 }
