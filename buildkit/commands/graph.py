@@ -34,6 +34,7 @@ def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     loader = Loader(workspace, session.parsed, printer)
     graph = loader.graph(_parsed(session, patterns), configuration)
     analyzed = analyze(graph, loader.rules, TOOLS, printer, configuration=configuration)
+    loader.keep()
     if not printed:  # what prints is loaded anew each time, so that it is seen each time
         keep(key, loader.files, analyzed, session.parsed)
     return analyzed

@@ -47,6 +47,7 @@ def query(session: Session, question: Question) -> Found:
     expression = parse(question.expression, signatures(FUNCTIONS))
     graph = declared(session, question)
     answer = evaluate(expression, graph, FUNCTIONS)
+    graph.loader.keep()
     return Found(answer, graph.target, graph.needs, tuple(graph.faults.values()))
 
 

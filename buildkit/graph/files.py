@@ -40,8 +40,7 @@ class Folder(NamedTuple):
 
     listing: Listing
     odd: frozenset[str]
-    digest: str
-    stamp: Stamp | None
+    fact: Fact
 
 
 class WorkspaceFiles:
@@ -69,8 +68,7 @@ class WorkspaceFiles:
 
     def read(self, repository: str, path: str) -> str | None:
         """The text of a file, or None where there is none; bytes that are not UTF-8 become lone surrogates."""
-        data, stamp = _read(self._place(repository, path))
-        self.facts["read", repository, path] = Fact(_digest(data), stamp)
+        data, self.facts["read", repository, path] = _read(self._place(repository, path))
         return None if data is None else data.decode("utf-8", "surrogateescape")
 
     def is_file(self, repository: str, path: str) -> bool:
@@ -80,9 +78,8 @@ class WorkspaceFiles:
             folder = self._folder(parent)
             if name not in folder.odd:
                 return name in self._names(parent, folder)
-        found = os.path.isfile(self._place(repository, path))  # noqa: PTH113 - a Path takes longer than the question
-        self.facts["file", repository, path] = Fact(str(found), None)
-        return found
+        found = self.facts["file", repository, path] = _is_file(self._place(repository, path))
+        return found.answer == str(True)
 
     def _names(self, path: str, folder: Folder) -> frozenset[str]:
         if path not in self._file_names:
@@ -97,26 +94,27 @@ class WorkspaceFiles:
         found = self.folders.get(path)
         if found is None:
             found = self.folders[path] = self._look(path)
-        self.facts["list", "", path] = Fact(found.digest, found.stamp)
+        self.facts["list", "", path] = found.fact
         return found
 
     def _look(self, path: str) -> Folder:
         place, recalled = self._root + path, self._recalled.get(path)
-        if recalled and recalled.stamp and recalled.stamp == _stamp_of(place):
+        if recalled and recalled.fact.stamp and recalled.fact.stamp == _stamp_of(place):
             return recalled
         return _folder(place)
 
     def still_true(self, facts: Facts) -> bool:
         """Whether everything that was once answered would be answered the same now."""
-        return all(self.holds(question, fact) for question, fact in facts.items())
+        return all(self.renewed(question, fact) for question, fact in facts.items())
 
-    def holds(self, question: Question, fact: Fact) -> bool:
-        """Whether a question would be answered the same now."""
+    def renewed(self, question: Question, fact: Fact) -> Fact | None:
+        """The fact with the stamp of now, or None where the question would be answered otherwise."""
         kind, repository, path = question
         place = self._place(repository, path)
         if fact.stamp and fact.stamp == _stamp_of(place):
-            return True
-        return _ANSWERS[kind](place) == fact.answer
+            return fact
+        now = _ANSWERS[kind](place)
+        return now if now.answer == fact.answer else None
 
     def _place(self, repository: str, path: str) -> str:
         if repository == STANDARD_REPOSITORY:
@@ -178,37 +176,42 @@ def _below(folder: str, path: str) -> str:
     return f"{folder}/{path}" if folder and path else folder or path
 
 
-def _read(place: str) -> tuple[bytes | None, Stamp | None]:
+def _read(place: str) -> tuple[bytes | None, Fact]:
     now = time.time_ns()
     try:
         with open(place, "rb", buffering=0) as file:  # noqa: PTH123 - a Path takes longer
-            stamp = _old_enough(os.fstat(file.fileno()), now)
-            return file.read(), stamp
+            stamp = old_enough(os.fstat(file.fileno()), now)
+            data = file.read()
+            return data, Fact(_digest(data), stamp)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None, None
+        return None, Fact("", None)
+
+
+def _is_file(place: str) -> Fact:
+    return Fact(str(os.path.isfile(place)), None)  # noqa: PTH113 - a Path takes longer than the question
 
 
 def _folder(place: str) -> Folder:
     """What may be entered or named: no links to folders, which could lead in circles, and nothing that tools leave."""
     now = time.time_ns()
     try:
-        stamp = _old_enough(os.stat(place), now)  # noqa: PTH116 - a Path takes longer
+        stamp = old_enough(os.stat(place), now)  # noqa: PTH116 - a Path takes longer
         with os.scandir(place) as entries:
             found = [(one.name, one.is_dir(), one.is_symlink(), one.is_file(follow_symlinks=False)) for one in entries]
     except (FileNotFoundError, NotADirectoryError):
-        return Folder((), frozenset(), _digest(b""), None)
+        return Folder((), frozenset(), Fact(_digest(b""), None))
     kept = sorted((name, folder) for name, folder, link, _ in found if not (folder and (link or _is_left_out(name))))
     odd = frozenset(name for name, folder, _, plain in found if not folder and not plain)
     text = "\0".join(f"{name}/" if folder else name for name, folder in kept)
-    return Folder(tuple(kept), odd, _digest(os.fsencode(text)), stamp)
+    return Folder(tuple(kept), odd, Fact(_digest(os.fsencode(text)), stamp))
 
 
 def _is_left_out(folder: str) -> bool:
     return folder.startswith(".") or folder in (OUTPUT_FOLDER, "__pycache__")
 
 
-def _digest(data: bytes | None) -> str:
-    return "" if data is None else blake3(data).hexdigest()
+def _digest(data: bytes) -> str:
+    return blake3(data).hexdigest()
 
 
 def _stamp(status: os.stat_result) -> Stamp:
@@ -222,12 +225,13 @@ def _stamp_of(place: str) -> Stamp | None:
         return None
 
 
-def _old_enough(status: os.stat_result, now: int) -> Stamp | None:
+def old_enough(status: os.stat_result, now: int) -> Stamp | None:
+    """A stamp, where a later write cannot leave it as it is; `now` is nanoseconds since the epoch."""
     return _stamp(status) if max(status.st_mtime_ns, status.st_ctime_ns) < now - _YOUNG_NS else None
 
 
-_ANSWERS: dict[str, Callable[[str], str]] = {
-    "read": lambda place: _digest(_read(place)[0]),
-    "file": lambda place: str(os.path.isfile(place)),  # noqa: PTH113
-    "list": lambda place: _folder(place).digest,
+_ANSWERS: dict[str, Callable[[str], Fact]] = {
+    "read": lambda place: _read(place)[1],
+    "file": _is_file,
+    "list": lambda place: _folder(place).fact,
 }

@@ -12,10 +12,11 @@ from buildkit.graph.closure import closure
 from buildkit.graph.configuration import DEFAULT, Configuration
 from buildkit.graph.conversion import LockFile
 from buildkit.graph.files import WorkspaceFiles
+from buildkit.graph.kept_packages import KeptPackages
 from buildkit.graph.lockfile import parse_lock
 from buildkit.graph.modules import Module, Modules, ParsedCache, Printer, check_repository
 from buildkit.graph.package import PUBLIC, Package, Target, TargetGraph
-from buildkit.graph.rule import Rule
+from buildkit.graph.rules_of_targets import RulesOfTargets
 from buildkit.graph.scope import PackageScope
 from buildkit.graph.workspace import STANDARD_PLATFORMS, Workspace
 from buildkit.label import Label, TargetPattern
@@ -29,12 +30,15 @@ class Loader:
     ) -> None:
         """`broken_locks` takes a lock that cannot be read for a missing one: it is about to be written anew."""
         self.workspace = workspace
-        self.files = WorkspaceFiles(workspace)
-        self.rules: dict[Label, Rule] = {}
-        self._modules = Modules(self.files, parsed, printer)
+        self._kept = None if broken_locks else KeptPackages(workspace, parsed)
+        self.files = WorkspaceFiles(workspace, self._kept.folders if self._kept else None)
+        self._printer = printer
+        self._printed = False
+        self._modules = Modules(self.files, parsed, self._print)
         self._broken_locks = broken_locks
         self._packages: dict[str, Package | BuildErrors] = {}
         self._standard: Package | None = None
+        self.rules = RulesOfTargets(self._packages, self._modules)
 
     def module(self, label: Label) -> Module:
         """The frozen global values of a .bzl file."""
@@ -89,11 +93,11 @@ class Loader:
         labels: list[Label] = []
         for name in names:
             try:
-                targets = self.package(name).targets.values()
+                names_of_targets = self.package(name).names
             except BuildErrors as errors:
                 faults += errors.errors
                 continue
-            labels += sorted(target.label for target in targets if target.rule)
+            labels += [Label("", name, target) for target in names_of_targets]
         _raise(faults)
         return labels
 
@@ -121,7 +125,7 @@ class Loader:
             scope = PackageScope(label.package, self.files, self._read_lock, label.repository)
             self._modules.run_build_file(Label(label.repository, label.package, "BUILD"), scope)
             _raise(scope.faults)
-            self._add_rules(scope)
+            self.rules.add(scope)
             self._standard = Package(label.package, f"@{label.repository}//{label.package}/BUILD", scope.targets)
         if found := self._standard.targets.get(label.name):
             return found
@@ -141,7 +145,7 @@ class Loader:
         """One package. Raises BuildErrors with every fault of its BUILD file, each time that it is asked for."""
         if name not in self._packages:
             try:
-                self._packages[name] = self._load_package(name)
+                self._packages[name] = self._recalled(name) or self._load_package(name)
             except BuildErrors as errors:
                 self._packages[name] = errors
         found = self._packages[name]
@@ -149,7 +153,27 @@ class Loader:
             raise found
         return found
 
+    def keep(self) -> None:
+        """Keep the packages for the next invocation. Where something was printed it will be printed again: none are."""
+        if self._kept and not self._printed:
+            self._kept.keep(self.files)
+
+    def _recalled(self, name: str) -> Package | None:
+        return self._kept.recall(name, self.files) if self._kept else None
+
+    def _print(self, span: Span, text: str) -> None:
+        self._printed = True
+        self._printer(span, text)
+
     def _load_package(self, name: str) -> Package:
+        with self.files.noting() as facts:
+            package, scope = self._run(name)
+        homes = {target: self._modules.home(rule) for target, rule in scope.rules.items()}
+        if self._kept and None not in homes.values():
+            self._kept.add(package, facts, {target: home for target, home in homes.items() if home})
+        return package
+
+    def _run(self, name: str) -> tuple[Package, PackageScope]:
         path = self.files.build_file(name)
         if path is None:
             folder = f"{name}/" if name else ""
@@ -165,11 +189,9 @@ class Loader:
         except BuildErrors as errors:
             scope.faults += errors.errors
         _raise(scope.faults)
-        self._add_rules(scope)
-        return Package(name, path, scope.targets, self._modules.loads(build_file))
-
-    def _add_rules(self, scope: PackageScope) -> None:
-        self.rules |= {scope.targets[target].label: rule for target, rule in scope.rules.items()}
+        self.rules.add(scope)
+        names = tuple(sorted(target.label.name for target in scope.targets.values() if target.rule))
+        return Package(name, path, scope.targets, self._modules.loads(build_file), names), scope
 
     def _nearest_package(self, name: str) -> str | None:
         found = nearest(name, self.files.packages_below(""))

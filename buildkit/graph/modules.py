@@ -1,4 +1,4 @@
-"""Files of code: each is parsed once for as long as it stays the same, and each .bzl file is run once.
+"""Files of code: each .bzl file is run once, and parsed once for as long as it stays the same.
 
 In: labels of files. Out: their values. Parsed files are kept between invocations under the key of their text.
 """
@@ -18,9 +18,10 @@ from buildkit.graph.declare import BUILD_FUNCTIONS
 from buildkit.graph.define import RULE
 from buildkit.graph.depset import DEPSET
 from buildkit.graph.encoding import JsonModule
-from buildkit.graph.files import WorkspaceFiles
+from buildkit.graph.files import Facts, WorkspaceFiles
 from buildkit.graph.instance import PROVIDER
 from buildkit.graph.provider import KNOWN
+from buildkit.graph.rule import Rule
 from buildkit.graph.scope import PackageScope
 from buildkit.graph.select import SELECT
 from buildkit.graph.values import LABEL
@@ -67,6 +68,8 @@ class Modules:
         self._modules: dict[Label, Module | BuildError | BuildErrors] = {}
         self._loading: list[Label] = []
         self._loads: dict[Label, dict[Label, None]] = {}
+        self._facts: dict[Label, Facts] = {}
+        self._homes: dict[Rule, tuple[Label | None, str]] = {}
 
     def run_build_file(self, label: Label, scope: PackageScope) -> None:
         """Run a BUILD file, which sees the prelude's names and declares into `scope`."""
@@ -80,11 +83,13 @@ class Modules:
         if label not in self._modules:
             self._loading.append(label)
             try:
-                self._modules[label] = self._run(label, BZL_NAMES, None)
+                with self._files.noting() as self._facts[label]:
+                    self._modules[label] = self._run(label, BZL_NAMES, None)
             except (BuildError, BuildErrors) as error:
                 self._modules[label] = error
             finally:
                 self._loading.pop()
+        self._files.facts |= self._facts[label]
         found = self._modules[label]
         if isinstance(found, (BuildError, BuildErrors)):
             raise found
@@ -100,6 +105,23 @@ class Modules:
                     found.add(loaded)
                     pending.append(loaded)
         return tuple(sorted(found))
+
+    def home(self, rule: Rule) -> tuple[Label | None, str] | None:
+        """Where a rule is found anew: a .bzl file that has run (None: what BUILD files see of themselves), its name."""
+        if rule not in self._homes:
+            self._homes |= {value: (None, name) for name, value in BUILD_FUNCTIONS.items() if isinstance(value, Rule)}
+            for label, module in self._modules.items():
+                if isinstance(module, Mapping):
+                    found = {value: (label, name) for name, value in module.items() if isinstance(value, Rule)}
+                    self._homes |= {value: home for value, home in found.items() if value not in self._homes}
+        return self._homes.get(rule)
+
+    def rule(self, home: tuple[Label | None, str]) -> Rule:
+        """The rule of a home."""
+        label, name = home
+        found = BUILD_FUNCTIONS[name] if label is None else self.module(label)[name]
+        assert isinstance(found, Rule), home
+        return found
 
     def _circle(self, label: Label) -> BuildError:
         circle = [*self._loading[self._loading.index(label) :], label]
@@ -121,11 +143,13 @@ class Modules:
         return evaluate(file, predeclared=predeclared, load=load, context=scope, printer=self._printer)
 
     def _parse(self, text: str, path: str, *, build_file: bool) -> File:
-        key = Key.of("mbuild parsed 1", __version__, path, build_file, text)
+        if build_file:  # what it declares is kept, as a package: to keep its tree as well takes as long as to parse it
+            return parse(text, path, build_file=True)
+        key = Key.of("mbuild parsed 1", __version__, path, text)
         kept = unpickled(self._parsed.get(key))
         if isinstance(kept, File):
             return kept
-        file = parse(text, path, build_file=build_file)
+        file = parse(text, path, build_file=False)
         self._parsed.put(key, pickle.dumps(file, protocol=pickle.HIGHEST_PROTOCOL))
         return file
 

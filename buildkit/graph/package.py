@@ -101,13 +101,15 @@ def check_visibility(grants: tuple[str, ...], span: Span) -> None:
 class Package:
     """One BUILD file's targets by name; the files that it exports, and those that its rules make, are among them.
 
-    `loads` are all .bzl files that the BUILD file loads, and those that these load, sorted.
+    `loads` are all .bzl files that the BUILD file loads, and those that these load, sorted; `names` are those of the
+    targets that rules declare, sorted.
     """
 
     name: str
     path: str
     targets: Mapping[str, Target]
     loads: tuple[Label, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

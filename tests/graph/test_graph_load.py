@@ -302,17 +302,18 @@ def test_each_fault_of_a_build_file_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_files_are_parsed_once_for_as_long_as_they_stay_the_same(tmp_path: Path) -> None:
+def test_bzl_files_are_parsed_once_for_as_long_as_they_stay_the_same(tmp_path: Path) -> None:
     made = place(tmp_path, {**one_rule(), "BUILD": LOAD + 'thing(name = "x")\n'})
     made.cache = RecordingCache()
     made.load("//...")
-    first = len(made.cache.kept)
-    assert (made.cache.hits, made.cache.misses) == (0, first)
-    made.load("//...")
-    assert (made.cache.hits, made.cache.misses) == (first, first)
+    files = len(made.cache.kept)
+    assert (made.cache.hits, made.cache.misses) == (0, files + 1)  # and the kept packages
     made.write({"BUILD": LOAD + 'thing(name = "y")\n'})
     made.load("//...")
-    assert (made.cache.hits, made.cache.misses) == (2 * first - 1, first + 1)
+    assert (made.cache.hits, made.cache.misses) == (files, files + 2)
+    made.write({"defs.bzl": one_rule()["defs.bzl"] + "\n"})
+    made.load("//...")
+    assert (made.cache.hits, made.cache.misses) == (2 * files - 1, files + 4)
 
 
 def test_a_damaged_cache_of_parsed_files_makes_loading_slower_only(tmp_path: Path) -> None:

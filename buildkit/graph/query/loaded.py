@@ -76,11 +76,7 @@ class Loaded:
             yield self.loader.target(Label("", pattern.package, pattern.name)).label
             return
         for package in self._packages(pattern):
-            yield from (
-                self.members(package)
-                if everything
-                else sorted(target.label for target in package.targets.values() if target.rule)
-            )
+            yield from self.members(package) if everything else (Label("", package.name, one) for one in package.names)
 
     def _packages(self, pattern: TargetPattern) -> Iterator[Package]:
         """The packages of a pattern; with `keep_going` those that can be read."""
