@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from buildkit.commands.graph import configuration_of
 from buildkit.commands.query import Found, Question, declared, signatures
@@ -96,7 +96,8 @@ def _ask(
         named |= everything.universe()
     configuration = configuration_of(session)
     patterns = [TargetPattern(label.package, label.name, False, False, str(label)) for label in _own(named)]
-    loaded = everything.loader.graph(patterns, configuration)
+    declared_ = everything.loader.graph(patterns, configuration)
+    loaded = replace(declared_, named=frozenset())  # what is not for the platform is left out, as by a pattern
     resolved = configure(loaded, everything.loader.rules, configuration).checked()
     graph = Configured(everything, resolved.targets, configuration)
     answer = evaluate(expression, graph, functions)

@@ -16,9 +16,18 @@ from buildkit.tools import TOOLS
 
 
 def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
-    """Load and analyze what patterns name."""
+    """Load and analyze what patterns name. Tells which targets a pattern passed over, since they cannot be built."""
     if not patterns:
         raise BuildError("no target named", hint="name one, such as //models:fraud, or //... for all")
+    analyzed = _analysis(session, patterns)
+    if analyzed.skipped:
+        shown = ", ".join(f"'{label}'" for label in analyzed.skipped[:3])
+        more = f" and {len(analyzed.skipped) - 3} more" if len(analyzed.skipped) > 3 else ""
+        session.warn(f"passed over, not compatible with the platform: {shown}{more}")
+    return analyzed
+
+
+def _analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     workspace = session.workspace
     configuration = configuration_of(session)
     tools = [(name, tool.version) for name, tool in sorted(TOOLS.items())]

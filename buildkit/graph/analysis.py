@@ -58,12 +58,13 @@ class ConfiguredTarget:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What will run, and what each target offers."""
+    """What will run, and what each target offers. `skipped` were asked for, but are not for the platform."""
 
     actions: ActionGraph
     configured: Mapping[Label, ConfiguredTarget]
     requested: tuple[Label, ...]
     packages: int
+    skipped: tuple[Label, ...] = ()
 
 
 def analyze(
@@ -103,10 +104,13 @@ class _Analyzer:
         self.made: dict[str, Artifact] = {}
         self.paths = _Paths()
         self.facts: Mapping[str, Value] = {}
+        self.incompatible: Mapping[Label, Label] = {}
 
     def run(self, configuration: Configuration) -> Analysis:
         configured = configure(self.graph, self.rules, configuration)
-        faults = [*configured.faults]
+        self.incompatible = configured.incompatible
+        refused = [label for label in self.graph.requested if label in self.graph.named & self.incompatible.keys()]
+        faults = [*configured.faults, *(configured.refused(self.graph.targets[label]) for label in refused)]
         self.facts = configuration_views(configuration, configured.platform)
         for target in configured.targets.values():
             if any(needed not in self.values for needed, _ in target.dependencies):
@@ -119,13 +123,19 @@ class _Analyzer:
                 faults += [_placed(error, target) for error in errors.errors]
         if faults:
             raise BuildErrors(faults)
-        return Analysis(ActionGraph.of(self.actions), self.configured, self._requested(), self.graph.packages)
+        return Analysis(
+            ActionGraph.of(self.actions), self.configured, self._requested(), self.graph.packages, self._skipped()
+        )
 
     def _requested(self) -> tuple[Label, ...]:
         """What was asked for: the targets that aliases stand for; no conditions, unless only these were."""
-        asked = dict.fromkeys(self.configured[label].label for label in self.graph.requested)
+        compatible = [label for label in self.graph.requested if label not in self.incompatible]
+        asked = dict.fromkeys(self.configured[label].label for label in compatible)
         built = [label for label in asked if self.values[label].target.rule not in KINDS]
         return tuple(built or asked)
+
+    def _skipped(self) -> tuple[Label, ...]:
+        return tuple(label for label in self.graph.requested if label in self.incompatible)
 
     def _configure(self, target: Target) -> None:
         if target.is_source:

@@ -13,7 +13,15 @@ from typing import Any
 from buildkit.errors import BuildError, BuildErrors, did_you_mean
 from buildkit.graph.configuration import Configuration
 from buildkit.graph.package import Target
-from buildkit.graph.platform import Platform, constraints_of, platform_of, real, setting_of
+from buildkit.graph.platform import (
+    COMPATIBLE_WITH,
+    Platform,
+    constraints_of,
+    part_of,
+    platform_of,
+    real,
+    setting_of,
+)
 from buildkit.graph.rule import Rule
 from buildkit.graph.select import put_together
 from buildkit.graph.selection import DEFAULT, Branches, Selection
@@ -55,6 +63,14 @@ class Conditions:
         if faults:
             raise BuildErrors(faults)
         return replace(target, attributes=attributes, dependencies=self._rules[target.label].needs(attributes))
+
+    def lacking(self, target: Target) -> Label | None:
+        """A constraint value that a resolved target must have and the platform has not; None where it has all."""
+        for label in target.attributes.get(COMPATIBLE_WITH) or ():
+            value = part_of(target, COMPATIBLE_WITH, label, self._targets)
+            if not self._constraint(value)[1]:
+                return value.label
+        return None
 
     def _plain(self, target: Target, name: str) -> Any:
         span = target.spans.get(name, target.span)

@@ -19,11 +19,16 @@ from buildkit.label import Label
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredGraph:
-    """Resolved targets, dependencies first; `faults` keep some, and all that needs these, from being configured."""
+    """Resolved targets, dependencies first; `faults` keep some, and all that needs these, from being configured.
+
+    `incompatible` are those that the platform has not got what it takes for, each with what is in the way: a constraint
+    value, or a dependency that is incompatible. They are not among `targets`.
+    """
 
     targets: Mapping[Label, Target]
     platform: Platform
     faults: tuple[BuildError, ...]
+    incompatible: Mapping[Label, Label]
 
     def checked(self) -> ConfiguredGraph:
         """Itself, or BuildErrors with the faults."""
@@ -31,27 +36,49 @@ class ConfiguredGraph:
             raise BuildErrors(self.faults)
         return self
 
+    def refused(self, target: Target) -> BuildError:
+        """The error for an incompatible target that was asked for by name."""
+        way = [target.label]
+        while way[-1] in self.incompatible:
+            way.append(self.incompatible[way[-1]])
+        notes = [str(way[0]), *(f"  needs {label}" for label in way[1:])]
+        message = f"'{target.label}' is not compatible with the platform '{self.platform.label}' ({self.platform})"
+        return BuildError(message, span=target.span, notes=notes, hint="build it for another --platform")
+
 
 def configure(graph: TargetGraph, rules: Mapping[Label, Rule], configuration: Configuration) -> ConfiguredGraph:
     """Resolve what is asked for, and all that it needs then. Raises BuildError for a platform that is none."""
     conditions = Conditions(configuration, graph.targets, rules)
     needed = set(graph.requested)
     resolved: list[Target] = []
+    incompatible: dict[Label, Label] = {}
     faults: list[BuildError] = []
     for target in reversed(list(graph.targets.values())):
         if target.label not in needed:
             continue
         try:
             found = conditions.resolved(target)
-        except BuildErrors as errors:
-            faults += errors.errors
+            lacking = conditions.lacking(found)
+        except (BuildError, BuildErrors) as error:
+            faults += error.errors if isinstance(error, BuildErrors) else (error,)
             continue
-        except BuildError as error:
-            faults.append(error)
+        if lacking:
+            incompatible[target.label] = lacking
             continue
         resolved.append(found)
         needed |= {dependency for dependency, _ in found.dependencies}
     unique = {(fault.span, fault.message): fault for fault in reversed(faults)}
-    return ConfiguredGraph(
-        {target.label: target for target in reversed(resolved)}, conditions.platform, (*unique.values(),)
-    )
+    targets = _compatible(resolved, incompatible)
+    return ConfiguredGraph(targets, conditions.platform, tuple(unique.values()), incompatible)
+
+
+def _compatible(resolved: list[Target], incompatible: dict[Label, Label]) -> dict[Label, Target]:
+    """The targets that need nothing incompatible, dependencies first; those that do are noted."""
+    targets: dict[Label, Target] = {}
+    for target in reversed(resolved):
+        hindrance = next((label for label, _ in target.dependencies if label in incompatible), None)
+        if hindrance:
+            incompatible[target.label] = hindrance
+        else:
+            targets[target.label] = target
+    return targets

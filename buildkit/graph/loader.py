@@ -52,7 +52,10 @@ class Loader:
         requested = self.expand(patterns)
         targets = closure([*requested, *self._platform(configuration)], self.target)
         packages = {label.package for label in targets if not label.repository}
-        return TargetGraph(targets, tuple(sorted(requested)), len(packages), self.workspace.config.name)
+        named = frozenset(
+            Label("", one.package, one.name) for one in patterns if one.name is not None and not one.negative
+        )
+        return TargetGraph(targets, tuple(sorted(requested)), len(packages), self.workspace.config.name, named=named)
 
     def _platform(self, configuration: Configuration) -> list[Label]:
         if configuration.platform is None:

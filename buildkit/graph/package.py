@@ -114,9 +114,13 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class TargetGraph:
-    """What was asked, and everything that it depends on; dependencies come before those that need them."""
+    """What was asked, and everything that it depends on; dependencies come before those that need them.
+
+    `named` are those that were asked for one by one, not by a pattern that takes in many.
+    """
 
     targets: Mapping[Label, Target]
     requested: tuple[Label, ...]
     packages: int
     workspace: str = ""
+    named: frozenset[Label] = frozenset()

@@ -18,6 +18,7 @@ def _standard(name: str) -> Label:
     return Label(STANDARD_REPOSITORY, STANDARD_PLATFORMS, name)
 
 
+COMPATIBLE_WITH = "target_compatible_with"  # the attribute of every rule that says which platforms it is for
 DEFAULT_PLATFORM = _standard("linux_amd64")
 _OS, _CPU = _standard("os"), _standard("cpu")
 
@@ -50,7 +51,7 @@ def platform_of(label: Label, targets: Mapping[Label, Target]) -> Platform:
     parents = given["parents"]
     if len(parents) > 1:
         raise _fault(target, "parents", f"platform '{label}' has {len(parents)} parents, expected one at most")
-    parent = _part(target, "parents", parents[0], targets) if parents else None
+    parent = part_of(target, "parents", parents[0], targets) if parents else None
     inherited = platform_of(parent.label, targets) if parent else None
     own = constraints_of(target, targets)
     for name, setting in (("os", _OS), ("arch", _CPU)):
@@ -70,7 +71,7 @@ def constraints_of(target: Target, targets: Mapping[Label, Target]) -> dict[Labe
     """The `constraint_values` of a target by their settings. Raises BuildError for two values of one setting."""
     found: dict[Label, Label] = {}
     for label in target.attributes["constraint_values"]:
-        value = _part(target, "constraint_values", label, targets)
+        value = part_of(target, "constraint_values", label, targets)
         setting = setting_of(value, targets)
         if found.setdefault(setting, value.label) != value.label:
             message = f"'{found[setting]}' and '{value.label}' are both values of '{setting}'"
@@ -80,7 +81,7 @@ def constraints_of(target: Target, targets: Mapping[Label, Target]) -> dict[Labe
 
 def setting_of(value: Target, targets: Mapping[Label, Target]) -> Label:
     """The constraint_setting of a constraint_value."""
-    return _part(value, "constraint_setting", value.attributes["constraint_setting"], targets).label
+    return part_of(value, "constraint_setting", value.attributes["constraint_setting"], targets).label
 
 
 def real(label: Label, targets: Mapping[Label, Target]) -> Label:
@@ -91,10 +92,16 @@ def real(label: Label, targets: Mapping[Label, Target]) -> Label:
     return target.label
 
 
-_EXPECTED = {"parents": "platform", "constraint_values": "constraint_value", "constraint_setting": "constraint_setting"}
+_EXPECTED = {
+    "parents": "platform",
+    "constraint_values": "constraint_value",
+    "constraint_setting": "constraint_setting",
+    COMPATIBLE_WITH: "constraint_value",
+}
 
 
-def _part(target: Target, attribute: str, label: Label, targets: Mapping[Label, Target]) -> Target:
+def part_of(target: Target, attribute: str, label: Label, targets: Mapping[Label, Target]) -> Target:
+    """What a label in an attribute stands for. Raises BuildError where it is not of the kind that belongs there."""
     found = targets[real(label, targets)]
     if found.rule != _EXPECTED[attribute]:
         message = f"'{label}' cannot stand in '{attribute}': expected a {_EXPECTED[attribute]}, found a {found.kind}"

@@ -27,6 +27,10 @@ COMMON = {
     "visibility": Attribute(
         "string_list", configurable=False, doc="Who may depend on it; else the package's default_visibility."
     ),
+    "target_compatible_with": Attribute(
+        "label_list",
+        doc="Constraint values that the platform must have; else patterns pass it over, and it cannot be built.",
+    ),
     "tags": Attribute(
         "string_list",
         configurable=False,

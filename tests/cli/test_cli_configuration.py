@@ -96,6 +96,15 @@ def test_an_alias_and_a_generated_file_can_be_built(place: Place) -> None:
     assert place.mbuild("--sandbox=none", "//:o.txt", "//:a").stdout == line("other amd\n", "//:o.txt")
 
 
+def test_a_pattern_tells_what_it_passed_over(place: Place) -> None:
+    none = 'target_compatible_with = ["@mbuild//platforms:incompatible"]'
+    place.write({"p/BUILD": f'filegroup(name = "x", srcs = ["BUILD"], {none})\n'})
+    ran = [place.mbuild("//p:all") for _ in range(2)]
+    told = "warning: passed over, not compatible with the platform: '//p:x'"
+    assert [(one.code, one.stdout, one.told) for one in ran] == [(0, "", told)] * 2
+    assert place.mbuild("//p:x").code == 2
+
+
 def test_conditions_and_platforms_are_not_among_what_a_pattern_builds(place: Place) -> None:
     ran = place.mbuild("--sandbox=none", "//...")
     assert ran.stdout == line("other amd\n") + line("other amd\n", "//:o.txt")

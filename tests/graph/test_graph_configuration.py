@@ -536,3 +536,48 @@ def test_a_package_knows_the_files_that_it_loads(tmp_path: Path) -> None:
         tmp_path, {"a.bzl": 'load(":b.bzl", "y")\nx = y\n', "b.bzl": "y = 1\n", "BUILD": 'load("a.bzl", "x")\n'}
     )
     assert [str(label) for label in made.loader().package("").loads] == ["//:a.bzl", "//:b.bzl"]
+
+
+COMPATIBLE = """
+filegroup(name = "arm", srcs = ["BUILD"], target_compatible_with = ["@mbuild//platforms:arm64"])
+filegroup(name = "on_arm", srcs = [":arm"])
+filegroup(name = "both", srcs = select({"@mbuild//platforms:arm64": [":on_arm"], "//conditions:default": ["BUILD"]}))
+alias(name = "other", actual = ":on_arm")
+filegroup(
+    name = "big",
+    srcs = ["BUILD"],
+    target_compatible_with = select({":debug": [], "//conditions:default": ["@mbuild//platforms:incompatible"]}),
+)
+config_setting(name = "debug", define_values = {"mode": "debug"})
+genrule(name = "never", outs = ["o"], target_compatible_with = ["@mbuild//platforms:incompatible"])
+"""
+
+
+def test_patterns_pass_over_what_is_not_for_the_platform(tmp_path: Path) -> None:
+    made = place(tmp_path, {"BUILD": COMPATIBLE})
+    analyzed = configured(made, "//...")
+    assert [str(label) for label in analyzed.requested] == ["//:both"]
+    assert [str(label) for label in analyzed.skipped] == ["//:arm", "//:big", "//:never", "//:on_arm", "//:other"]
+    analyzed = configured(made, "//...", platform="@mbuild//platforms:linux_arm64", mode="debug")
+    assert [str(label) for label in analyzed.requested] == ["//:arm", "//:big", "//:both", "//:on_arm"]
+    assert [str(label) for label in analyzed.skipped] == ["//:never"]
+
+
+def test_what_is_not_for_the_platform_cannot_be_built_by_name(tmp_path: Path) -> None:
+    made = place(tmp_path, {"BUILD": COMPATIBLE})
+    assert told(made, "//:other", "//...") == (
+        "BUILD:5:1: error: '//:other' is not compatible with the platform '@mbuild//platforms:linux_amd64' "
+        "(linux/amd64)\n"
+        '    alias(name = "other", actual = ":on_arm")\n'
+        "    ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
+        "  //:other\n    needs //:on_arm\n    needs //:arm\n    needs @mbuild//platforms:arm64\n"
+        "hint: build it for another --platform"
+    )
+
+
+def test_only_constraint_values_say_what_a_target_is_for(tmp_path: Path) -> None:
+    made = place(tmp_path, {"BUILD": 'filegroup(name = "x", srcs = ["BUILD"], target_compatible_with = ["BUILD"])\n'})
+    assert told(made, "//:x").splitlines()[0] == (
+        "BUILD:1:41: error: '//:BUILD' cannot stand in 'target_compatible_with': expected a constraint_value, "
+        "found a source file"
+    )
