@@ -143,7 +143,7 @@ class _Analyzer:
             self._record(target, {DEFAULT_INFO: default_info([FileValue(artifact)], target.span)})
             return
         if target.generator:
-            self._record(target, {DEFAULT_INFO: self._generated(target, target.generator)})
+            self._record(target, {DEFAULT_INFO: default_info([FileValue(self.made[target.label.path])], target.span)})
             return
         rule = self.rules[target.label]
         if rule is ALIAS:
@@ -166,12 +166,6 @@ class _Analyzer:
         self.actions += actions.declared
         self.made |= {made.path: made for action in actions.declared for _, made in action.outputs}
         self._record(target, returned(result, rule, target, [file for _, file in outputs]))
-
-    def _generated(self, target: Target, generator: Label) -> Instance:
-        made = self.made.get(target.label.path)
-        if made is None or made.owner != generator:
-            raise BuildError(f"'{generator}' declares the output '{target.label.name}' but does not make it")
-        return default_info([FileValue(made)], target.span)
 
     def _record(self, target: Target, instances: dict[Provider, Instance]) -> None:
         known: dict[Provider, Any] = {

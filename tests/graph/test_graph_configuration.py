@@ -509,7 +509,7 @@ def test_a_generated_file_is_a_target(tmp_path: Path) -> None:
                 **one_rule('{"out": attr.output()}'),
                 "BUILD": LOAD + 'thing(name = "t", out = "o")\nfilegroup(name = "x", srcs = ["o"])\n',
             },
-            "BUILD:2:19: error: '//:t' declares the output 'o' but does not make it",
+            "BUILD:2:1: error: rule 'thing' declares 'o' but no action makes it",
         ),
         (
             {
