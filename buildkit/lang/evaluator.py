@@ -13,15 +13,14 @@ from typing import Any
 from buildkit.errors import BuildError, Span, did_you_mean
 from buildkit.lang import syntax
 from buildkit.lang.builtins import UNIVERSE
-from buildkit.lang.compilation import Unit
-from buildkit.lang.compile_expression import EXPRESSIONS
-from buildkit.lang.compile_statement import compile_block
 from buildkit.lang.functions import invoke
 from buildkit.lang.limits import Limits, active, within
 from buildkit.lang.parser import raise_errors
 from buildkit.lang.resolver import resolve
 from buildkit.lang.stack import DEEP_STACK
+from buildkit.lang.straight import Straight
 from buildkit.lang.thread import UNBOUND, HostSite, Printer, Thread, place
+from buildkit.lang.translation import Unit
 from buildkit.lang.values import HostValue, Value, freeze
 
 Load = Callable[[str, Span], Mapping[str, Value]]
@@ -51,35 +50,33 @@ def evaluate(
     known = {**UNIVERSE, **(predeclared or {})}
     resolution, errors = _bounded(lambda: resolve(file, known), file.span(0, 0))
     raise_errors(errors)
-    values: list[Any] = [UNBOUND] * len(resolution.global_names)
-    unit = Unit(file, resolution, known, values, EXPRESSIONS)
-    thread = Thread(limits, context, printer)
-    layout = resolution.layouts[-1]
-    frame: list[Any] = [thread, *([UNBOUND] if variable.cell else UNBOUND for variable in layout.variables)]
+    unit = Unit(file, resolution, known, UNIVERSE)
+    straight = Straight(unit, Thread(limits, context, printer))
     with within(limits):
-        _bounded(lambda: _run(unit, frame, load), file.span(0, 0))
-    slots = enumerate(resolution.global_names)
-    result = {
-        name: values[slot] for slot, name in slots if name not in resolution.loaded and values[slot] is not UNBOUND
-    }
+        _bounded(lambda: _run(straight, load), file.span(0, 0))
+    values = {name: unit.namespace.get(f"g{slot}", UNBOUND) for slot, name in enumerate(resolution.global_names)}
+    result = {name: value for name, value in values.items() if name not in resolution.loaded and value is not UNBOUND}
     for value in result.values():
         freeze(value)
     return result
 
 
-def _run(unit: Unit, frame: list[Any], load: Load) -> None:
+def _run(straight: Straight, load: Load) -> None:
+    unit = straight.unit
     exported: set[int] = set()
     for statement in unit.file.statements:
         if isinstance(statement, syntax.Load):
             _load(unit, statement, load)
             continue
-        compile_block(unit, [statement])(frame)
+        straight.statement(statement)
         if not unit.file.build_file and isinstance(statement, syntax.Assignment):
-            _export(unit, statement.target, exported)
+            _export(straight, statement.target, exported)
 
 
 def _load(unit: Unit, statement: syntax.Load, load: Load) -> None:
-    span, module_name = unit.span(statement.module), str(statement.module.value)
+    file = unit.file
+    span = file.span(statement.module.start, statement.module.end)
+    module_name = str(statement.module.value)
     try:
         module = load(module_name, span)
     except BuildError as error:
@@ -88,28 +85,28 @@ def _load(unit: Unit, statement: syntax.Load, load: Load) -> None:
         if name.original not in module:
             raise BuildError(
                 f"file '{module_name}' does not define '{name.original}'",
-                span=unit.span(name),
+                span=file.span(name.start, name.end),
                 hint=did_you_mean(name.original, [known for known in module if not known.startswith("_")]),
             )
         slot = unit.resolution.global_names.index(name.local)
-        unit.globals[slot] = module[name.original]
+        unit.namespace[f"g{slot}"] = module[name.original]
 
 
-def _export(unit: Unit, target: syntax.Expression, exported: set[int]) -> None:
+def _export(straight: Straight, target: syntax.Expression, exported: set[int]) -> None:
     """Tell a host's value the first top-level name that it is assigned to."""
     if isinstance(target, syntax.Sequence):
         for item in target.items:
-            _export(unit, item, exported)
+            _export(straight, item, exported)
     if not isinstance(target, syntax.Name):
         return
-    value = unit.globals[unit.resolution.global_names.index(target.name)]
+    value = straight.value(target)
     tell = getattr(value, "exported", None) if isinstance(value, HostValue) else None
     if tell is not None and id(value) not in exported:
         exported.add(id(value))
         try:
             tell(target.name)
         except BuildError as error:
-            raise unit.place(error, target) from None
+            raise straight.place(error, target) from None
 
 
 def call(

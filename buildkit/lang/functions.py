@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import CellType
 from typing import Any
 
 from buildkit.errors import BuildError, Span
+from buildkit.lang import syntax
 from buildkit.lang.binding import Signature, bind, mismatch
-from buildkit.lang.limits import exceeded
+from buildkit.lang.faults import FAULTS, calls_around, located
+from buildkit.lang.resolver import parameter_order
 from buildkit.lang.thread import HostSite, Site, Thread, add_note, place
 from buildkit.lang.values import HostValue, Value, type_name
 
@@ -42,7 +46,7 @@ class Call:
     @property
     def stack(self) -> tuple[Span, ...]:
         """The calls around this one, outermost first."""
-        return tuple(site.span for site in self.thread.sites if not isinstance(site, HostSite) or site.place)
+        return calls_around(Function.run.__code__)
 
     def error(self, message: str, *, argument: str | int | None = None, hint: str | None = None) -> BuildError:
         """An error at this call, or at one of its arguments."""
@@ -86,35 +90,69 @@ class Method(HostValue):
         return f"<built-in method {self.name} of {type_name(self.receiver)} value>"
 
 
-class Code(Signature):
-    """A compiled function, before it has met the variables around it."""
+class CodeSite:
+    """The place of a call in a file."""
 
-    __slots__ = ("blank", "body", "cells", "doc", "span")
+    __slots__ = ("file", "node")
+
+    def __init__(self, file: syntax.File, node: syntax.Invocation) -> None:
+        self.file = file
+        self.node = node
+
+    @property
+    def span(self) -> Span:
+        """The call expression."""
+        return self.file.span(self.node.start, self.node.end)
+
+    @property
+    def argument_spans(self) -> Mapping[str | int, Span]:
+        """Keyword → the place of its name; position → the place of the argument."""
+        offsets: dict[str | int, tuple[int, int]] = {}
+        position = 0
+        for start, end, kind, name, _ in self.node.arguments:
+            if kind == "=":
+                offsets[name] = (start, start + len(name))
+            elif kind == "":
+                offsets[position] = (start, end)
+                position += 1
+        return syntax.Places(self.file.path, self.file.lines, offsets)
+
+
+_KEYS = itertools.count(1)
+
+
+class Code(Signature):
+    """What all functions that one `def` or `lambda` makes have in common."""
+
+    __slots__ = ("doc", "exact", "key", "place")
 
     def __init__(
-        self, name: str, positional: Sequence[str], keyword_only: Sequence[str], star: int, keywords: int
+        self, name: str, parameters: Sequence[syntax.Parameter], place: Callable[[], Span], doc: str = ""
     ) -> None:
+        starred = next((number for number, one in enumerate(parameters) if one.kind == "*"), len(parameters))
+        positional = [one.name for one in parameters[:starred] if not one.kind]
+        keyword_only = [one.name for one in parameters[starred:] if not one.kind]
+        kinds = [one.kind for one in parameter_order(parameters)]
+        star = kinds.index("*") + 1 if "*" in kinds else 0
+        keywords = kinds.index("**") + 1 if "**" in kinds else 0
         super().__init__(name, positional, keyword_only, star, keywords)
-        self.doc = ""
-        self.span: Callable[[], Span]
-        self.blank: list[Value] = []  # what a frame holds behind its parameters
-        self.cells: tuple[int, ...] = ()  # slots of variables that inner functions share
-        self.body: Callable[[list[Any]], Any]
+        self.doc = doc
+        self.place = place
+        self.key = next(_KEYS)  # stands for the function among those that are active
+        self.exact = -1 if keyword_only or star or keywords else len(positional)  # arguments that need no binding
 
 
 class Function(HostValue):
-    """A function of the language, with its defaults and the variables it shares with the functions around it."""
+    """A function of the language: Python code, which takes the thread and then all parameters by position."""
 
-    __slots__ = ("cells", "code", "defaults", "globals")
+    __slots__ = ("code", "defaults", "direct", "exact")
     type_name = "function"
 
-    def __init__(
-        self, code: Code, defaults: tuple[Value, ...], cells: tuple[list[Value], ...], globals_: list[Value]
-    ) -> None:
+    def __init__(self, code: Code, defaults: tuple[Value, ...], direct: Callable[..., Value]) -> None:
         self.code = code
         self.defaults = defaults  # one for each named parameter; UNBOUND where it has none
-        self.cells = cells
-        self.globals = globals_
+        self.direct = direct
+        self.exact = code.exact
 
     @property
     def name(self) -> str:
@@ -129,7 +167,7 @@ class Function(HostValue):
     @property
     def span(self) -> Span:
         """Where it is defined."""
-        return self.code.span()
+        return self.code.place()
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -141,46 +179,29 @@ class Function(HostValue):
         return f"<function {self.code.name}>"
 
     def holds(self) -> Iterable[Value]:
-        """What freezes with it."""
-        return [*self.defaults, *(cell[0] for cell in self.cells)]
+        """What freezes with it: its defaults, and the variables that it shares with the functions around it."""
+        cells = getattr(self.direct, "__closure__", None) or ()
+        held = [cell.cell_contents for cell in cells if cell != _EMPTY]
+        return [*self.defaults, *held]
 
     def run(self, thread: Thread, positional: list[Value], keyword: dict[str, Value], site: Site) -> Value:
         """Bind arguments, run the body, give what it returns."""
-        code = self.code
-        if (
-            not keyword
-            and len(positional) == len(code.named) == code.positional
-            and not code.star
-            and not code.keywords
-        ):
-            frame = [thread, *positional, *code.blank]
-        else:
-            frame = [thread, *bind(code, self.defaults, positional, keyword, site), *code.blank]
-        for slot in code.cells:
-            frame[slot] = [frame[slot]]
-        if self.cells:
-            frame += self.cells
-        if code in thread.active:
-            raise BuildError(f"function '{code.name}' is called recursively", span=site.span, hint="use a loop")
-        if thread.depth >= thread.limits.depth:
-            raise place(exceeded("calls are nested too deeply", "depth", thread.limits.depth), site.span)
-        thread.steps += 1
-        if thread.steps > thread.limit:
-            thread.charge(0)
-        thread.active.add(code)
-        thread.depth += 1
-        thread.sites.append(site)
+        if keyword or len(positional) != self.exact:
+            positional = bind(self.code, self.defaults, positional, keyword, site)
+        depth = len(thread.active)
         try:
-            result = code.body(frame)
-        except BuildError as error:
+            return self.direct(thread, *positional)
+        except FAULTS as error:
+            thread.leave(depth)
+            fault, inside = located(error)
+            if not inside:
+                raise place(fault, site.span) from None
             if isinstance(site, HostSite) and site.place is None:
-                raise
-            raise add_note(error, f"called from {site.span}") from None
-        finally:
-            thread.active.discard(code)
-            thread.depth -= 1
-            thread.sites.pop()
-        return None if result is None else result[0]
+                raise fault from None
+            raise add_note(fault, f"called from {site.span}") from None
+
+
+_EMPTY = CellType()
 
 
 def invoke(thread: Thread, function: Any, positional: list[Value], keyword: dict[str, Value], site: Site) -> Value:
@@ -188,10 +209,8 @@ def invoke(thread: Thread, function: Any, positional: list[Value], keyword: dict
     kind = type(function)
     if kind is Function:
         return function.run(thread, positional, keyword, site)
-    thread.steps += 1
-    if thread.steps > thread.limit:
-        thread.charge(0)
     try:
+        thread.charge(1)
         if kind is Builtin:
             if function.plain:
                 return function.function(*positional, **keyword)

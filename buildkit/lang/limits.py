@@ -53,7 +53,7 @@ _RANGES = {
     "steps": (1, 1 << 62),
     "depth": (1, 1_000),
     "seconds": (0, 1 << 31),
-    "integer_bits": (64, 1 << 24),
+    "integer_bits": (2048, 1 << 24),
     "string_length": (_SMALL_SIZE, 1 << 34),
     "elements": (_SMALL_SIZE, 1 << 32),
 }

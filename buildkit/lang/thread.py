@@ -1,7 +1,8 @@
-"""One evaluation under way: its bounds, its calls, and the places that errors name."""
+"""One evaluation under way: its bounds, the functions that are active, and the places that errors name."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -10,7 +11,7 @@ from buildkit.lang.limits import Limits, exceeded
 
 
 class _Unbound:
-    """Marks a variable without a value yet."""
+    """Marks a parameter without a value."""
 
     def __repr__(self) -> str:
         return "<unbound>"
@@ -52,27 +53,48 @@ class HostSite:
 
 Printer = Callable[[Span, str], None]
 
+_SLICE = 1 << 16
+
 
 class Thread:
-    """One evaluation under way: its bounds, the host's context, the calls that lead to where it is."""
+    """One evaluation under way: its bounds, the host's context, the functions that are active.
 
-    __slots__ = ("active", "context", "depth", "limit", "limits", "printer", "sites", "steps")
+    Steps are handed out in slices, so that counting one is only a subtraction from `left` and a look at its sign.
+    `active` has the keys of the functions that are being called, outermost first.
+    """
+
+    __slots__ = ("_deadline", "active", "context", "deepest", "left", "limits", "printer", "rest")
 
     def __init__(self, limits: Limits, context: object, printer: Printer) -> None:
         self.limits = limits
-        self.limit = limits.steps
+        self.deepest = limits.depth
         self.context = context
         self.printer = printer
-        self.steps = 0
-        self.depth = 0
-        self.active: set[object] = set()
-        self.sites: list[Site] = []
+        self.left = min(_SLICE, limits.steps)
+        self.rest = limits.steps - self.left
+        self.active: dict[int, None] = {}
+        self._deadline = time.monotonic() + limits.seconds
 
     def charge(self, steps: int) -> None:
         """Count steps. Raises BuildError beyond the bound."""
-        self.steps += steps
-        if self.steps > self.limit:
-            raise exceeded("evaluation takes too many steps", "steps", self.limit)
+        self.left -= steps
+        if self.left < 0:
+            self.refill()
+
+    def refill(self) -> None:
+        """Take the next slice of steps, and look at the clock. Raises BuildError beyond a bound."""
+        taken = min(self.rest, max(_SLICE, -self.left))
+        self.rest -= taken
+        self.left += taken
+        if self.left < 0:
+            raise exceeded("evaluation takes too many steps", "steps", self.limits.steps)
+        if time.monotonic() > self._deadline:
+            raise exceeded("evaluation takes too long", "seconds", f"{self.limits.seconds:g} seconds")
+
+    def leave(self, depth: int) -> None:
+        """Forget the functions that were active above a depth: an error has ended them."""
+        while len(self.active) > depth:
+            self.active.popitem()
 
 
 def place(error: BuildError, span: Span) -> BuildError:

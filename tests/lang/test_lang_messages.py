@@ -192,15 +192,16 @@ def test_steps_are_bounded() -> None:
     with pytest.raises(BuildError) as caught:
         evaluate(parse(source, "f.bzl", build_file=False), limits=Limits(steps=100))
     assert str(caught.value) == (
-        "f.bzl:2:14: error: evaluation takes too many steps: the bound is 100\n  called from f.bzl:4:1"
+        "f.bzl:2:14: error: evaluation takes too many steps: the bound is 100\n  called from f.bzl:4:1\n"
+        "hint: raise the limit 'steps' in [limits] of mbuild.toml, or by '--limit steps=NUMBER'"
     )
 
 
 def test_calls_in_calls_are_bounded() -> None:
     source = "def f(g):\n    return g()\nx = f(lambda: (lambda: (lambda: 1)())())\n"
     with pytest.raises(BuildError) as caught:
-        evaluate(parse(source, "f.bzl", build_file=False), limits=Limits(depth=3))
-    assert caught.value.message == "calls are nested too deeply: the bound is 3"
+        evaluate(parse(source, "f.bzl", build_file=False), limits=Limits(depth=2))
+    assert caught.value.message == "calls are nested too deeply: the bound is 2"
 
 
 def test_a_call_from_python_names_the_place_it_is_for() -> None:

@@ -1,0 +1,269 @@
+"""What translated code calls: operations in their general form, and the counting of steps.
+
+`RUNTIME` has everything that the names of translated code may mean, besides the program's own variables and constants.
+Mistakes are BuildErrors without a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from buildkit.errors import BuildError
+from buildkit.lang import operators
+from buildkit.lang.attributes import attribute
+from buildkit.lang.functions import Call, Code, Function, invoke
+from buildkit.lang.limits import check_elements, check_integer, check_length, exceeded
+from buildkit.lang.text import brief
+from buildkit.lang.thread import UNBOUND, Site, Thread
+from buildkit.lang.values import Dict, List, Range, Value, equal, to_key, type_name
+
+CHUNK = 4096  # elements of a long loop that are charged at once
+LONG = 1024  # what is shorter is not charged
+_RANGE = 1 << 62
+
+
+def refuse(thread: Thread, code: Code) -> None:
+    """Say why a function may not be called now."""
+    if code.key in thread.active:
+        raise BuildError(f"function '{code.name}' is called recursively", hint="use a loop")
+    raise exceeded("calls are nested too deeply", "depth", thread.deepest)
+
+
+def invoke_marked(
+    key: int, thread: Thread, function: Value, positional: list[Value], keyword: dict[str, Value], site: Site
+) -> Value:
+    """A call out of a function that does not say by itself that it is active."""
+    thread.active[key] = None
+    result = invoke(thread, function, positional, keyword, site)
+    del thread.active[key]
+    return result
+
+
+def rounds(thread: Thread, values: Any) -> Iterable[Value]:
+    """What a loop goes over, its rounds charged; those of a long one as they come."""
+    count = len(values)
+    if count > CHUNK:
+        return chain.from_iterable(_chunks(thread, values))
+    thread.left -= count
+    if thread.left < 0:
+        thread.refill()
+    return values  # type: ignore[no-any-return]
+
+
+def _chunks(thread: Thread, values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    for start in range(0, len(values), CHUNK):
+        part = values[start : start + CHUNK]
+        thread.charge(len(part))
+        yield part
+
+
+def counted(thread: Thread, numbers: range) -> Iterable[int]:
+    """A range that a loop goes over."""
+    if not (-_RANGE < numbers.start < _RANGE and -_RANGE < numbers.stop < _RANGE and -_RANGE < numbers.step < _RANGE):
+        raise BuildError("range is too large for a loop: the bound of its numbers is 62 bits")
+    return rounds(thread, numbers)  # type: ignore[return-value]
+
+
+def iterate(thread: Thread, value: Any) -> Iterable[Value]:
+    """The elements that a loop goes over; a list or dict may not change until `release`."""
+    kind = type(value)
+    if kind is List:
+        elements = value.items
+    elif kind is tuple:
+        return rounds(thread, value)
+    elif kind is Range:
+        return counted(thread, value.numbers)
+    else:
+        elements = operators.elements(value)
+        if type(elements) is not list:
+            elements = list(elements)
+    # Counting may fail, and then nothing is iterated over.
+    elements = rounds(thread, elements)
+    if kind is List or kind is Dict:
+        value.iterating += 1
+    return elements
+
+
+def release(value: Any) -> None:
+    """A loop over a value is over."""
+    if type(value) is List or type(value) is Dict:
+        value.iterating -= 1
+
+
+def sized(thread: Thread, value: Any) -> Value:
+    """A value that may be large: its size is charged, so that the bound on steps bounds memory and time as well."""
+    kind = type(value)
+    if kind is str or kind is bytes:
+        cost = len(value) >> 4
+    elif kind is List:
+        cost = len(value.items)
+    elif kind is tuple:
+        cost = len(value)
+    else:
+        return value
+    thread.left -= cost
+    if thread.left < 0:
+        thread.refill()
+    return value
+
+
+def longer(thread: Thread, text: str) -> None:
+    """Charge and check a string that has grown."""
+    check_length(len(text))
+    thread.charge(len(text) >> 4)
+
+
+def _charged(function: Callable[[Any, Any], Value]) -> Callable[[Thread, Any, Any], Value]:
+    def operate(thread: Thread, left: Any, right: Any) -> Value:
+        value = function(left, right)
+        kind = type(value)
+        return value if kind is int or kind is float or kind is bool else sized(thread, value)
+
+    return operate
+
+
+def augment(thread: Thread, operator: str, current: Any, value: Any) -> Value:
+    """`current operator= value`: `+=` on a list and `|=` on a dict change it; all else makes a new value."""
+    if operator == "+" and type(current) is List and not hasattr(value, "operate"):
+        current.check_mutable("extend")
+        added = operators.addend(current, value)
+        thread.charge(len(added))
+        check_elements(len(current.items) + len(added))
+        current.items += added
+        return current
+    if operator == "|" and type(current) is Dict and type(value) is Dict:
+        current.check_mutable("insert into")
+        current.entries.update(value.entries)
+        return current
+    return sized(thread, operators.BINARY[operator](current, value))
+
+
+def new_dict(pairs: Sequence[Any]) -> Dict:
+    """A dict from keys and values that alternate."""
+    result = Dict()
+    result.entries = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    return result
+
+
+def mapped(entries: dict[Any, Value]) -> Dict:
+    """A dict that takes over entries."""
+    result = Dict()
+    result.entries = entries
+    return result
+
+
+def entry_key(entries: Mapping[Any, Value], key: Any) -> Any:
+    """What stands for a key of a dict display, which may not be there yet."""
+    token = to_key(key)
+    if token in entries:
+        raise BuildError(f"duplicate key: {brief(key)}")
+    return token
+
+
+def unpack(value: Any, count: int) -> Sequence[Value]:
+    """The values that an assignment to `count` targets hands out."""
+    if type(value) is tuple:
+        values: Sequence[Value] = value
+    elif type(value) is str or type(value) is bytes:
+        raise BuildError(f"value of type '{type_name(value)}' cannot be unpacked: expected {count} values")
+    else:
+        values = operators.listed(value)
+    if len(values) != count:
+        few = "few" if len(values) < count else "many"
+        raise BuildError(f"too {few} values to unpack: expected {count}, found {len(values)}")
+    return values
+
+
+def no_field(value: Any, name: str) -> None:
+    """Fields are never assigned."""
+    raise BuildError(f"cannot assign to field '{name}' of a value of type '{type_name(value)}'")
+
+
+def spread(positional: list[Value], value: Any) -> None:
+    """Add the elements of `*value` to a call's arguments."""
+    if type(value) not in (List, tuple, Dict) and not hasattr(value, "__iter__"):
+        raise BuildError(f"argument after '*' must be iterable, found '{type_name(value)}'")
+    positional += operators.listed(value)
+
+
+def merge(keyword: dict[str, Value], value: Any) -> None:
+    """Add the entries of `**value` to a call's arguments."""
+    if type(value) is not Dict:
+        raise BuildError(f"argument after '**' must be a dict, found '{type_name(value)}'")
+    for name, item in value.items():
+        if type(name) is not str:
+            raise BuildError(f"keys of the argument after '**' must be strings, found '{type_name(name)}'")
+        if name in keyword:
+            raise BuildError(f"duplicate keyword argument: '{name}'")
+        keyword[name] = item
+
+
+# How the operators are called in translated code.
+OPERATORS = {
+    "+": "add",
+    "-": "subtract",
+    "*": "multiply",
+    "/": "divide",
+    "//": "floor_divide",
+    "%": "modulo",
+    "|": "union",
+    "&": "intersect",
+    "^": "differ",
+    "<<": "shift_left",
+    ">>": "shift_right",
+    "in": "member",
+    "not in": "no_member",
+    "==": "equal",
+    "!=": "unequal",
+    "<": "less",
+    "<=": "at_most",
+    ">": "greater",
+    ">=": "at_least",
+}
+COMPARISONS = frozenset(("in", "not in", "==", "!=", "<", "<=", ">", ">="))
+
+
+def _general(operator: str) -> Callable[..., Value]:
+    function = operators.BINARY[operator]
+    return function if operator in COMPARISONS else _charged(function)
+
+
+RUNTIME: Mapping[str, Any] = {
+    "__builtins__": {},
+    **{kind.__name__: kind for kind in (type, int, bool, str, tuple, List, Dict, Function, Call)},
+    **{name: _general(operator) for operator, name in OPERATORS.items()},
+    "len": len,
+    "equal": equal,
+    "unary": operators.unary,
+    "index": operators.index,
+    "store": operators.store,
+    "take_slice": operators.take_slice,
+    "attribute": attribute,
+    "check_integer": check_integer,
+    "to_key": to_key,
+    "UNBOUND": UNBOUND,
+    **{
+        function.__name__: function
+        for function in (
+            refuse,
+            invoke,
+            invoke_marked,
+            rounds,
+            counted,
+            iterate,
+            release,
+            sized,
+            longer,
+            augment,
+            new_dict,
+            mapped,
+            entry_key,
+            unpack,
+            no_field,
+            spread,
+            merge,
+        )
+    },
+}
