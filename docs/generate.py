@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from buildkit.cli.arguments import common_parser
 from buildkit.cli.main import COMMANDS
@@ -18,6 +20,7 @@ from buildkit.commands.docs import standard_reference
 from buildkit.digest import Key
 from buildkit.graph.config import Config
 from buildkit.graph.loader import Loader
+from buildkit.graph.query import AQUERY_FUNCTIONS, CQUERY_FUNCTIONS, FUNCTIONS
 from buildkit.graph.workspace import Workspace, standard_rules
 
 HERE = Path(__file__).resolve().parent
@@ -80,13 +83,48 @@ class Nothing:
 
 def pages() -> dict[str, str]:
     """The generated pages' texts, by their paths from this folder."""
-    return {"cli.md": "\n".join(_cli()).rstrip() + "\n", **{f"rules/{name}": text for name, text in _rules().items()}}
+    return {
+        "cli.md": "\n".join(_cli()).rstrip() + "\n",
+        "../buildkit/cli/completion.json": json.dumps(_completion(), indent=1, ensure_ascii=False) + "\n",
+        **{f"rules/{name}": text for name, text in _rules().items()},
+    }
 
 
 def _rules() -> dict[str, str]:
     """What `mbuild docs @mbuild//rules` writes."""
     workspace = Workspace(HERE, Config(), standard_rules())
     return standard_reference(Loader(workspace, Nothing(), lambda span, text: None))
+
+
+def _completion() -> dict[str, Any]:
+    """What a shell may complete without importing any command."""
+    commands = {}
+    for name, help in COMMANDS.items():
+        parser = argparse.ArgumentParser(add_help=False)
+        importlib.import_module(f"buildkit.cli.{name}").add_arguments(parser)
+        first = next((action for action in parser._actions if not action.option_strings), None)
+        words = {"value": "", "choices": []} if first is None else _completed(first)
+        functions = _FUNCTIONS.get(name, {}) if words["value"] in ("EXPRESSION", "LABEL") else {}
+        known = {one: function.doc for one, function in functions.items()}
+        commands[name] = {"help": help, "options": _all_completed(parser), "words": words | {"functions": known}}
+    return {"common": _all_completed(common_parser()), "commands": commands}
+
+
+def _all_completed(parser: argparse.ArgumentParser) -> dict[str, Any]:
+    return {
+        option: _completed(action) | {"help": action.help}
+        for action in parser._actions
+        for option in action.option_strings
+        if option == "-C" or (option.startswith("--") and "_" not in option and ":" not in option)
+    }
+
+
+def _completed(action: argparse.Action) -> dict[str, Any]:
+    value = "" if action.nargs == 0 else str(action.metavar or action.dest.upper())
+    return {"value": value, "choices": [str(choice) for choice in action.choices or ()]}
+
+
+_FUNCTIONS = {"query": FUNCTIONS, "cquery": CQUERY_FUNCTIONS, "aquery": AQUERY_FUNCTIONS, "graph": FUNCTIONS}
 
 
 def _cli() -> Iterator[str]:

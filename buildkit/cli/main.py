@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
@@ -42,6 +43,7 @@ COMMANDS = {
     "init": "make a workspace that builds",
     "new": "add a model, a runtime or a rule to a package",
     "docs": "write the reference of rules from their doc strings",
+    "completion": "print a script that completes commands, options and labels",
     "version": "print mbuild's version",
 }
 
@@ -69,6 +71,8 @@ def main() -> NoReturn:
 def run(argv: Sequence[str]) -> ExitCode:
     """One invocation. Everything that can go wrong is told on stderr."""
     arguments: Arguments | None = None
+    if list(argv[:1]) == ["complete"]:  # asked by a shell at each press of the tab key
+        return _complete(argv[1:])
     try:
         arguments, command = _read(argv)
         if arguments is None or command is None:
@@ -92,6 +96,13 @@ def run(argv: Sequence[str]) -> ExitCode:
         return ExitCode.ENVIRONMENT
     except Exception as error:
         return _internal(error)
+
+
+def _complete(words: Sequence[str]) -> ExitCode:
+    from buildkit.cli.complete import complete  # late: only shells ask
+
+    sys.stdout.write(complete(words, Path.cwd()))
+    return ExitCode.SUCCESS
 
 
 def _read(argv: Sequence[str]) -> tuple[Arguments | None, ModuleType | None]:

@@ -103,3 +103,12 @@ def test_an_action_is_shown_with_all_that_it_is(place: Place) -> None:
     assert place.mbuild("aquery", "deps(//a:two)", "--output=summary").stdout == (
         "2 actions of 2 targets, known keys: 1\nmnemonics:\n  genrule: 2\nkinds:\n  run: 2\n"
     )
+
+
+def test_the_flags_decide_which_branches_hold(place: Place) -> None:
+    ran = place.mbuild("--define", "speed=fast", "cquery", "deps(//a:x, 1)")
+    lines = ran.stdout.splitlines()
+    assert (lines[0], lines[1].partition(" ")[0]) == ("//a:f.txt (null)", "//a:x")
+    name = lines[1].partition(" ")[2].strip("()")
+    assert len(name) == 7
+    assert place.mbuild("--define=speed=fast", "cquery", f"config(//a:x, {name})").stdout == f"//a:x ({name})\n"
