@@ -130,27 +130,27 @@ def test_git_is_told_once(tmp_path: Path) -> None:
 
 MISTAKES = {
     "a framework that has to be served by one's own code": (
-        ["--framework", "pytorch"],
+        ["init", "--framework", "pytorch"],
         "error: '--framework' must be one of 'sklearn', 'custom', 'none', found 'pytorch'\n"
         "hint: take 'custom': name the framework's packages in third_party/BUILD, and load the model in your class\n",
     ),
     "a misspelt framework": (
-        ["--framework", "sklean"],
+        ["init", "--framework", "sklean"],
         "error: '--framework' must be one of 'sklearn', 'custom', 'none', found 'sklean'\n"
         "hint: did you mean 'sklearn'?\n",
     ),
     "a name that cannot be an image's": (
-        ["--name", "Fraud"],
+        ["init", "--name", "Fraud"],
         "error: 'Fraud' cannot be a workspace's name\n"
         "hint: write lower-case letters, digits and '_', beginning with a letter, such as 'fraud_v3'\n",
     ),
     "an empty name": (
-        ["--name", ""],
+        ["init", "--name", ""],
         "error: '' cannot be a workspace's name\n"
         "hint: write lower-case letters, digits and '_', beginning with a letter, such as 'fraud_v3'\n",
     ),
     "a file in a folder's place": (
-        ["taken"],
+        ["init", "taken"],
         "error: 'FOLDER/taken' is a file, expected a folder\n",
     ),
 }
@@ -160,7 +160,7 @@ MISTAKES = {
 def test_what_cannot_begin_is_told(tmp_path: Path, mistake: str) -> None:
     argv, message = MISTAKES[mistake]
     (tmp_path / "taken").write_text("")
-    assert init(tmp_path, *argv) == Ran(2, "", message.replace("FOLDER", str(tmp_path)))
+    assert in_process("-C", str(tmp_path), *argv) == Ran(2, "", message.replace("FOLDER", str(tmp_path)))
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 

@@ -115,43 +115,43 @@ def test_another_name_of_build_files_is_kept_to(tmp_path: Path) -> None:
 
 REFUSED = {
     "a target that is there": (
-        ["model", "shop"],
+        ["new", "model", "shop"],
         "error: target 'shop_model' is there already in package '//models' (models/BUILD:3:1)\n"
         "hint: choose another name, or another package with --package\n",
     ),
     "a file that is there": (
-        ["model", "taken"],
+        ["new", "model", "taken"],
         "error: a file is in the way in 'ROOT'\n  models/taken.json\n"
         "hint: move what is there, or name another folder: nothing was written\n",
     ),
     "a name of the language": (
-        ["rule", "def"],
+        ["new", "rule", "def"],
         "error: 'def' is a word of the language already\nhint: choose another name\n",
     ),
     "a name of a standard rule": (
-        ["rule", "filegroup"],
+        ["new", "rule", "filegroup"],
         "error: 'filegroup' is a word of the language already\nhint: choose another name\n",
     ),
     "a name that no target can have": (
-        ["runtime", "a/b"],
+        ["new", "runtime", "a/b"],
         "error: 'a/b' cannot be a runtime's name\n"
         "hint: write lower-case letters, digits and '_', beginning with a letter, such as 'fraud_v3'\n",
     ),
     "a package that cannot be": (
-        ["rule", "x", "--package", "a//b"],
+        ["new", "rule", "x", "--package", "a//b"],
         "error: invalid label '//a//b:x': 'a//b' is not a package name\n"
         "hint: labels look like '//package:name' or ':name'\n",
     ),
     "an unknown kind": (
-        ["modle", "x"],
+        ["new", "modle", "x"],
         "error: 'KIND' must be one of 'model', 'runtime', 'rule', found 'modle'\nhint: did you mean 'model'?\n",
     ),
     "a runtime that is none": (
-        ["model", "x", "--runtime", "//models:shop"],
+        ["new", "model", "x", "--runtime", "//models:shop"],
         "error: '//models:shop' is no runtime with a server\nhint: make one with 'mbuild new runtime NAME'\n",
     ),
     "options of a model for a rule": (
-        ["rule", "x", "--framework", "custom"],
+        ["new", "rule", "x", "--framework", "custom"],
         "error: a rule takes neither --framework nor --runtime\nhint: leave them out\n",
     ),
 }
@@ -163,5 +163,5 @@ def test_what_cannot_be_added_is_told_and_nothing_is_written(tmp_path: Path, mis
     place.write({"models/taken.json": ""})
     before = {path: path.read_text() for path in place.root.rglob("*") if path.is_file()}
     argv, message = REFUSED[mistake]
-    assert place.mbuild("new", *argv) == Ran(2, "", message.replace("ROOT", str(place.root)))
+    assert place.mbuild(*argv) == Ran(2, "", message.replace("ROOT", str(place.root)))
     assert {path: path.read_text() for path in place.root.rglob("*") if path.is_file()} == before

@@ -73,6 +73,11 @@ def test_the_generated_pages_are_current() -> None:
     assert kept == {name for name in generate.pages() if name.startswith("rules/")}
 
 
+def test_the_page_of_errors_is_current() -> None:
+    made = _module(DOCS / "generate_errors.py").page()
+    assert (DOCS / "errors.md").read_text() == made, "run 'python docs/generate_errors.py': docs/errors.md is behind"
+
+
 def _examples() -> dict[str, str]:
     loader = _standard_loader(ROOT)
     modules = document(loader, files_of_patterns(loader, ["@mbuild//rules"], ""))
