@@ -94,7 +94,7 @@ NOTES = {
     "dependency cycle": "Move what both need into a third target.",
     "is not visible to": "Visibility is asked of what is depended on: its own BUILD file must allow it.",
     "is stale: it answers another request": "The target was changed after it was locked; a build never resolves.",
-    "is not the file that": "These are not the bytes that were locked: an attack, a damaged mirror, a file put up anew.",
+    "is not the file that": "These are not the bytes that were locked: an attack, a damaged mirror, a new file.",
     "changed during the build": "What was read first and later differs, so no result of it can be believed.",
     "was damaged and has been removed": "A disk or another program changed the store; the next build makes it anew.",
     "cannot make a sandbox": "Nothing is run outside of a sandbox unless `--sandbox=none` says so.",
@@ -241,9 +241,8 @@ def _of_python(name: str, tree: ast.Module) -> Iterator[Source]:
             if maker in MAKERS or maker.endswith(("_error", "Refused", "Fault")):
                 for argument in node.args[:2]:
                     yield from _source(name, argument, CODES.get(maker, _code_of(_phase_of(name))))
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            if node.targets[0].id == "message":
-                yield from _source(name, node.value, _code_near(tree, node))
+        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "message":
+            yield from _source(name, node.value, _code_near(tree, node))
 
 
 def _phase_of(name: str) -> str:
