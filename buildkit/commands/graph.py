@@ -40,7 +40,7 @@ def _analysis(session: Session, patterns: Sequence[str]) -> Analysis:
         printed.append(text)
         session.print_from_code(span, text)
 
-    loader = Loader(workspace, session.parsed, printer)
+    loader = Loader(workspace, session.parsed, printer, jobs=session.jobs)
     graph = loader.graph(_parsed(session, patterns), configuration)
     analyzed = analyze(graph, loader.rules, TOOLS, printer, configuration=configuration)
     loader.keep()

@@ -54,7 +54,7 @@ def query(session: Session, question: Question) -> Found:
 def declared(session: Session, question: Question) -> Loaded:
     """The graph of all targets, as they are declared."""
     return Loaded(
-        Loader(session.workspace, session.parsed, session.print_from_code),
+        Loader(session.workspace, session.parsed, session.print_from_code, jobs=session.jobs),
         package=package_of(session),
         edges=question.edges,
         universe=question.universe,

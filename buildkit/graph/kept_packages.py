@@ -116,6 +116,17 @@ class KeptPackages:
         data = _pickled((dict(package.targets), dict(rules)))
         self._added[package.name] = (Entry(package.path, package.loads, (), package.names, data), dict(facts))
 
+    def sent(self, names: Iterable[str]) -> bytes:
+        """Packages that were added, for another process."""
+        return _pickled([(name, self._added[name]) for name in names if name in self._added])
+
+    def received(self, data: bytes, files: WorkspaceFiles) -> Iterator[Package]:
+        """Add the packages that another process sent."""
+        for name, (entry, facts) in pickle.loads(data) if data else ():
+            self._added[name] = (entry, facts)
+            files.facts |= facts
+            yield Package(name, entry.path, KeptTargets(entry.data), entry.loads, entry.names)
+
     def keep(self, files: WorkspaceFiles) -> None:
         """Write what there is to keep, if it is not what is kept already."""
         if not self._added and not self._changed:

@@ -6,30 +6,43 @@ In: a workspace and target patterns. Out: `TargetGraph`, or all faults of the ph
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from buildkit.errors import BuildError, BuildErrors, Span, did_you_mean, nearest
 from buildkit.graph.closure import closure
 from buildkit.graph.configuration import DEFAULT, Configuration
 from buildkit.graph.conversion import LockFile
 from buildkit.graph.files import WorkspaceFiles
+from buildkit.graph.forked import can_fork, forked
 from buildkit.graph.kept_packages import KeptPackages
 from buildkit.graph.lockfile import parse_lock
-from buildkit.graph.modules import Module, Modules, ParsedCache, Printer, check_repository
+from buildkit.graph.modules import Module, Modules, NothingKept, ParsedCache, Printer, check_repository
 from buildkit.graph.package import PUBLIC, Package, Target, TargetGraph
 from buildkit.graph.rules_of_targets import RulesOfTargets
 from buildkit.graph.scope import PackageScope
 from buildkit.graph.workspace import STANDARD_PLATFORMS, Workspace
 from buildkit.label import Label, TargetPattern
 
+_MANY = 100  # packages: for fewer, a process costs more than it saves
+
 
 class Loader:
     """Loads packages, each once. `rules` are those of the targets loaded so far."""
 
     def __init__(
-        self, workspace: Workspace, parsed: ParsedCache, printer: Printer, *, broken_locks: bool = False
+        self,
+        workspace: Workspace,
+        parsed: ParsedCache,
+        printer: Printer,
+        *,
+        broken_locks: bool = False,
+        jobs: int = 1,
     ) -> None:
-        """`broken_locks` takes a lock that cannot be read for a missing one: it is about to be written anew."""
+        """`broken_locks` takes a lock that cannot be read for a missing one: it is about to be written anew. `jobs` is
+        the number of processes that many packages may be loaded in.
+        """
         self.workspace = workspace
+        self._jobs = jobs
         self._kept = None if broken_locks else KeptPackages(workspace, parsed)
         self.files = WorkspaceFiles(workspace, self._kept.folders if self._kept else None)
         self._printer = printer
@@ -92,6 +105,7 @@ class Loader:
             raise BuildError(f"no package at or below '//{pattern.package}'", hint=hint)
         # A package that is left out whole need not even be readable.
         names = [name for name in names if not any(pattern.covers(name) for pattern in left_out)]
+        self.prefetch(names)
         faults: list[BuildError] = []
         labels: list[Label] = []
         for name in names:
@@ -155,6 +169,43 @@ class Loader:
         if isinstance(found, BuildErrors):
             raise found
         return found
+
+    def prefetch(self, names: Sequence[str]) -> None:
+        """Load packages, several at once where they are many. Faults are told when a package is asked for."""
+        missing = [name for name in names if name not in self._packages and not self._take(self._recalled(name))]
+        if self._kept is None or self._jobs < 2 or len(missing) < _MANY or not can_fork():
+            return
+        self._try(missing[:1])  # what all packages need is then there before the processes part
+        mine, *others = [missing[share :: self._jobs] for share in range(self._jobs)]
+        pending = [forked(partial(self._load_apart, names, self._kept)) for names in others]
+        self._try(mine)
+        for result in pending:
+            for package in self._kept.received(result(), self.files):
+                self._take(package)
+
+    def _load_apart(self, names: Sequence[str], kept: KeptPackages) -> bytes:
+        """Load packages in another process. Those with faults, or that print, are left to the first one."""
+        self._printer = lambda span, text: None
+        self._modules.parsed = NothingKept()
+        good = []
+        for name in names:
+            self._printed = False
+            if self._try([name]) and not self._printed:
+                good.append(name)
+        return kept.sent(good)
+
+    def _try(self, names: Sequence[str]) -> bool:
+        try:
+            for name in names:
+                self.package(name)
+        except BuildErrors:
+            return False
+        return True
+
+    def _take(self, package: Package | None) -> bool:
+        if package:
+            self._packages[package.name] = package
+        return package is not None
 
     def keep(self) -> None:
         """Keep the packages for the next invocation. Where something was printed it will be printed again: none are."""

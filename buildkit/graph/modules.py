@@ -58,12 +58,22 @@ class ParsedCache(Protocol):
         """Keep data under a key."""
 
 
+class NothingKept:
+    """A cache that is always empty."""
+
+    def get(self, key: Key) -> None:
+        """Nothing."""
+
+    def put(self, key: Key, data: bytes) -> None:
+        """Keep nothing."""
+
+
 class Modules:
     """Runs BUILD files, and .bzl files each once; a file that fails, fails the same way each time it is asked for."""
 
     def __init__(self, files: WorkspaceFiles, parsed: ParsedCache, printer: Printer) -> None:
         self._files = files
-        self._parsed = parsed
+        self.parsed = parsed
         self._printer = printer
         self._modules: dict[Label, Module | BuildError | BuildErrors] = {}
         self._loading: list[Label] = []
@@ -146,11 +156,11 @@ class Modules:
         if build_file:  # what it declares is kept, as a package: to keep its tree as well takes as long as to parse it
             return parse(text, path, build_file=True)
         key = Key.of("mbuild parsed 1", __version__, path, text)
-        kept = unpickled(self._parsed.get(key))
+        kept = unpickled(self.parsed.get(key))
         if isinstance(kept, File):
             return kept
         file = parse(text, path, build_file=False)
-        self._parsed.put(key, pickle.dumps(file, protocol=pickle.HIGHEST_PROTOCOL))
+        self.parsed.put(key, pickle.dumps(file, protocol=pickle.HIGHEST_PROTOCOL))
         return file
 
     def _load(self, text: str, span: Span, origin: Label) -> Module:

@@ -84,6 +84,7 @@ class Loaded:
         names = list(files.packages_below(pattern.package)) if pattern.below else [pattern.package]
         if not names:
             self.loader.expand([pattern])  # tells what is wrong
+        self.loader.prefetch(names)
         faults: list[BuildError] = []
         for name in names:
             try:
