@@ -44,7 +44,8 @@ RULES = (
 TEXTS = (
     '"a"', "'a'", '"//x:x"', '"//x/y:z"', '":z"', '"@r//:r"', '"@r//a:b"', '"b.c"', '"a.b"', '"a:b"', "'it\\'s'",
     "'say \"x\"'", '"tab\\there"', "'tab\\there'", "r'raw\\d'", 'r"raw"', '"""three"""', "'''three'''", '"é"', '""',
-    "'\\x41\\n'", '"//a/b/c:c"', '"//:x"', '"//a"', '"data.txt"', '"data.csv"', '"B"', '"b"', "'''two\nlines'''", '"""q"q"""',
+    "'\\x41\\n'", '"//a/b/c:c"', '"//:x"', '"//a"', '"data.txt"', '"data.csv"', '"B"', '"b"',
+    "'''two\nlines'''", '"""q"q"""',
     '"\\\\n"', "'\\\\n'", "'\\\\'",
 )  # fmt: skip
 COMMENTS = (
@@ -62,10 +63,11 @@ class Programs:
         self._wild = wild
         self._depth = 0
         self._indent = ""
+        self._documented = True  # buildifier shifts docstrings under `elif` and `else` further at each run
 
     def build_file(self) -> str:
         """A BUILD file: calls, assignments, loads."""
-        return self._lines(lambda: self._chance(0.75) and self._rule() or self._simple(), self._below(6) + 1)
+        return self._lines(lambda: self._rule() if self._chance(0.75) else self._simple(), self._below(6) + 1)
 
     def bzl_file(self) -> str:
         """A .bzl file: functions too."""
@@ -138,7 +140,7 @@ class Programs:
         inside = self._items(list(parameters))
         self._depth -= 1
         doc = ""
-        if self._chance(0.4):
+        if self._chance(0.4) and self._documented:
             doc = self._random.choice(
                 ('"""Doc."""', "'''Doc.'''", '"""Doc.\n\n    More.  \n  Less.\n        """', '"one"')
             )
@@ -146,10 +148,12 @@ class Programs:
 
     def _branch(self) -> str:
         text = f"if {self.expression(2)}:{self._body()}"
+        outer, self._documented = self._documented, False
         while self._chance(0.3):
             text += f"\n{self._indent}elif {self.expression(1)}{self._gap()}:{self._body()}"
         if self._chance(0.4):
             text += f"\n{self._indent}else:{self._body()}"
+        self._documented = outer
         return text
 
     def _body(self, doc: str = "") -> str:
@@ -292,7 +296,9 @@ class Programs:
         if kind == 13:
             return f"{self._any(NAMES)}[{gap()}{self._operand(less)}{gap()}]"
         if kind == 14:
-            return f"xs[{self._random.choice(('', '1', 'a + 1'))}:{gap()}{self._random.choice(('', '2', 'b'))}{self._random.choice(('', ':', ':3'))}]"
+            low, high = self._random.choice(("", "1", "a + 1")), self._random.choice(("", "2", "b"))
+            return f"xs[{low}:{gap()}{high}{self._random.choice(('', ':', ':3'))}]"
         if kind == 15:
-            return f"f({self._items([*some, *self._random.choice(((), ('*a',), ('k = 1', '**kw'), ('k = 1', '*a')))])})"
+            rest = self._random.choice(((), ("*a",), ("k = 1", "**kw"), ("k = 1", "*a")))
+            return f"f({self._items([*some, *rest])})"
         return f"{self._any(NAMES)}.f({self._items(some)}){gap()}.g({gap()})"

@@ -19,7 +19,7 @@ _MOST_PASSES = 8
 def format_source(text: str, path: str, build_file: bool) -> str:
     """The canonical text of a file; `path` is what errors call it. Raises BuildError, or BuildErrors for several.
 
-    Formatting formatted text changes nothing: a rewrite may make room for another one, so it goes on until all is still.
+    Formatting formatted text changes nothing: a rewrite may make room for another, so it goes on until all is still.
     """
     parse(text, path, build_file=build_file)
     with DEEP_STACK:

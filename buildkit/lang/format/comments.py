@@ -65,7 +65,7 @@ def postorder(node: Node) -> Iterator[Node]:
 
 def pieces(node: Node) -> list[Node]:
     """What a piece is made of, in the order of the text."""
-    parts = _PIECES[type(node)](node)  # type: ignore[no-untyped-call]
+    parts = _PIECES[type(node)](node)
     return [part for part in parts if part is not None]
 
 
@@ -100,7 +100,7 @@ _PIECES = {
     layout.IfClause: lambda node: (node.condition,),
     layout.Chain: lambda node: (node.base, *node.links),
     layout.Call: lambda node: (*node.items, node.closing),
-    layout.Index: lambda node: node.parts,
+    layout.Index: lambda node: (*node.parts, node.closing),
     layout.Load: lambda node: (node.module, *node.names, node.closing),
     layout.Return: lambda node: (node.value,),
     layout.Definition: lambda node: (*node.parameters, *node.body),

@@ -6,7 +6,8 @@ language groups differently from what is printed (`not a == b`), the printed tex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from buildkit.lang import literals
 from buildkit.lang.format import layout, tokens
@@ -59,14 +60,14 @@ class Expressions:
         first = self._primary()
         return self._listed(first, self._primary) if self.token.text == "," else first
 
-    def _listed(self, first: Node, read: object) -> Node:
+    def _listed(self, first: Node, read: Callable[[], Node]) -> Node:
         items = [first]
         while self.take(","):
             if self.token.text in ("in", "="):
                 return layout.Group(
                     first.start, items[-1].end, first.first, items[-1].last, "", items, None, forced=True
                 )
-            items.append(read())  # type: ignore[operator]
+            items.append(read())
         return layout.Group(first.start, items[-1].end, first.first, items[-1].last, "", items, None)
 
     def expression(self) -> Node:
@@ -189,9 +190,9 @@ class Expressions:
             if self.take(":"):
                 parts.append(None)
             else:
-                parts[-1] = self.expression()
-        closing = self.advance()
-        return layout.Index(base.start, closing.end, base.first, closing.line, parts)
+                parts[-1] = self.expressions()
+        closing = self.closing()
+        return layout.Index(base.start, closing.end, base.first, closing.last, parts, closing)
 
     def closing(self) -> layout.End:
         """Take a closing bracket."""
@@ -282,7 +283,7 @@ def _grouped(operands: list[Node], operators: list[str]) -> Node:
             start = index + 1
             if index < len(operators):
                 kept.append(operators[index])
-    breaks = [left.last < right.first for left, right in zip(parts, parts[1:], strict=False)]
+    breaks = [left.last < right.first for left, right in pairwise(parts)]
     return layout.Binary(parts[0].start, parts[-1].end, parts[0].first, parts[-1].last, level, parts, kept, breaks)
 
 

@@ -14,6 +14,8 @@ from buildkit.lang.format.tokens import Comment
 Comments = list[Comment]
 
 LEAVE_ALONE = "buildifier: leave-alone"
+KEEP_SORTED = "keep sorted"
+DO_NOT_SORT = "do not sort"
 
 
 @dataclass(slots=True, eq=False)
@@ -182,9 +184,10 @@ class Call(Node):
 
 @dataclass(slots=True, eq=False)
 class Index(Node):
-    """`[key]` or `[low:high:step]` of a chain."""
+    """`[key]` or `[low:high:step]` of a chain; comments before its closing bracket are printed after it."""
 
     parts: list[Node | None]
+    closing: End
 
 
 @dataclass(slots=True, eq=False)

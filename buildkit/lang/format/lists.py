@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from buildkit.lang.format import labels, layout, tables
 from buildkit.lang.format.comments import pieces
-from buildkit.lang.format.layout import LEAVE_ALONE, Node, says
+from buildkit.lang.format.layout import DO_NOT_SORT, KEEP_SORTED, LEAVE_ALONE, Comments, Node, says
 
 
 def sort(statements: Sequence[Node], *, build_file: bool) -> None:
@@ -15,13 +15,10 @@ def sort(statements: Sequence[Node], *, build_file: bool) -> None:
         if isinstance(node, layout.Call):
             if build_file and not alone:
                 _sort_attributes(node)
-        elif isinstance(node, layout.Assign):
-            if says(node, "keep sorted"):
+        elif isinstance(node, layout.Assign | layout.Pair):
+            if says(node, KEEP_SORTED):
                 labels.each_value(node.value, _sorted)
-        elif isinstance(node, layout.Pair):
-            if says(node, "keep sorted"):
-                labels.each_value(node.value, _sorted)
-        elif _is_list(node) and node.items and (says(node, "keep sorted") or says(node.items[0], "keep sorted")):
+        elif isinstance(node, layout.Group) and any(says(one, KEEP_SORTED) for one in (node, *node.items[:1])):
             _sorted(node)
 
 
@@ -43,7 +40,7 @@ def _sort_attributes(call: layout.Call) -> None:
         name = item.target.text
         if name not in tables.SORTED or (call.name, name) in tables.UNSORTED or says(item, LEAVE_ALONE):
             continue
-        if says(item, "do not sort"):
+        if says(item, DO_NOT_SORT):
             _once(item.value)
         else:
             labels.each_value(item.value, _sorted)
@@ -53,8 +50,8 @@ def _sorted(node: Node) -> Node:
     if not isinstance(node, layout.Group) or node.kind != "[" or len(node.items) < 2:
         return node
     first = node.items[0]
-    kept = says(node, "keep sorted") or says(first, "keep sorted")
-    if says(first, "do not sort") or (not kept and _has_line_comments(node)):
+    kept = says(node, KEEP_SORTED) or says(first, KEEP_SORTED)
+    if says(first, DO_NOT_SORT) or (not kept and _has_line_comments(node)):
         _once(node)
     else:
         node.items = [item for chunk in _chunks(node.items) for item in _sorted_chunk(chunk)]
@@ -108,7 +105,7 @@ def _once(node: Node) -> None:
         return
     seen: dict[str, Node] = {}
     found: list[Node] = []
-    waiting: list[layout.Comment] = []
+    waiting: Comments = []
     for item in node.items:
         if isinstance(item, layout.Text):
             if item.value in seen:

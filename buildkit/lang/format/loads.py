@@ -73,10 +73,11 @@ def _sorted(statements: Sequence[Node]) -> list[Node]:
         if isinstance(node, layout.Load):
             run.append(node)
             continue
-        found += sorted(run, key=_order)
+        run.sort(key=_order)
+        found += [*run, node]
         run = []
-        found.append(node)
-    return [*found, *sorted(run, key=_order)]
+    run.sort(key=_order)
+    return [*found, *run]
 
 
 def _compare(one: layout.Load, other: layout.Load) -> int:

@@ -336,6 +336,7 @@ class Printer:
             if part is not None:
                 self._node(part, _LOW)
         self._write("]")
+        self._suffixes += [comment.text for comment in (*node.closing.before, *node.closing.suffix) if comment.text]
 
     def _load_name(self, node: layout.LoadName, _: int) -> None:
         original = literals.quoted(node.original)

@@ -1,7 +1,7 @@
 """Order and spelling: what is changed in a layout tree before it is printed.
 
-In: a file's layout tree. Out: the same tree, changed. In BUILD files needless parentheses go, named arguments, labels and
-lists of labels come into their order; in all files names in loads, kinds of arguments and docstrings' indentation do.
+In: a file's layout tree. Out: the same tree, changed. In BUILD files needless parentheses go, named arguments, labels
+and lists of labels come into their order; in all files loads, kinds of arguments and docstrings' indentation do.
 Nothing changes in or under a piece whose comment says `buildifier: leave-alone`.
 """
 

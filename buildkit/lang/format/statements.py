@@ -123,7 +123,7 @@ class Statements(Expressions):
         self.advance()
         module = text(self.advance())
         names: list[layout.LoadName] = []
-        while not self.token.text == ")":
+        while self.token.text != ")":
             if self.take(","):
                 continue
             names.append(self._load_name())
