@@ -42,6 +42,7 @@ COMMANDS = {
     "graph": "draw what a target needs, as SVG or HTML",
     "init": "make a workspace that builds",
     "new": "add a model, a runtime or a rule to a package",
+    "fmt": "format BUILD and .bzl files as buildifier does",
     "docs": "write the reference of rules from their doc strings",
     "completion": "print a script that completes commands, options and labels",
     "version": "print mbuild's version",

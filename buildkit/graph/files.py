@@ -136,7 +136,7 @@ class WorkspaceFiles:
             yield package
         for name, is_folder in self.listing(package):
             folder = _below(package, name)
-            if is_folder and not self._is_foreign(folder):
+            if is_folder and not self.is_foreign(folder):
                 yield from self.packages_below(folder)
 
     def package_around(self, package: str, name: str) -> str | None:
@@ -155,10 +155,10 @@ class WorkspaceFiles:
             folder = _below(package, inner)
             if not is_folder:
                 yield inner
-            elif not self._is_foreign(folder) and not self.build_file(folder):
+            elif not self.is_foreign(folder) and not self.build_file(folder):
                 yield from self._files_below(package, inner)
 
-    def _is_foreign(self, folder: str) -> bool:
+    def is_foreign(self, folder: str) -> bool:
         """Whether it is a nested workspace or a virtual environment; these are never entered."""
         return any(name in (MARKER, "pyvenv.cfg") for name, _ in self.listing(folder))
 

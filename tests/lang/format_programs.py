@@ -6,7 +6,11 @@ the language allows them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
+
+from buildkit.errors import BuildError, BuildErrors
+from buildkit.lang import parse
 
 NAMES = (
     "a",
@@ -302,3 +306,15 @@ class Programs:
             rest = self._random.choice(((), ("*a",), ("k = 1", "**kw"), ("k = 1", "*a")))
             return f"f({self._items([*some, *rest])})"
         return f"{self._any(NAMES)}.f({self._items(some)}){gap()}.g({gap()})"
+
+
+def programs(first: int, count: int, wild: float | None = None) -> Iterator[tuple[str, bool]]:
+    """Programs of some seeds that the parser accepts, each with whether it is a BUILD file."""
+    for seed in range(first, first + count):
+        writer = Programs(seed, Random(seed).choice((0.0, 0.03, 0.1, 0.3)) if wild is None else wild)
+        text = writer.build_file() if seed % 2 == 0 else writer.bzl_file()
+        try:
+            parse(text, "x", build_file=seed % 2 == 0)
+        except (BuildError, BuildErrors):
+            continue
+        yield text, seed % 2 == 0

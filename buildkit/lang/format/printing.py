@@ -178,16 +178,21 @@ class Printer:
     def _node(self, node: Node, outer: int) -> None:
         self._end_due_line()
         if node.before:
-            self._line = self._line.rstrip(" ")
-            if self._line:
-                self._lines.append(self._line)
-            self._line = " " * self._margin
-            for comment in node.before:
-                self._write(comment.text)
-                self._newline()
+            self._above(node.before)
         _PRINT[type(node)](self, node, outer)
         if node.suffix:
             self._suffixes += [comment.text for comment in node.suffix]
+
+    def _above(self, comments: Comments) -> None:
+        """Comments on lines of their own; those that wait for the end of this line come first."""
+        waiting, self._suffixes = self._suffixes, []
+        self._line = self._line.rstrip(" ")
+        if self._line:
+            self._lines.append(self._line)
+        self._line = " " * self._margin
+        for text in (*waiting, *(comment.text for comment in comments)):
+            self._write(text)
+            self._newline()
 
     def _parenthesised(self, binds: int, outer: int, body: Callable[[], None]) -> None:
         if binds >= outer:
