@@ -41,7 +41,7 @@ from buildkit.lang.limits import DEPTH, NODES, Limits
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("rules/*.md"))]
-TRIED = {ROOT / "README.md", DOCS / "tutorial.md"}
+TRIED = {ROOT / "README.md", DOCS / "tutorial.md", DOCS / "formatting.md"}
 
 
 def _module(path: Path) -> ModuleType:
@@ -291,6 +291,12 @@ def test_the_first_command_of_the_readme_builds_asks_and_prints_and_a_second_tim
 def test_the_commands_that_the_readme_shows_work(checkout: Path, kept_store: Path) -> None:
     environment = _environment(kept_store, Path(sys.executable).parent)
     assert Reader(checkout, environment, {}).follow(ROOT / "README.md") == 8
+
+
+def test_the_commands_of_the_page_on_formatting_work(tmp_path: Path, kept_store: Path) -> None:
+    (tmp_path / "mbuild.toml").touch()
+    environment = _environment(kept_store, Path(sys.executable).parent)
+    assert Reader(tmp_path, environment, {}).follow(DOCS / "formatting.md") == 4
 
 
 @pytest.mark.e2e
