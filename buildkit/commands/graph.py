@@ -33,7 +33,7 @@ def _analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     tools = [(name, tool.version) for name, tool in sorted(TOOLS.items())]
     key = kept_key(workspace, package_of(session), patterns, tools, configuration)
     if kept := recall(key, WorkspaceFiles(workspace), session.parsed):
-        return kept
+        return _told(session, kept)
     printed: list[str] = []
 
     def printer(span: Span, text: str) -> None:
@@ -41,11 +41,18 @@ def _analysis(session: Session, patterns: Sequence[str]) -> Analysis:
         session.print_from_code(span, text)
 
     loader = Loader(workspace, session.parsed, printer, jobs=session.jobs)
-    graph = loader.graph(_parsed(session, patterns), configuration)
+    graph = loader.graph(_parsed(session, patterns), configuration, manual=False)
     analyzed = analyze(graph, loader.rules, TOOLS, printer, configuration=configuration)
     loader.keep()
     if not printed:  # what prints is loaded anew each time, so that it is seen each time
         keep(key, loader.files, analyzed, session.parsed)
+    return _told(session, analyzed)
+
+
+def _told(session: Session, analyzed: Analysis) -> Analysis:
+    """The analysis, once its warnings are given."""
+    for warning in analyzed.warnings:
+        session.warn(warning)
     return analyzed
 
 

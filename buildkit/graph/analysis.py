@@ -17,7 +17,7 @@ from buildkit.graph.configured import configure
 from buildkit.graph.context import Actions, configuration_views, rule_context
 from buildkit.graph.dependency import check_dependencies, check_lock
 from buildkit.graph.instance import Instance, Provider
-from buildkit.graph.kinds import ALIAS, KINDS
+from buildkit.graph.kinds import ALIAS, KINDS, TEST_SUITE
 from buildkit.graph.modules import Printer
 from buildkit.graph.package import Target, TargetGraph
 from buildkit.graph.provider import (
@@ -37,6 +37,7 @@ from buildkit.graph.provider import (
 )
 from buildkit.graph.returned import default_info, returned
 from buildkit.graph.rule import Rule
+from buildkit.graph.suite import tests_of
 from buildkit.graph.target_value import TargetValue, attribute_views, output_view
 from buildkit.graph.values import FileValue
 from buildkit.label import Label
@@ -65,6 +66,7 @@ class Analysis:
     requested: tuple[Label, ...]
     packages: int
     skipped: tuple[Label, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def analyze(
@@ -102,6 +104,7 @@ class _Analyzer:
         self.configured: dict[Label, ConfiguredTarget] = {}
         self.actions: list[Action] = []
         self.made: dict[str, Artifact] = {}
+        self.suites: dict[Label, tuple[Label, ...]] = {}
         self.paths = _Paths()
         self.facts: Mapping[str, Value] = {}
         self.incompatible: Mapping[Label, Label] = {}
@@ -124,13 +127,19 @@ class _Analyzer:
         if faults:
             raise BuildErrors(faults)
         return Analysis(
-            ActionGraph.of(self.actions), self.configured, self._requested(), self.graph.packages, self._skipped()
+            ActionGraph.of(self.actions),
+            self.configured,
+            self._requested(),
+            self.graph.packages,
+            self._skipped(),
+            self.graph.warnings,
         )
 
     def _requested(self) -> tuple[Label, ...]:
-        """What was asked for: the targets that aliases stand for; no conditions, unless only these were."""
+        """What was asked for: what aliases stand for, the tests of suites; no conditions, unless only these were."""
         compatible = [label for label in self.graph.requested if label not in self.incompatible]
-        asked = dict.fromkeys(self.configured[label].label for label in compatible)
+        named = dict.fromkeys(self.configured[label].label for label in compatible)
+        asked = dict.fromkeys(one for label in named for one in self.suites.get(label, (label,)))
         built = [label for label in asked if self.values[label].target.rule not in KINDS]
         return tuple(built or asked)
 
@@ -145,11 +154,16 @@ class _Analyzer:
         if target.generator:
             self._record(target, {DEFAULT_INFO: default_info([FileValue(self.made[target.label.path])], target.span)})
             return
+        if target.label not in self.rules:  # a package group
+            self._record(target, {})
+            return
         rule = self.rules[target.label]
         if rule is ALIAS:
             actual = target.attributes["actual"]
             self.values[target.label], self.configured[target.label] = self.values[actual], self.configured[actual]
             return
+        if rule is TEST_SUITE:
+            self.suites[target.label] = tests_of(target, self.values, self.suites)
         if rule.implementation is None:
             self._record(target, {DEFAULT_INFO: default_info([], target.span)})
             return

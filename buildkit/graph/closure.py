@@ -9,14 +9,27 @@ from collections.abc import Callable, Iterable
 
 from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.graph.package import Target
+from buildkit.graph.visibility import Visibility
 from buildkit.label import Label
 
 FindTarget = Callable[[Label], Target]
 
 
-def closure(requested: Iterable[Label], find: FindTarget) -> dict[Label, Target]:
-    """The targets and all that they need. Raises BuildErrors with every fault found, each once."""
-    walk = _Walk(find)
+Origin = Callable[[Target, str], str]  # the package that a target's attribute was written in
+
+
+def closure(
+    requested: Iterable[Label],
+    find: FindTarget,
+    *,
+    origin: Origin = lambda target, attribute: target.label.package,
+    warn: Callable[[str], None] = lambda message: None,
+) -> dict[Label, Target]:
+    """The targets and all that they need. Raises BuildErrors with every fault found, each once.
+
+    `warn` hears of deprecated targets that others depend on.
+    """
+    walk = _Walk(find, origin, warn)
     for label in sorted(requested):
         walk.visit(find(label))
     if walk.faults:
@@ -27,8 +40,11 @@ def closure(requested: Iterable[Label], find: FindTarget) -> dict[Label, Target]
 class _Walk:
     """Depth first, on a stack of its own: the graph may be deeper than Python's calls."""
 
-    def __init__(self, find: FindTarget) -> None:
+    def __init__(self, find: FindTarget, origin: Origin, warn: Callable[[str], None]) -> None:
         self.find = find
+        self.origin = origin
+        self.warn = warn
+        self.visibility = Visibility(find)
         self.done: dict[Label, Target] = {}
         self.faults: dict[tuple[object, ...], BuildError] = {}
         self.path: dict[Label, Target] = {}
@@ -43,6 +59,8 @@ class _Walk:
                 self.done[target.label] = target
             elif target.label not in self.done:
                 self.path[target.label] = target
+                for fault in self.visibility.faults(target):
+                    self._note(fault, target, target.spans.get("visibility", target.span))
                 stack.append((target, True))
                 stack += [(needed, False) for needed in reversed(self._needed(target))]
 
@@ -55,11 +73,22 @@ class _Walk:
                 self._fault(_cycle(self.path, label))
                 continue
             needed = self.done.get(label) or self._found(label, target, span)
-            if needed and not needed.visible_from(target.label.package):
-                self._fault(_hidden(target, needed, span))
+            if needed:
+                self._judge(target, needed, attribute, span)
             if needed and label not in self.done:
                 found.append(needed)
         return found
+
+    def _judge(self, target: Target, needed: Target, attribute: str, span: Span) -> None:
+        """Note what forbids a dependency, and what speaks against it."""
+        package = self.origin(target, attribute)
+        if not needed.visible_from(package) and not self.visibility.visible(needed, package):
+            self._fault(_hidden(target, needed, span, package))
+        if needed.testonly and target.rule not in ("", "alias") and not target.testonly:
+            self._fault(_for_tests(target, needed, span))
+        if needed.deprecation and not target.deprecation and needed.label.package != target.label.package:
+            said = needed.deprecation
+            self.warn(f"target '{needed.label}' is deprecated: {said} (needed by '{target.label}', {span})")
 
     def _found(self, label: Label, target: Target, span: Span) -> Target | None:
         try:
@@ -82,8 +111,13 @@ class _Walk:
         self.faults.setdefault((fault.span, fault.message, fault.notes), fault)
 
 
-def _hidden(target: Target, needed: Target, span: Span) -> BuildError:
-    hint = f"add '//{target.label.package}:__pkg__' to its visibility"
+def _for_tests(target: Target, needed: Target, span: Span) -> BuildError:
+    message = f"'{target.label}' is not testonly, and depends on '{needed.label}', which is for tests only"
+    return BuildError(message, span=span, hint="say testonly = True if it is for tests only, too")
+
+
+def _hidden(target: Target, needed: Target, span: Span, package: str) -> BuildError:
+    hint = f"add '//{package}:__pkg__' to its visibility"
     if needed.is_source:
         hint = f"export it with exports_files in package '//{needed.label.package}'"
     return BuildError(f"'{needed.label}' is not visible to '{target.label}'", span=span, hint=hint)

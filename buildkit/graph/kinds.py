@@ -59,6 +59,12 @@ PLATFORM = _kind(
     ),
     variant=_fixed("string", "The processor's variant, such as v8."),
 )
+TEST_SUITE = _kind(
+    "test_suite",
+    "Several tests under one name; without `tests`, all of the package that are not manual.",
+    tests=_fixed("label_list", "Tests and other suites."),
+)
+TEST_SUITE.testonly = True
 KINDS: dict[str, Rule] = {
     kind.name: kind for kind in (ALIAS, CONFIG_SETTING, CONSTRAINT_SETTING, CONSTRAINT_VALUE, PLATFORM)
 }

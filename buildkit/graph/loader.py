@@ -20,6 +20,8 @@ from buildkit.graph.modules import Module, Modules, NothingKept, ParsedCache, Pr
 from buildkit.graph.package import PUBLIC, Package, Target, TargetGraph
 from buildkit.graph.rules_of_targets import RulesOfTargets
 from buildkit.graph.scope import PackageScope
+from buildkit.graph.suite import with_tests
+from buildkit.graph.values import written_in
 from buildkit.graph.workspace import STANDARD_PLATFORMS, Workspace
 from buildkit.label import Label, TargetPattern
 
@@ -57,18 +59,28 @@ class Loader:
         """The frozen global values of a .bzl file."""
         return self._modules.module(label)
 
-    def graph(self, patterns: Sequence[TargetPattern], configuration: Configuration = DEFAULT) -> TargetGraph:
+    def graph(
+        self, patterns: Sequence[TargetPattern], configuration: Configuration = DEFAULT, *, manual: bool = True
+    ) -> TargetGraph:
         """Load what the patterns name, what the configuration does, and all that these need.
 
-        Raises BuildErrors with every fault found.
+        Raises BuildErrors with every fault found. Without `manual`, patterns such as //... leave out what has that tag.
         """
-        requested = self.expand(patterns)
-        targets = closure([*requested, *self._platform(configuration)], self.target)
+        requested = self.expand(patterns, manual=manual)
+        warnings: dict[str, None] = {}
+
+        def warn(message: str) -> None:
+            warnings[message] = None
+
+        wanted = [*requested, *self._platform(configuration)]
+        targets = closure(wanted, self.target, origin=self._origin, warn=warn)
         packages = {label.package for label in targets if not label.repository}
         named = frozenset(
             Label("", one.package, one.name) for one in patterns if one.name is not None and not one.negative
         )
-        return TargetGraph(targets, tuple(sorted(requested)), len(packages), self.workspace.config.name, named=named)
+        return TargetGraph(
+            targets, tuple(sorted(requested)), len(packages), self.workspace.config.name, named, tuple(warnings)
+        )
 
     def _platform(self, configuration: Configuration) -> list[Label]:
         if configuration.platform is None:
@@ -78,7 +90,13 @@ class Loader:
         except BuildError as error:
             raise error.noted("asked for by --platform") from None
 
-    def expand(self, patterns: Sequence[TargetPattern]) -> list[Label]:
+    def _origin(self, target: Target, attribute: str) -> str:
+        """Where an attribute was written: those that are the rule's own, in the rule's file."""
+        if attribute.startswith("_") and (rule := self.rules.get(target.label)):
+            return written_in(rule.span.path)[1]
+        return target.label.package
+
+    def expand(self, patterns: Sequence[TargetPattern], *, manual: bool = True) -> list[Label]:
         """The targets that patterns name, in order; a pattern with '-' takes away what came before it."""
         found: dict[Label, None] = {}
         faults: list[BuildError] = []
@@ -88,7 +106,7 @@ class Loader:
                 continue
             left_out = [later for later in patterns[index + 1 :] if later.negative]
             try:
-                found |= dict.fromkeys(self._named_by(pattern, left_out))
+                found |= dict.fromkeys(self._named_by(pattern, left_out, manual))
             except BuildErrors as errors:
                 faults += errors.errors
             except BuildError as error:
@@ -96,7 +114,7 @@ class Loader:
         _raise(faults)
         return list(found)
 
-    def _named_by(self, pattern: TargetPattern, left_out: Sequence[TargetPattern]) -> list[Label]:
+    def _named_by(self, pattern: TargetPattern, left_out: Sequence[TargetPattern], manual: bool) -> list[Label]:
         if pattern.name is not None:
             return [self.target(Label("", pattern.package, pattern.name)).label]
         names = list(self.files.packages_below(pattern.package)) if pattern.below else [pattern.package]
@@ -114,7 +132,10 @@ class Loader:
             except BuildErrors as errors:
                 faults += errors.errors
                 continue
-            labels += [Label("", name, target) for target in names_of_targets]
+            found = self.package(name).targets if not manual else {}
+            labels += [
+                Label("", name, target) for target in names_of_targets if manual or "manual" not in found[target].tags
+            ]
         _raise(faults)
         return labels
 
@@ -245,6 +266,7 @@ class Loader:
         _raise(scope.faults)
         self.rules.add(scope)
         names = tuple(sorted(target.label.name for target in scope.targets.values() if target.rule))
+        scope.targets = with_tests(scope.targets, scope.rules)
         return Package(name, path, scope.targets, self._modules.loads(build_file), names), scope
 
     def _nearest_package(self, name: str) -> str | None:

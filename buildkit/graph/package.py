@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from buildkit.errors import BuildError, Span
+from buildkit.errors import Span
 from buildkit.label import Label
 
 PUBLIC, PRIVATE = "//visibility:public", "//visibility:private"
@@ -69,8 +69,14 @@ class Target:
         """What to use in its place, or ''."""
         return self.attributes.get("deprecation") or ""
 
+    @property
+    def groups(self) -> tuple[Label, ...]:
+        """The package groups that it is visible to."""
+        named = [grant for grant in self.visibility if grant not in (PUBLIC, PRIVATE)]
+        return tuple(Label.parse(grant) for grant in named if not grant.endswith((":__pkg__", ":__subpackages__")))
+
     def visible_from(self, package: str) -> bool:
-        """Whether targets of a package may depend on it."""
+        """Whether targets of a package may depend on it, as far as that can be told without its package groups."""
         if package == self.label.package:
             return True
         return any(_grants(grant, package) for grant in self.visibility)
@@ -82,19 +88,9 @@ def _grants(grant: str, package: str) -> bool:
     granted, _, kind = grant.removeprefix("//").partition(":")
     if kind == "__pkg__":
         return package == granted
+    if kind != "__subpackages__":
+        return False  # a package group, which `visibility.Visibility` knows
     return not granted or package == granted or package.startswith(granted + "/")
-
-
-def check_visibility(grants: tuple[str, ...], span: Span) -> None:
-    """Raise BuildError for a grant that is not one of the four forms."""
-    for grant in grants:
-        if grant in (PUBLIC, PRIVATE) or (grant.startswith("//") and grant.endswith((":__pkg__", ":__subpackages__"))):
-            continue
-        raise BuildError(
-            f"{grant!r} is not a visibility",
-            span=span,
-            hint=f"use '{PUBLIC}', '{PRIVATE}', '//package:__pkg__' or '//package:__subpackages__'",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +120,4 @@ class TargetGraph:
     packages: int
     workspace: str = ""
     named: frozenset[Label] = frozenset()
+    warnings: tuple[str, ...] = ()

@@ -14,10 +14,11 @@ from buildkit.graph.attribute import LABELS, OUTPUTS, Attribute
 from buildkit.graph.conversion import convert
 from buildkit.graph.instance import Provider
 from buildkit.graph.outputs import filled
-from buildkit.graph.package import Target, check_visibility
+from buildkit.graph.package import Target
 from buildkit.graph.scope import PackageScope
 from buildkit.graph.select import SelectValue, convert_select
 from buildkit.graph.selection import Selection, attribute_labels
+from buildkit.graph.visibility import read_grants
 from buildkit.label import Label
 from buildkit.lang import Call, HostValue, Value
 
@@ -66,6 +67,7 @@ class Rule(HostValue):
         self.executable = executable
         self.patterns = dict(outputs or {})
         self.provides = provides
+        self.testonly = test  # what its targets are that do not say it
         self.implementation = implementation
         self.schema = {**COMMON, **attributes}
         self.test = test
@@ -151,11 +153,20 @@ class _Declaration:
         self.faults += [self._unknown(name) for name in unknown]
         self.meant = {nearest(name, self.rule.public) for name in unknown}
         values = {name: self._value(name, attribute) for name, attribute in self.rule.schema.items()}
+        self._inherit(values)
         label, visibility = self._label(values["name"]), self._visibility(values.pop("visibility"))
         if self.faults or label is None:
             return None
         spans: Any = self.spans  # by name only: no rule takes anything by position
         return Target(label, self.rule.name, values, self.call.span, spans, self.rule.needs(values), visibility)
+
+    def _inherit(self, values: dict[str, Any]) -> None:
+        """What the package says of all its targets, where this one says nothing."""
+        for name, default in self.scope.defaults.items():
+            if self.given.get(name) is None:
+                values[name] = default
+        if self.rule.testonly and self.given.get("testonly") is None:
+            values["testonly"] = True
 
     def _value(self, name: str, attribute: Attribute) -> Any:
         value, self.attribute = self.given.get(name), name
@@ -196,10 +207,10 @@ class _Declaration:
         if self.given.get("visibility") is None:
             return self.scope.default_visibility
         try:
-            check_visibility(grants or (), self._span("visibility"))
+            return read_grants(grants or (), self.scope.package, self._span("visibility"))
         except BuildError as error:
             self.faults.append(error)
-        return grants
+        return ()
 
     def _current_span(self) -> Span:
         return self._span(self.attribute)

@@ -6,7 +6,7 @@ In: declarations, while a BUILD file runs. Out: targets, exported files, faults.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from buildkit.errors import BuildError, Span
 from buildkit.graph.conversion import LockFile, Place
@@ -33,6 +33,8 @@ class PackageScope:
         self.rules: dict[str, Rule] = {}
         self.faults: list[BuildError] = []
         self.default_visibility: tuple[str, ...] = (PRIVATE,)
+        self.described = False  # whether `package` was called
+        self.defaults: dict[str, Any] = {}  # of common attributes, by name
 
     def place(self, find_span: Callable[[], Span]) -> Place:
         """How labels written in this BUILD file are read."""

@@ -187,11 +187,12 @@ FAULTS = {
         "    needs //p:x",
     ),
     "a visibility of no form": (
-        {"p/BUILD": group("x", more=', visibility = ["//q"]')},
-        "p/BUILD:1:34: error: '//q' is not a visibility\n"
-        '    filegroup(name = "x", srcs = [], visibility = ["//q"])\n'
+        {"p/BUILD": group("x", more=', visibility = ["public"]')},
+        "p/BUILD:1:34: error: 'public' is not a visibility\n"
+        '    filegroup(name = "x", srcs = [], visibility = ["public"])\n'
         "                                     ^~~~~~~~~~\n"
-        "hint: use '//visibility:public', '//visibility:private', '//package:__pkg__' or '//package:__subpackages__'",
+        "hint: use '//visibility:public', '//visibility:private', '//package:__pkg__', '//package:__subpackages__' "
+        "or a package_group",
     ),
     "package() behind targets": (
         {"p/BUILD": group("x") + PUBLIC},
