@@ -20,6 +20,8 @@ def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     if not patterns:
         raise BuildError("no target named", hint="name one, such as //models:fraud, or //... for all")
     analyzed = _analysis(session, patterns)
+    for warning in analyzed.warnings:
+        session.warn(warning)
     if analyzed.skipped:
         shown = ", ".join(f"'{label}'" for label in analyzed.skipped[:3])
         more = f" and {len(analyzed.skipped) - 3} more" if len(analyzed.skipped) > 3 else ""
@@ -33,7 +35,7 @@ def _analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     tools = [(name, tool.version) for name, tool in sorted(TOOLS.items())]
     key = kept_key(workspace, package_of(session), patterns, tools, configuration)
     if kept := recall(key, WorkspaceFiles(workspace), session.parsed):
-        return _told(session, kept)
+        return kept
     printed: list[str] = []
 
     def printer(span: Span, text: str) -> None:
@@ -46,13 +48,6 @@ def _analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     loader.keep()
     if not printed:  # what prints is loaded anew each time, so that it is seen each time
         keep(key, loader.files, analyzed, session.parsed)
-    return _told(session, analyzed)
-
-
-def _told(session: Session, analyzed: Analysis) -> Analysis:
-    """The analysis, once its warnings are given."""
-    for warning in analyzed.warnings:
-        session.warn(warning)
     return analyzed
 
 
