@@ -31,7 +31,7 @@ def _settings(model, served_name):
         settings["inputs"] = model.inputs
     if model.outputs:
         settings["outputs"] = model.outputs
-    return json.encode_indent(settings) + "\n"
+    return json.encode_indent(settings, indent = "  ") + "\n"
 
 def _predict(served_name):
     return {"method": "POST", "port": "http", "path": "/v2/models/" + served_name + "/infer"}

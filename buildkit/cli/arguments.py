@@ -149,6 +149,8 @@ class Arguments:
         if path == "<expression>":
             file, words = self.own.get("query_file"), self.own.get("expression") or ()
             return _line(self.directory / file, number) if file else [*" ".join(words).split("\n"), ""][number - 1]
+        if "program" in self.own:  # of `mbuild eval`, which needs no workspace
+            return _line(self.directory / path, number)
         return read_line(self.directory, path, number)
 
 

@@ -17,7 +17,6 @@ from buildkit.graph.attribute import AttrModule
 from buildkit.graph.declare import BUILD_FUNCTIONS
 from buildkit.graph.define import RULE
 from buildkit.graph.depset import DEPSET
-from buildkit.graph.encoding import JsonModule
 from buildkit.graph.files import Facts, WorkspaceFiles
 from buildkit.graph.instance import PROVIDER
 from buildkit.graph.provider import KNOWN
@@ -27,7 +26,7 @@ from buildkit.graph.select import SELECT
 from buildkit.graph.values import LABEL
 from buildkit.graph.workspace import STANDARD_PACKAGE, STANDARD_PLATFORMS, STANDARD_REPOSITORY
 from buildkit.label import Label
-from buildkit.lang import File, Value, evaluate, parse
+from buildkit.lang import File, JsonModule, Value, evaluate, parse
 
 PRELUDE = Label(STANDARD_REPOSITORY, STANDARD_PACKAGE, "prelude.bzl")
 BZL_NAMES: dict[str, Value] = {

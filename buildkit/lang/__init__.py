@@ -1,20 +1,24 @@
 """The language of BUILD and .bzl files: Starlark. Text goes in, frozen values or errors with a place come out.
 
-`parse` gives a syntax tree that may be pickled; `evaluate` runs it; `call` calls one of its functions from Python.
+`run` does all of it for a program by itself. `parse` gives a syntax tree that may be pickled; `evaluate` runs it;
+`call` calls one of its functions from Python.
 """
 
 from buildkit.lang.builtins import UNIVERSE
 from buildkit.lang.conversion import from_python, to_python
 from buildkit.lang.evaluator import Load, call, evaluate
 from buildkit.lang.functions import Builtin, Call, Function
+from buildkit.lang.json_module import JsonModule
 from buildkit.lang.limits import LIMIT_NAMES, Limits, within
 from buildkit.lang.parser import parse
+from buildkit.lang.program import run
 from buildkit.lang.syntax import File
 from buildkit.lang.text import represent
 from buildkit.lang.thread import Printer
-from buildkit.lang.values import Dict, HostValue, List, Range, Struct, Value, equal, freeze, type_name
+from buildkit.lang.values import Dict, HostValue, List, Range, Set, Struct, Value, equal, freeze, type_name
 
 __all__ = [
+    "run",
     "parse",
     "evaluate",
     "call",
@@ -27,6 +31,7 @@ __all__ = [
     "Value",
     "List",
     "Dict",
+    "Set",
     "Range",
     "Struct",
     "HostValue",
@@ -34,6 +39,7 @@ __all__ = [
     "Builtin",
     "Call",
     "UNIVERSE",
+    "JsonModule",
     "freeze",
     "equal",
     "type_name",

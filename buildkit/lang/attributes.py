@@ -8,14 +8,16 @@ from typing import Any
 from buildkit.errors import BuildError, nearest
 from buildkit.lang.collection_methods import DICT_METHODS, LIST_METHODS
 from buildkit.lang.functions import Method
+from buildkit.lang.set_methods import SET_METHODS
 from buildkit.lang.string_methods import BYTES_METHODS, STRING_METHODS
-from buildkit.lang.values import Dict, HostValue, List, Struct, Value, type_name
+from buildkit.lang.values import Dict, HostValue, List, Set, Struct, Value, type_name
 
 METHODS: dict[type, dict[str, Callable[..., Value]]] = {
     str: STRING_METHODS,
     bytes: BYTES_METHODS,
     List: LIST_METHODS,
     Dict: DICT_METHODS,
+    Set: SET_METHODS,
 }
 
 

@@ -14,7 +14,7 @@ from buildkit.lang.functions import Builtin, Call
 from buildkit.lang.limits import check_digits, check_elements, check_integer
 from buildkit.lang.operators import elements, iterable, listed, order, sort_values
 from buildkit.lang.text import brief, display, float_text, represent, to_float
-from buildkit.lang.values import Dict, List, Range, Struct, Value, type_name
+from buildkit.lang.values import Dict, List, Range, Set, Struct, Value, type_name
 
 _MISSING = object()
 
@@ -182,7 +182,7 @@ def _parse_int(text: str, base: int) -> int:
 def _len(x: Any, /) -> int:
     if type(x) is Range:
         return x.count()
-    if type(x) in (str, bytes, tuple, List, Dict):
+    if type(x) in (str, bytes, tuple, List, Dict, Set):
         return len(x)
     count = getattr(x, "count", None)
     if count is not None and not isinstance(x, (int, float, Struct)):
@@ -246,6 +246,27 @@ def _sorted(call: Call, x: Value, /, *, key: Value = None, reverse: Any = False)
     return List([item for _, item in pairs])
 
 
+def _set(x: Value = (), /) -> Set:
+    return Set(iterable(x, "set"))
+
+
+def _chr(i: Any, /) -> str:
+    code = _integer(i, "chr", "i")
+    if not 0 <= code < 0x110000 or 0xD800 <= code < 0xE000:
+        raise BuildError(f"chr(): Unicode code point {brief(code)} out of range")
+    return chr(code)
+
+
+def _ord(x: Any, /) -> int:
+    if type(x) is not str and type(x) is not bytes:
+        raise BuildError(f"ord(): parameter 'x' got {type_name(x)}, want string or bytes")
+    if len(x) != 1:
+        unit = "bytes has length" if type(x) is bytes else "string encodes"
+        tail = "" if type(x) is bytes else " Unicode code points"
+        raise BuildError(f"ord(): {unit} {len(x)}{tail}, want 1")
+    return x[0] if type(x) is bytes else ord(x)
+
+
 def _str(x: Any, /) -> str:
     if type(x) is bytes:
         return x.decode("utf-8", "replace")
@@ -277,6 +298,7 @@ _PLAIN: Mapping[str, Callable[..., Value]] = {
     "any": _any,
     "bool": _bool,
     "bytes": _bytes,
+    "chr": _chr,
     "dict": _dict,
     "dir": _dir,
     "enumerate": _enumerate,
@@ -287,9 +309,11 @@ _PLAIN: Mapping[str, Callable[..., Value]] = {
     "int": _int,
     "len": _len,
     "list": _list,
+    "ord": _ord,
     "range": _range,
     "repr": _repr,
     "reversed": _reversed,
+    "set": _set,
     "str": _str,
     "struct": _struct,
     "tuple": _tuple,

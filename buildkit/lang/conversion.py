@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from buildkit.lang.limits import DEPTH, NODES, spend, too_deep
-from buildkit.lang.values import Dict, List, Range, Struct, Value, freeze
+from buildkit.lang.operators import sort_values
+from buildkit.lang.values import Dict, List, Range, Set, Struct, Value, freeze
 
 
 def to_python(value: Any) -> Any:
-    """List → list, Dict → dict, Struct → dict, Range → list, tuple → tuple; all else as it is."""
+    """List, Set → list, Dict → dict, Struct → dict, Range → list, tuple → tuple; all else as it is."""
     return _to(value, 0, [NODES])
 
 
 def _to(value: Any, depth: int, budget: list[int]) -> Any:
-    if not isinstance(value, (List, Range, tuple, Dict, Struct)):
+    if not isinstance(value, (List, Range, Set, tuple, Dict, Struct)):
         return value
     if depth > DEPTH:
         raise too_deep("converted")
@@ -29,7 +30,7 @@ def _to(value: Any, depth: int, budget: list[int]) -> Any:
 
 
 def from_python(value: Any) -> Value:
-    """List → List, dict → Dict, tuple → tuple; frozen."""
+    """List → List, dict → Dict, set → Set (sorted), tuple → tuple; frozen."""
     return freeze(_from(value))
 
 
@@ -38,6 +39,8 @@ def _from(value: Any) -> Value:
         return List([_from(item) for item in value])
     if isinstance(value, tuple):
         return tuple(_from(item) for item in value)
+    if isinstance(value, (set, frozenset)):
+        return Set(sort_values(map(_from, value), descending=False))
     if isinstance(value, Mapping):
         return Dict((_from(key), _from(item)) for key, item in value.items())
     return value

@@ -26,11 +26,13 @@ from buildkit.lang.values import HostValue, Value, freeze
 Load = Callable[[str, Span], Mapping[str, Value]]
 
 
-def _print_to_stderr(span: Span, text: str) -> None:
+def print_to_stderr(span: Span, text: str) -> None:
+    """Show what `print` prints, with its place."""
     print(f"{span}: {text}", file=sys.stderr)  # noqa: T201
 
 
-def _load_nothing(module: str, span: Span) -> Mapping[str, Value]:
+def load_nothing(module: str, span: Span) -> Mapping[str, Value]:
+    """Refuse to load a module. Raises BuildError always."""
     raise BuildError(f"cannot load '{module}': there are no modules here", span=span)
 
 
@@ -38,10 +40,10 @@ def evaluate(
     file: syntax.File,
     *,
     predeclared: Mapping[str, Value] | None = None,
-    load: Load = _load_nothing,
+    load: Load = load_nothing,
     context: object = None,
     limits: Limits | None = None,
-    printer: Printer = _print_to_stderr,
+    printer: Printer = print_to_stderr,
 ) -> dict[str, Value]:
     """Run a file and give its globals, frozen; what it loads is not among them. Without
     limits, those hold that hold already. Raises BuildError or BuildErrors.
@@ -116,7 +118,7 @@ def call(
     *,
     context: object = None,
     limits: Limits | None = None,
-    printer: Printer = _print_to_stderr,
+    printer: Printer = print_to_stderr,
     span: Span | None = None,
 ) -> Value:
     """Call a value of the language from Python; `span` is what errors name as the place of the call."""

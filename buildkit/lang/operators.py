@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import cmp_to_key
+from operator import ge, gt, le, lt
 from typing import Any
 
 from buildkit.errors import BuildError, did_you_mean
 from buildkit.lang.limits import DEPTH, check_bits, check_elements, check_integer, check_length, too_deep
 from buildkit.lang.text import brief, interpolate, to_float
-from buildkit.lang.values import Dict, List, Range, Value, contains, equal, type_name
+from buildkit.lang.values import Dict, List, Range, Set, Value, contains, equal, type_name
 
 _NUMBERS = (int, float)
 
@@ -72,6 +73,8 @@ def subtract(left: Any, right: Any) -> Value:
     if _numbers(left, right):
         left, right = _floats(left, right)
         return _number(left - right)
+    if type(left) is Set and type(right) is Set:
+        return Set.of({key: None for key in left.entries if key not in right.entries})
     raise _refused("-", left, right)
 
 
@@ -105,7 +108,7 @@ def divide(left: Any, right: Any) -> Value:
     if not _numbers(left, right):
         raise _refused("/", left, right)
     if right == 0:
-        raise BuildError("division by zero")
+        raise BuildError("floating-point division by zero")
     try:
         return left / right
     except OverflowError:
@@ -117,10 +120,13 @@ def floor_divide(left: Any, right: Any) -> Value:
     if not _numbers(left, right):
         raise _refused("//", left, right)
     if right == 0:
-        raise BuildError("division by zero")
+        kind = "floating-point" if float in (type(left), type(right)) else "integer"
+        raise BuildError(f"{kind} division by zero")
     left, right = _floats(left, right)
     if type(left) is float:
-        return float(math.floor(left / right)) if math.isfinite(left / right) else left / right
+        quotient = left / right
+        # The sign of a zero is kept, which an integer has none of.
+        return math.copysign(math.floor(quotient), quotient) if math.isfinite(quotient) else quotient
     return left // right
 
 
@@ -132,7 +138,7 @@ def modulo(left: Any, right: Any) -> Value:
         raise _refused("%", left, right)
     if right == 0:
         raise BuildError(
-            "integer modulo by zero" if type(left) is int and type(right) is int else "float modulo by zero"
+            "integer modulo by zero" if type(left) is int and type(right) is int else "floating-point modulo by zero"
         )
     left, right = _floats(left, right)
     if type(left) is float and math.isinf(left):
@@ -148,13 +154,18 @@ def union(left: Any, right: Any) -> Value:
         result = Dict()
         result.entries = left.entries | right.entries
         return result
+    if type(left) is Set and type(right) is Set:
+        return Set.of(left.entries | right.entries)
     return _by_host("|", left, right)
 
 
-def _bits(symbol: str, function: Callable[[int, int], int]) -> Callable[[Any, Any], Value]:
+def _bits(symbol: str, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Value]:
     def operate(left: Any, right: Any) -> Value:
         if type(left) is int and type(right) is int:
             return function(left, right)
+        if type(left) is Set and type(right) is Set:
+            keys = function(left.entries.keys(), right.entries.keys())
+            return Set.of({key: None for key in left.entries | right.entries if key in keys})
         raise _refused(symbol, left, right)
 
     return operate
@@ -188,7 +199,7 @@ def member(left: Any, right: Any) -> bool:
     kind = type(right)
     if kind is List or kind is tuple:
         return contains(right, left)
-    if kind is Dict or kind is Range:
+    if kind is Dict or kind is Range or kind is Set:
         return left in right
     if kind is str:
         if type(left) is str:
@@ -240,8 +251,13 @@ def sort_values(values: Iterable[Value], *, descending: bool) -> list[Value]:
     return sorted(listed, key=cmp_to_key(order), reverse=descending)
 
 
+_CONTAIN: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
+
+
 def _compare(symbol: str, accept: Callable[[int], bool]) -> Callable[[Any, Any], bool]:
     def operate(left: Any, right: Any) -> bool:
+        if type(left) is Set and type(right) is Set:
+            return bool(_CONTAIN[symbol](left.entries.keys(), right.entries.keys()))
         return accept(order(left, right, symbol))
 
     return operate
@@ -288,6 +304,8 @@ def elements(value: Any) -> Iterable[Value]:
         return value  # type: ignore[no-any-return]
     if kind is Dict:
         return value.keys()  # type: ignore[no-any-return]
+    if kind is Set:
+        return list(value)
     if kind is Range:
         return value.numbers  # type: ignore[no-any-return]
     iterate = getattr(value, "iterate", None)

@@ -295,18 +295,19 @@ class _Resolver:
                 self.expression(part)
 
     def _comprehension(self, node: syntax.Comprehension) -> None:
-        first = node.clauses[0]
+        # The first operand belongs to the block around; all else sees all the names that the comprehension binds.
         names: dict[str, Variable] = {}
+        for clause in node.clauses:
+            for name in target_names(clause.target) if isinstance(clause, syntax.ForClause) else []:
+                if name.name not in names:
+                    names[name.name] = self.scope.layout.add(name.name)
         for position, clause in enumerate(node.clauses):
             if isinstance(clause, syntax.IfClause):
                 self.expression(clause.condition)
                 continue
             self.expression(clause.iterable)
-            if clause is first or position == 0:
+            if position == 0:
                 self.scope.names.append(names)
-            for name in target_names(clause.target):
-                if name.name not in names:
-                    names[name.name] = self.scope.layout.add(name.name)
             self.expression(clause.target)
         if node.key is not None:
             self.expression(node.key)

@@ -15,9 +15,10 @@ from buildkit.lang import operators
 from buildkit.lang.attributes import attribute
 from buildkit.lang.functions import Call, Code, Function, invoke
 from buildkit.lang.limits import check_elements, check_integer, check_length, exceeded
+from buildkit.lang.set_methods import SET_METHODS
 from buildkit.lang.text import brief
 from buildkit.lang.thread import UNBOUND, Site, Thread
-from buildkit.lang.values import Dict, List, Range, Value, equal, to_key, type_name
+from buildkit.lang.values import Dict, List, Range, Set, Value, equal, to_key, type_name
 
 CHUNK = 4096  # elements of a long loop that are charged at once
 LONG = 1024  # what is shorter is not charged
@@ -67,7 +68,7 @@ def counted(thread: Thread, numbers: range) -> Iterable[int]:
 
 
 def iterate(thread: Thread, value: Any) -> Iterable[Value]:
-    """The elements that a loop goes over; a list or dict may not change until `release`."""
+    """The elements that a loop goes over; a list, dict or set may not change until `release`."""
     kind = type(value)
     if kind is List:
         elements = value.items
@@ -81,14 +82,14 @@ def iterate(thread: Thread, value: Any) -> Iterable[Value]:
             elements = list(elements)
     # Counting may fail, and then nothing is iterated over.
     elements = rounds(thread, elements)
-    if kind is List or kind is Dict:
+    if kind is List or kind is Dict or kind is Set:
         value.iterating += 1
     return elements
 
 
 def release(value: Any) -> None:
     """A loop over a value is over."""
-    if type(value) is List or type(value) is Dict:
+    if type(value) in (List, Dict, Set):
         value.iterating -= 1
 
 
@@ -124,8 +125,16 @@ def _charged(function: Callable[[Any, Any], Value]) -> Callable[[Thread, Any, An
     return operate
 
 
+_UPDATES = {
+    "|": "update",
+    "&": "intersection_update",
+    "-": "difference_update",
+    "^": "symmetric_difference_update",
+}
+
+
 def augment(thread: Thread, operator: str, current: Any, value: Any) -> Value:
-    """`current operator= value`: `+=` on a list and `|=` on a dict change it; all else makes a new value."""
+    """`current operator= value`: `+=` on a list, `|=` on a dict or set change it; all else makes a new value."""
     if operator == "+" and type(current) is List and not hasattr(value, "operate"):
         current.check_mutable("extend")
         added = operators.addend(current, value)
@@ -136,6 +145,9 @@ def augment(thread: Thread, operator: str, current: Any, value: Any) -> Value:
     if operator == "|" and type(current) is Dict and type(value) is Dict:
         current.check_mutable("insert into")
         current.entries.update(value.entries)
+        return current
+    if type(current) is Set and type(value) is Set and operator in _UPDATES:
+        SET_METHODS[_UPDATES[operator]](current, value)
         return current
     return sized(thread, operators.BINARY[operator](current, value))
 

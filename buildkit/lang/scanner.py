@@ -21,7 +21,7 @@ _REMEMBERED = 100_000
 
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _RESERVED = re.compile(
-    "as|assert|async|await|class|del|except|finally|from|global|import|is|nonlocal|raise|try|while|with|yield"
+    "as|async|await|class|del|except|finally|from|global|import|is|nonlocal|raise|try|while|with|yield"
 ).fullmatch
 _NEWLINE = r"\r?\n(?:[ \t\f\r]*(?:#[^\n]*)?\n)*[ \t]*"  # and the blank lines and comments after it, and the indentation
 _SPACE = r"[ \t\f]+|\\\r?\n|#[^\n]*"

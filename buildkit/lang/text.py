@@ -8,7 +8,7 @@ from typing import Any
 
 from buildkit.errors import BuildError
 from buildkit.lang.limits import DEPTH, NODES, check_length, spend, too_deep
-from buildkit.lang.values import Dict, HostValue, List, Range, Struct, Value, type_name
+from buildkit.lang.values import Dict, HostValue, List, Range, Set, Struct, Value, type_name
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -43,8 +43,12 @@ def _escaped(char: str) -> str:
 
 def quote_bytes(data: bytes) -> str:
     """Bytes as a literal."""
-    text = "".join(_ESCAPES.get(chr(byte)) or (chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in data)
-    return f'b"{text}"'
+    return 'b"' + "".join(map(_escaped_byte, data.decode("utf-8", "surrogateescape"))) + '"'
+
+
+def _escaped_byte(char: str) -> str:
+    """A character, or a byte that is part of none, which decoding has made a surrogate."""
+    return f"\\x{ord(char) - 0xDC00:02x}" if 0xDC80 <= ord(char) <= 0xDCFF else _escaped(char)
 
 
 def float_text(value: float) -> str:
@@ -74,7 +78,7 @@ class _Writer:
             return float_text(value)
         if kind is bytes:
             return self._counted(quote_bytes(value))
-        if kind is tuple or kind is List or kind is Dict or isinstance(value, Struct):
+        if kind is tuple or kind is List or kind is Dict or kind is Set or isinstance(value, Struct):
             return self._container(value, kind)
         if kind is Range:
             return _range_text(value.numbers)
@@ -103,6 +107,8 @@ class _Writer:
             return "[" + self._joined(value.items) + "]"
         if kind is tuple:
             return "(" + self._joined(value) + (",)" if len(value) == 1 else ")")
+        if kind is Set:
+            return "set([" + self._joined(list(value)) + "])" if value.entries else "set()"
         if kind is Dict:
             spend(self._budget, len(value), "shown")
             return "{" + ", ".join(f"{self.text(key)}: {self.text(item)}" for key, item in value.items()) + "}"

@@ -203,6 +203,45 @@ class Dict:
         return f"Dict({dict(self.items())!r})"
 
 
+class Set:
+    """A set in insertion order. Its elements are the keys of `entries`."""
+
+    __slots__ = ("entries", "frozen", "iterating")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, items: Iterable[Value] = ()) -> None:
+        self.entries: dict[Any, None] = dict.fromkeys(map(to_key, items))
+        self.frozen = False
+        self.iterating = 0
+
+    @classmethod
+    def of(cls, entries: dict[Any, None]) -> Set:
+        """A set that takes over its elements, which `to_key` gave."""
+        result = cls()
+        result.entries = entries
+        return result
+
+    def check_mutable(self, change: str = "change") -> None:
+        """Raise BuildError if the set is frozen or being iterated over; `change` is what was to be done."""
+        if self.frozen or self.iterating:
+            raise _immutable(change, "set", self.frozen)
+
+    def __iter__(self) -> Iterator[Value]:
+        return map(from_key, self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __contains__(self, value: Value) -> bool:
+        return to_key(value) in self.entries
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __repr__(self) -> str:
+        return f"Set({list(self)!r})"
+
+
 class Range:
     """What `range` gives: a sequence of integers that is never stored."""
 
@@ -277,6 +316,7 @@ _NAMES: dict[type, str] = {
     tuple: "tuple",
     List: "list",
     Dict: "dict",
+    Set: "set",
     Range: "range",
 }
 
@@ -314,6 +354,8 @@ def _equal(left: Any, right: Any, depth: int, seen: set[tuple[int, int]]) -> boo
         return bool(left == right)
     if kind is float:
         return bool(left == right or (left != left and right != right))
+    if kind is Set:
+        return bool(left.entries.keys() == right.entries.keys())
     if kind not in (tuple, List, Dict) and not isinstance(left, Struct):
         return bool(left == right)
     if depth > DEPTH:
@@ -360,7 +402,7 @@ def _held(item: Any) -> Iterable[Value]:
     kind = type(item)
     if kind is tuple:
         return item  # type: ignore[no-any-return]
-    if kind is List or kind is Dict:
+    if kind is List or kind is Dict or kind is Set:
         if item.frozen:
             return ()
         item.frozen = True

@@ -26,14 +26,13 @@ from buildkit.graph.config import REGISTRY, SCHEMA, Config
 from buildkit.graph.context import Actions
 from buildkit.graph.declare import BUILD_FUNCTIONS
 from buildkit.graph.documentation import FunctionFacts, RuleFacts, document, files_of_patterns
-from buildkit.graph.encoding import JsonModule
 from buildkit.graph.loader import Loader
 from buildkit.graph.modules import BZL_NAMES, PRELUDE
 from buildkit.graph.provider import KNOWN
 from buildkit.graph.rule import Rule
 from buildkit.graph.workspace import Workspace, standard_rules
 from buildkit.label import Label
-from buildkit.lang import UNIVERSE, Function
+from buildkit.lang import UNIVERSE, Function, JsonModule
 from buildkit.lang.attributes import METHODS
 from buildkit.lang.automaton import NESTING
 from buildkit.lang.limits import DEPTH, NODES, Limits
