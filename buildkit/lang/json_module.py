@@ -165,7 +165,7 @@ def _integer(digits: str) -> int:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON's")
+    raise ValueError(f"'{constant}' is no number of JSON")
 
 
 class JsonModule(HostValue):

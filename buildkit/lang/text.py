@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from buildkit.errors import BuildError
@@ -246,7 +246,7 @@ def format_string(pattern: str, positional: Sequence[Value], keyword: dict[str, 
         end = pattern.find("}", position)
         if end < 0:
             raise BuildError("unmatched '{' in format pattern: use '{{' for a literal one")
-        name = pattern[position + 1 : end]
+        name, show = _conversion(pattern[position + 1 : end])
         position = end + 1
         if name == "" or name.isdecimal():
             if (manual and name == "") or (automatic and name != ""):
@@ -256,15 +256,23 @@ def format_string(pattern: str, positional: Sequence[Value], keyword: dict[str, 
             automatic += name == ""
             if number >= len(positional):
                 raise BuildError(f"no replacement found for index {number}")
-            parts.append(display(positional[number]))
+            parts.append(show(positional[number]))
             continue
         _check_field(name)
         if name not in keyword:
             raise _missing(name)
-        parts.append(display(keyword[name]))
+        parts.append(show(keyword[name]))
     result = "".join(parts)
     check_length(len(result))
     return result
+
+
+def _conversion(field: str) -> tuple[str, Callable[[Value], str]]:
+    """A replacement field's name, and how its value is shown: `{x!r}` as `repr` does."""
+    name, mark, code = field.partition("!")
+    if mark and code not in ("r", "s"):
+        raise BuildError(f"unknown conversion '!{code}' in format pattern: expected '!s' or '!r'")
+    return name, represent if code == "r" else display
 
 
 def _number(digits: str) -> int:
@@ -282,6 +290,6 @@ def _missing(name: str) -> BuildError:
 def _check_field(name: str) -> None:
     if "{" in name:
         raise BuildError("nested replacement fields are not supported in a format pattern")
-    for char in ".[],!:":
+    for char in ".[],:":
         if char in name:
             raise BuildError(f"invalid character '{char}' inside replacement field '{name}'")

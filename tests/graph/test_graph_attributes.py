@@ -210,10 +210,10 @@ SCHEMAS = [
     ('provider(fields = ["a"])(1)', "provider '' takes its fields by name only"),
     ('provider(fields = ["files"])(file = 1)', "provider '' has no field 'file'"),
     ("LockInfo(kind = 'python')", "provider 'LockInfo' needs the field 'request'"),
-    ("json.encode(len)", "cannot write <built-in function len> as JSON"),
-    ("json.encode(float('nan'))", "cannot write nan as JSON"),
-    ("json.decode(3)", "'x' must be a string, found an int"),
-    ("json.decode('NaN')", "not JSON: NaN is no number of JSON's"),
+    ("json.encode(len)", "json.encode(): cannot encode builtin_function_or_method as JSON"),
+    ("json.encode(float('nan'))", "json.encode(): cannot encode non-finite float nan"),
+    ("json.decode(3)", "json.decode(): parameter 'x' got int, want string"),
+    ("json.decode('NaN')", "json.decode(): 'NaN' is no number of JSON"),
     ("Label(3)", "'label' must be a string, found an int"),
     ("Label('//a//b')", "invalid label '//a//b': 'a//b' is not a package name"),
 ]
@@ -229,7 +229,8 @@ def test_a_wrong_schema_is_told_where_it_is_written(tmp_path: Path, expression: 
 
 def test_json_is_written_sorted_and_read_back(tmp_path: Path) -> None:
     body = (
-        'd = {"b": [1, None, True], "a": struct(x = "ä")}; print(json.encode(d)); print(json.encode_indent([1])); '
+        'd = {"b": [1, None, True], "a": struct(x = "ä")}; print(json.encode(d)); print(json.encode_indent([1], indent = '
+        ")); "
         'print(json.decode(json.encode(d))["a"]); return []'
     )
     made = place(tmp_path, one_rule("{}", body) | {"BUILD": LOAD + 'thing(name = "a")\n'})
