@@ -229,8 +229,8 @@ def test_a_wrong_schema_is_told_where_it_is_written(tmp_path: Path, expression: 
 
 def test_json_is_written_sorted_and_read_back(tmp_path: Path) -> None:
     body = (
-        'd = {"b": [1, None, True], "a": struct(x = "ä")}; print(json.encode(d)); print(json.encode_indent([1], indent = '
-        ")); "
+        'd = {"b": [1, None, True], "a": struct(x = "ä")}; print(json.encode(d)); '
+        'print(json.encode_indent([1], indent = "  ")); '
         'print(json.decode(json.encode(d))["a"]); return []'
     )
     made = place(tmp_path, one_rule("{}", body) | {"BUILD": LOAD + 'thing(name = "a")\n'})
