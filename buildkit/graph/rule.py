@@ -74,6 +74,7 @@ class Rule(HostValue):
         self.doc = doc
         self.span = span
         self.public = sorted(name for name in self.schema if not name.startswith("_"))  # what a BUILD file may give
+        self.naming = {name for name, attribute in self.schema.items() if attribute.kind in LABELS}
         self.outputs = [name for name, attribute in self.schema.items() if attribute.kind in OUTPUTS]
         self.defaults: dict[str, Any] = {}  # plain, as far as they were needed
 
@@ -81,11 +82,11 @@ class Rule(HostValue):
         """The labels in some values of its attributes, and in their selections, with the attributes that name them."""
         found: list[tuple[Label, str]] = []
         for name, plain in values.items():
-            kind = self.schema[name].kind
-            if kind in LABELS or isinstance(plain, Selection):
-                found += [(label, name) for label in attribute_labels(kind, plain) or ()]
-            if isinstance(plain, Selection):
+            if type(plain) is Selection:
+                found += [(label, name) for label in attribute_labels(self.schema[name].kind, plain) or ()]
                 found += [(label, name) for label in plain.conditions()]
+            elif plain and name in self.naming:
+                found += [(label, name) for label in attribute_labels(self.schema[name].kind, plain) or ()]
         return tuple(dict.fromkeys(found))
 
     def made(self, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -152,7 +153,11 @@ class _Declaration:
         unknown = [name for name in self.given if name not in self.rule.public]
         self.faults += [self._unknown(name) for name in unknown]
         self.meant = {nearest(name, self.rule.public) for name in unknown}
-        values = {name: self._value(name, attribute) for name, attribute in self.rule.schema.items()}
+        given, defaults = self.given.get, self.rule.defaults
+        values = {
+            name: defaults[name] if name in defaults and given(name) is None else self._value(name, attribute)
+            for name, attribute in self.rule.schema.items()
+        }
         self._inherit(values)
         label, visibility = self._label(values["name"]), self._visibility(values.pop("visibility"))
         if self.faults or label is None:

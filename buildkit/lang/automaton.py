@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from buildkit.lang.build import Builder
-from buildkit.lang.productions import build_of, passes
+from buildkit.lang.productions import build_of, grow, passes
 from buildkit.lang.scanner import FINISH, ScanError, Tokens, scanner
 from buildkit.lang.tables import tables
 
@@ -134,9 +134,13 @@ def run(tokens: Tokens, builder: Builder) -> Any:
                 raise _too_deep(builder, place)
             count, build, to = row[pair]
             while count:
-                parts = values[-count:]
-                del values[-count:], stack[-count:]
-                values.append(build(builder, parts))
+                if build is grow and count == 3:  # a list, a separator, one more part: a third of all reductions
+                    part = values.pop()
+                    values.pop()
+                    values[-1].append(part)
+                else:
+                    values[-count:] = (build(builder, values[-count:]),)
+                del stack[-count:]
                 row = to[stack[-1]]
                 stack.append(row)
                 count, build, to = row[pair]

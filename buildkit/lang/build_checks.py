@@ -83,6 +83,9 @@ def check_parameters(parameters: list[syntax.Parameter]) -> None:
 
 def check_arguments(arguments: tuple[syntax.Argument, ...]) -> None:
     """Raise ScanError at the first argument that is out of place."""
+    names = {name for _, _, kind, name, _ in arguments if kind == "="}
+    if len(names) == len(arguments):  # most calls: by name only, and each name once
+        return
     seen: set[str] = set()
     latest = ""
     for argument in arguments:

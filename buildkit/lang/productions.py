@@ -52,15 +52,18 @@ def _listing(production: Production) -> Build:
     if len(kept) == 1:
         only = kept[0]
         return (lambda builder, parts: parts[only]) if lists else (lambda builder, parts: [parts[only]])
-    if kept[:1] == lists and len(kept) == 2:
+    if len(kept) == 2 and kept[1:] == lists:
         first, second = kept
-        return lambda builder, parts: _added(parts[first], parts[second])
+        return lambda builder, parts: [parts[first], *parts[second]]
+    if kept == [*lists, len(production.symbols) - 1] and len(kept) == 2:
+        return grow
     return lambda builder, parts: _spread(parts, kept, lists)
 
 
-def _added(parts: Parts, part: Any) -> Parts:
-    parts.append(part)
-    return parts
+def grow(builder: Builder, parts: Parts) -> Parts:
+    """A list, the token before one more part if there is one, and the part: the list with the part."""
+    parts[0].append(parts[-1])
+    return parts[0]  # type: ignore[no-any-return]
 
 
 def _spread(parts: Parts, kept: list[int], lists: list[int]) -> Parts:

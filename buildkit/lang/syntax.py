@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import abc
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
 from buildkit.errors import Span
@@ -328,11 +329,7 @@ class Places(abc.Mapping[str | int, Span]):
 
 def line_starts(source: str) -> tuple[int, ...]:
     """The offset at which each line of a text starts."""
-    starts, position = [0], source.find("\n")
-    while position >= 0:
-        starts.append(position + 1)
-        position = source.find("\n", position + 1)
-    return tuple(starts)
+    return (0, *accumulate([len(line) + 1 for line in source.split("\n")[:-1]]))
 
 
 def span_of(path: str, lines: tuple[int, ...], start: int, end: int) -> Span:
