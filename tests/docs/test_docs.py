@@ -29,6 +29,7 @@ from buildkit.graph.documentation import FunctionFacts, RuleFacts, document, fil
 from buildkit.graph.loader import Loader
 from buildkit.graph.modules import BZL_NAMES, PRELUDE
 from buildkit.graph.provider import KNOWN
+from buildkit.graph.query import AQUERY_FUNCTIONS
 from buildkit.graph.rule import Rule
 from buildkit.graph.workspace import Workspace, standard_rules
 from buildkit.label import Label
@@ -36,11 +37,13 @@ from buildkit.lang import UNIVERSE, Function, JsonModule
 from buildkit.lang.attributes import METHODS
 from buildkit.lang.automaton import NESTING
 from buildkit.lang.limits import DEPTH, NODES, Limits
+from buildkit.report.actions import ACTION_FORMATS
+from buildkit.report.targets import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("rules/*.md"))]
-TRIED = {ROOT / "README.md", DOCS / "tutorial.md", DOCS / "formatting.md"}
+TRIED = {ROOT / "README.md", *(DOCS / f"{name}.md" for name in ("tutorial", "formatting", "query"))}
 
 
 def _module(path: Path) -> ModuleType:
@@ -137,6 +140,18 @@ def test_the_page_of_the_language_has_the_bounds_as_they_are() -> None:
     own = (limits.steps, limits.depth, limits.integer_bits, limits.string_length, limits.elements)
     bounds = (*own, NESTING, DEPTH, NODES)
     assert [bound for bound in bounds if f"{bound:,}" not in page] == []
+
+
+def test_the_page_of_queries_names_every_function_and_format() -> None:
+    page = (DOCS / "query.md").read_text()
+    assert [name for name in AQUERY_FUNCTIONS if f"`{name}(" not in page] == []
+    assert [name for name in (*FORMATS, *ACTION_FORMATS) if f"`{name}`" not in page] == []
+
+
+def test_the_commands_on_the_page_of_queries_work(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "fraud", tmp_path / "fraud", ignore=shutil.ignore_patterns("mbuild-out"))
+    environment = _environment(tmp_path / "store", Path(sys.executable).parent)
+    assert Reader(tmp_path / "fraud", environment, {}).follow(DOCS / "query.md") == 11
 
 
 def test_the_page_of_the_workspace_has_every_key() -> None:
