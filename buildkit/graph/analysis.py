@@ -160,7 +160,8 @@ class _Analyzer:
         rule = self.rules[target.label]
         if rule is ALIAS:
             actual = target.attributes["actual"]
-            self.values[target.label], self.configured[target.label] = self.values[actual], self.configured[actual]
+            self.values[target.label] = self.values[actual].called(target.label)
+            self.configured[target.label] = self.configured[actual]
             return
         if rule is TEST_SUITE:
             self.suites[target.label] = tests_of(target, self.values, self.suites)

@@ -16,7 +16,7 @@ from buildkit.graph.attribute import KINDS, Attribute
 from buildkit.graph.lockfile import Lock
 from buildkit.graph.values import LabelValue
 from buildkit.label import Label
-from buildkit.lang import Dict, List, Value, from_python, represent, to_python
+from buildkit.lang import Dict, List, Value, from_python, represent, to_python, type_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,9 @@ def plain_value(attribute: Attribute, name: str, value: Value, place: Place) -> 
     except TypeError as odd:
         found = represent(odd.args[0]) if attribute.kind == "data" else described(value)
         message = f"attribute '{name}' must be {KINDS[attribute.kind]}, found {found}"
-        raise BuildError(message, span=place.span) from None
+        nested = isinstance(value, (List, tuple)) and any(type_name(item) == "select" for item in value)
+        hint = "put a select beside a list with '+', not into it" if nested else None
+        raise BuildError(message, span=place.span, hint=hint) from None
 
 
 def check_value(attribute: Attribute, name: str, plain: Any, span: Span) -> None:

@@ -17,7 +17,11 @@ _PLACE = re.compile(r"\$\((location|locations|execpath|execpaths|rootpath|rootpa
 
 def expand_location(text: str, owner: Label, targets: Iterable[TargetValue], outputs: Mapping[str, str]) -> str:
     """Replace each place. `outputs` are the target's own: path by name. Raises BuildError for a label of none."""
-    known = {target.label: [artifact.path for artifact in target.artifacts] for target in targets}
+    known = {
+        label: [artifact.path for artifact in target.artifacts]
+        for target in targets
+        for label in (target.label, *target.aliases)
+    }
     return _PLACE.sub(lambda found: _paths(found[1], found[2].strip(), owner, known, outputs), text)
 
 

@@ -26,9 +26,14 @@ class TargetValue(HostValue):
 
     type_name = "Target"
 
-    def __init__(self, target: Target, instances: Mapping[Provider, Instance]) -> None:
+    def __init__(self, target: Target, instances: Mapping[Provider, Instance], aliases: tuple[Label, ...] = ()) -> None:
         self.target = target
         self.instances = instances
+        self.aliases = aliases
+
+    def called(self, alias: Label) -> TargetValue:
+        """The same target, also known by an alias."""
+        return TargetValue(self.target, self.instances, (*self.aliases, alias))
 
     @property
     def label(self) -> Label:

@@ -199,6 +199,15 @@ REFUSED = [
         "hint: give one select that holds the whole value",
     ),
     (
+        'deps = ["BUILD", select({":release": ["BUILD"]})]',
+        {},
+        "BUILD:12:19: error: attribute 'deps' must be a list of labels, found a list with "
+        'select({":release": ["BUILD"]})\n'
+        '    thing(name = "x", deps = ["BUILD", select({":release": ["BUILD"]})])\n'
+        "                      ^~~~\n"
+        "hint: put a select beside a list with '+', not into it",
+    ),
+    (
         'd = {} + select({":release": {}})',
         {},
         "BUILD:12:23: error: '+' cannot put together selects that hold a dict\n"
@@ -581,3 +590,22 @@ def test_only_constraint_values_say_what_a_target_is_for(tmp_path: Path) -> None
         "BUILD:1:41: error: '//:BUILD' cannot stand in 'target_compatible_with': expected a constraint_value, "
         "found a source file"
     )
+
+
+def test_a_default_cannot_be_a_select(tmp_path: Path) -> None:
+    made = place(tmp_path, {**one_rule('{"s": attr.string(default = select({":a": "b"}))}'), "BUILD": LOAD})
+    assert told(made, "//...") == (
+        "defs.bzl:4:65: error: a default cannot be a select\n"
+        '    thing = rule(implementation = _thing, attrs = {"s": attr.string(default = select({":a": "b"}))})\n'
+        "                                                                    ^~~~~~~"
+    )
+
+
+def test_places_in_commands_may_be_named_by_an_alias(tmp_path: Path) -> None:
+    build = """
+genrule(name = "g", outs = ["o.txt"], cmd = "true", host_tools = True)
+alias(name = "a", actual = ":o.txt")
+genrule(name = "h", srcs = [":a"], outs = ["p"], cmd = "cat $(location :a) $(location o.txt)", host_tools = True)
+"""
+    analyzed = configured(place(tmp_path, {"BUILD": build}), "//:h")
+    assert [action.command[-1] for action in analyzed.actions.actions if action.command] == ["true", "cat o.txt o.txt"]
