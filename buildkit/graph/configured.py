@@ -66,7 +66,7 @@ def configure(graph: TargetGraph, rules: Mapping[Label, Rule], configuration: Co
             incompatible[target.label] = lacking
             continue
         resolved.append(found)
-        needed |= {dependency for dependency, _ in found.dependencies}
+        needed.update([dependency for dependency, _ in found.dependencies])
     unique = {(fault.span, fault.message): fault for fault in reversed(faults)}
     targets = _compatible(resolved, incompatible)
     return ConfiguredGraph(targets, conditions.platform, tuple(unique.values()), incompatible)
@@ -76,9 +76,9 @@ def _compatible(resolved: list[Target], incompatible: dict[Label, Label]) -> dic
     """The targets that need nothing incompatible, dependencies first; those that do are noted."""
     targets: dict[Label, Target] = {}
     for target in reversed(resolved):
-        hindrance = next((label for label, _ in target.dependencies if label in incompatible), None)
-        if hindrance:
-            incompatible[target.label] = hindrance
+        hindrances = [label for label, _ in target.dependencies if label in incompatible] if incompatible else []
+        if hindrances:
+            incompatible[target.label] = hindrances[0]
         else:
             targets[target.label] = target
     return targets
