@@ -99,9 +99,9 @@ http_file = rule(
         ```python
         http_file(
             name = "licence",
+            size = 11358,
             filename = "LICENSE.txt",
             sha256 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30",
-            size = 11358,
             urls = ["https://www.apache.org/licenses/LICENSE-2.0.txt"],
         )
         ```

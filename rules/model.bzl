@@ -32,7 +32,14 @@ def tensor(name, datatype, shape):
 
     Example:
         ```python
-        _FEATURES = [tensor("features", "FP64", [-1, 30])]
+        _FEATURES = [tensor(
+            "features",
+            "FP64",
+            [
+                -1,
+                30,
+            ],
+        )]
         ```
     """
     return {"name": name, "datatype": datatype, "shape": shape}
@@ -86,14 +93,29 @@ model = rule(
 
     Example:
         ```python
+        _FEATURES = [tensor(
+            "features",
+            "FP64",
+            [
+                -1,
+                30,
+            ],
+        )]
+
+        _PREDICTION = [tensor(
+            "predict",
+            "INT64",
+            [-1],
+        )]
+
         model(
             name = "fraud_model",
             srcs = ["fraud.joblib"],
             card = "fraud.md",
             framework = "sklearn",
-            inputs = [tensor("features", "FP64", [-1, 30])],
+            inputs = _FEATURES,
             license = "Apache-2.0",
-            outputs = [tensor("predict", "INT64", [-1])],
+            outputs = _PREDICTION,
             version = "3.1.0",
         )
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from buildkit.commands.graph import package_of
 from buildkit.commands.session import Session
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
-from buildkit.graph.documentation import document, files_of_patterns
+from buildkit.graph.documentation import document, files_of_patterns, native
+from buildkit.graph.kinds import KINDS
 from buildkit.graph.loader import Loader
 from buildkit.graph.modules import PRELUDE
 from buildkit.label import Label
@@ -40,20 +41,22 @@ def reference(session: Session, patterns: Sequence[str]) -> dict[str, str]:
     if not labels:
         hint = "name one, or make one with 'mbuild new rule NAME'"
         raise BuildError(f"no .bzl file among {' '.join(asked)}", hint=hint)
-    if all(label.repository for label in labels):
-        return _reference(loader, labels, "The standard rules", _STANDARD_HEAD)
-    name = session.workspace.config.name or "this workspace"
-    return _reference(loader, labels, f"Rules of {name}", _OWN_HEAD)
+    return _reference(loader, labels)
 
 
 def standard_reference(loader: Loader) -> dict[str, str]:
     """The pages of the standard rules."""
-    return _reference(loader, files_of_patterns(loader, ["@mbuild//rules"], ""), "The standard rules", _STANDARD_HEAD)
+    return _reference(loader, files_of_patterns(loader, ["@mbuild//rules"], ""))
 
 
-def _reference(loader: Loader, labels: Sequence[Label], title: str, head: str) -> dict[str, str]:
-    known = [name for name in loader.module(PRELUDE) if not name.startswith("_")]
-    return pages(document(loader, labels), title=title, head=head, prelude=known)
+def _reference(loader: Loader, labels: Sequence[Label]) -> dict[str, str]:
+    modules = document(loader, labels)
+    known = {name for name in loader.module(PRELUDE) if not name.startswith("_")}
+    if any(not label.repository for label in labels):
+        name = loader.workspace.config.name or "this workspace"
+        return pages(modules, title=f"Rules of {name}", head=_OWN_HEAD, prelude=known)
+    whole = [*modules, native()] if len(labels) > 1 else modules
+    return pages(whole, title="The standard rules", head=_STANDARD_HEAD, prelude={*known, *KINDS})
 
 
 def write(session: Session, made: Mapping[str, str], output: str) -> list[Page]:

@@ -127,9 +127,17 @@ def _model(loader: Loader, wanted: Wanted, name: str, package: str) -> _Addition
             hint=f"make one with 'mbuild new runtime NAME --framework {framework}', or take --framework none",
         )
     chosen = fitting[0]
-    packages = ", ".join(f'"{one}"' for one in chosen.attributes["packages"])
-    values = {"name": name, "runtime": str(chosen.label), "base": str(chosen.attributes["base"]), "packages": packages}
+    packages = _listed([str(one) for one in chosen.attributes["packages"]])
+    values = {"name": name, "upper": name.upper(), "runtime": str(chosen.label), "packages": packages}
+    values["base"] = str(chosen.attributes["base"])
     return _addition(f"model_{framework}", values, [f"mbuild {label}", f"mbuild test {label}_test"])
+
+
+def _listed(words: Sequence[str]) -> str:
+    """A list as BUILD files have it in their canonical form."""
+    if len(words) < 2:
+        return "[" + "".join(f'"{word}"' for word in words) + "]"
+    return "[\n" + "".join(f'        "{word}",\n' for word in words) + "    ]"
 
 
 def _runtimes(loader: Loader, named: str, package: str) -> list[Target]:
@@ -189,6 +197,8 @@ def _can_be_bound(name: str) -> bool:
 def _rule(loader: Loader, wanted: Wanted, name: str, package: str) -> _Addition:
     if wanted.framework or wanted.runtime:
         raise BuildError("a rule takes neither --framework nor --runtime", hint="leave them out")
+    if name.endswith("_test"):
+        raise BuildError(f"'{name}' is a test's name, and what is made here is none", hint="choose another name")
     if name in {*UNIVERSE, *BUILD_FUNCTIONS, *loader.module(PRELUDE)} or not _can_be_bound(name):
         raise BuildError(f"'{name}' is a word of the language already", hint="choose another name")
     file, target = Label("", package, f"{name}.bzl"), Label("", package, f"{name}_example")

@@ -14,6 +14,7 @@ from buildkit.errors import BuildError, nearest
 from buildkit.graph.attribute import KINDS, Attribute
 from buildkit.graph.docstring import DocString
 from buildkit.graph.instance import Provider
+from buildkit.graph.kinds import KINDS as NATIVE
 from buildkit.graph.loader import Loader
 from buildkit.graph.modules import check_repository
 from buildkit.graph.rule import COMMON, Rule
@@ -26,7 +27,9 @@ _EXTENSION = ".bzl"
 
 @dataclass(frozen=True, slots=True)
 class AttributeFacts:
-    """One attribute. `default` is as BUILD files write it, '' for one without; `files` are endings, or ('*',)."""
+    """One attribute. `default` is as BUILD files write it, '' for one without; `files` are endings, or ('*',);
+    `providers` are sets, one of which a target in its place must provide; `rules` are those that it must be of.
+    """
 
     name: str
     kind: str
@@ -34,7 +37,9 @@ class AttributeFacts:
     default: str
     values: tuple[str, ...]
     files: tuple[str, ...]
-    providers: tuple[str, ...]
+    providers: tuple[tuple[str, ...], ...]
+    rules: tuple[str, ...]
+    configurable: bool
     doc: str
 
 
@@ -45,6 +50,9 @@ class RuleFacts:
     name: str
     doc: DocString
     test: bool
+    executable: bool
+    outputs: tuple[str, ...]
+    provides: tuple[str, ...]
     attributes: tuple[AttributeFacts, ...]
 
 
@@ -99,6 +107,13 @@ class Module:
 def common_attributes() -> tuple[AttributeFacts, ...]:
     """The attributes of every rule."""
     return tuple(_attribute(name, schema) for name, schema in COMMON.items())
+
+
+def native() -> Module:
+    """The kinds of targets that every workspace has, without a file that makes them."""
+    doc = "Kinds of targets that mbuild itself knows: what configures a build, and other names for targets."
+    symbols = tuple(_rule(name, rule) for name, rule in sorted(NATIVE.items()))
+    return Module(Label(STANDARD_REPOSITORY, STANDARD_PACKAGE, "native"), DocString(doc), symbols, ())
 
 
 def document(loader: Loader, labels: Sequence[Label]) -> list[Module]:
@@ -208,7 +223,15 @@ def _rule(name: str, rule: Rule) -> RuleFacts:
         if not attribute.startswith("_") and attribute not in COMMON
     ]
     ordered = sorted(own, key=lambda attribute: (not attribute.mandatory, attribute.name))
-    return RuleFacts(name, DocString.parse(rule.doc), rule.test, tuple(ordered))
+    return RuleFacts(
+        name,
+        DocString.parse(rule.doc),
+        rule.test,
+        rule.executable,
+        tuple(rule.patterns.values()),
+        tuple(provider.name for provider in rule.provides),
+        tuple(ordered),
+    )
 
 
 def _attribute(name: str, schema: Attribute) -> AttributeFacts:
@@ -221,7 +244,9 @@ def _attribute(name: str, schema: Attribute) -> AttributeFacts:
         "" if empty else represent(schema.default),
         tuple(represent(value) for value in schema.values),
         allowed if isinstance(allowed, tuple) else ("*",) * allowed,
-        tuple(provider.name for provider in schema.providers),
+        tuple(tuple(provider.name for provider in one) for one in schema.alternatives),
+        schema.rules,
+        schema.configurable,
         " ".join(schema.doc.split()),
     )
 

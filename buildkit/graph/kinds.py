@@ -26,29 +26,88 @@ def _fixed(kind: str, doc: str, *, mandatory: bool = False, values: tuple[Value,
 
 ALIAS = _kind(
     "alias",
-    "Another name for a target.",
+    """Another name for a target.
+
+    Example:
+        ```python
+        alias(
+            name = "current",
+            actual = ":fraud_v3",
+        )
+        ```
+    """,
     actual=Attribute("label", mandatory=True, allow_files=True, doc="The target; a select may choose it."),
 )
 CONFIG_SETTING = _kind(
     "config_setting",
-    "A condition of select(): holds where all that it asks for does.",
+    """A condition of select(): holds where all that it asks for does.
+
+    Example:
+        ```python
+        config_setting(
+            name = "small",
+            define_values = {"size": "small"},
+        )
+
+        filegroup(
+            name = "data",
+            srcs = select({
+                ":small": ["sample.csv"],
+                "//conditions:default": ["all.csv"],
+            }),
+        )
+        ```
+    """,
     define_values=_fixed("string_dict", "Values that --define must have given."),
     constraint_values=_fixed("label_list", "What the platform must have."),
     values=_fixed("string_dict", "Flags and their values: 'define' as 'NAME=VALUE', 'platform' as a label."),
 )
 CONSTRAINT_SETTING = _kind(
     "constraint_setting",
-    "A property that platforms differ in.",
+    """A property that platforms differ in.
+
+    Example:
+        ```python
+        constraint_setting(
+            name = "accelerator",
+            default_constraint_value = "cpu",
+        )
+
+        constraint_value(
+            name = "cpu",
+            constraint_setting = ":accelerator",
+        )
+        ```
+    """,
     default_constraint_value=_fixed("string", "The value of a platform that gives none: a name in this package."),
 )
 CONSTRAINT_VALUE = _kind(
     "constraint_value",
-    "One value of a constraint_setting; as a condition of select() it holds where the platform has it.",
+    """One value of a constraint_setting; as a condition of select() it holds where the platform has it.
+
+    Example:
+        ```python
+        constraint_value(
+            name = "gpu",
+            constraint_setting = ":accelerator",
+        )
+        ```
+    """,
     constraint_setting=_fixed("label", "The property that it is a value of.", mandatory=True),
 )
 PLATFORM = _kind(
     "platform",
-    "What --platform names: where images are to run.",
+    """What --platform names: where images are to run.
+
+    Example:
+        ```python
+        platform(
+            name = "arm",
+            arch = "arm64",
+            constraint_values = [":gpu"],
+        )
+        ```
+    """,
     constraint_values=_fixed("label_list", "Its properties, one of each constraint_setting."),
     parents=_fixed("label_list", "One platform, whose properties it has where it gives none of its own."),
     os=_fixed("string", "The system, as images name it; by default linux.", values=("", *SYSTEMS)),

@@ -6,7 +6,7 @@ In: `buildkit.graph.documentation` values. Out: texts by page name. The same fac
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from buildkit.graph.documentation import (
     AttributeFacts,
@@ -24,7 +24,7 @@ _NONE = "—"
 _ORDER = (RuleFacts, FunctionFacts, ProviderFacts, ConstantFacts)  # on a page
 
 
-def pages(modules: Sequence[Module], *, title: str, head: str = "", prelude: Sequence[str] = ()) -> dict[str, str]:
+def pages(modules: Sequence[Module], *, title: str, head: str = "", prelude: Collection[str] = ()) -> dict[str, str]:
     """All pages by name. `prelude` are the names that BUILD files know without a load; files that make nothing
     of their own have no page.
     """
@@ -68,7 +68,7 @@ def _index(modules: Sequence[Module], title: str, head: str) -> Iterator[str]:
     yield from _attributes(common_attributes(), {})
 
 
-def _page(module: Module, links: Mapping[str, str], prelude: Sequence[str]) -> Iterator[str]:
+def _page(module: Module, links: Mapping[str, str], prelude: Collection[str]) -> Iterator[str]:
     folder = posixpath.dirname(page_name(module)) or "."
     near = {name: posixpath.relpath(link, folder) for name, link in links.items()}
     yield f"# {module.label.name}\n"
@@ -80,7 +80,7 @@ def _page(module: Module, links: Mapping[str, str], prelude: Sequence[str]) -> I
         yield from _symbol(symbol, near, posixpath.relpath(INDEX, folder))
 
 
-def _loading(module: Module, prelude: Sequence[str]) -> Iterator[str]:
+def _loading(module: Module, prelude: Collection[str]) -> Iterator[str]:
     known = [symbol.name for symbol in module.symbols if symbol.name in prelude]
     others = [symbol.name for symbol in module.symbols if symbol.name not in prelude]
     if known:
@@ -92,7 +92,8 @@ def _loading(module: Module, prelude: Sequence[str]) -> Iterator[str]:
 
 def _symbol(symbol: Facts, links: Mapping[str, str], index: str) -> Iterator[str]:
     if isinstance(symbol, RuleFacts):
-        yield from _prose(symbol.doc.text + ("\n\nIt is a test: `mbuild test` runs it." if symbol.test else ""))
+        yield from _prose(symbol.doc.text)
+        yield from _prose(" ".join(_traits(symbol, links)))
         if symbol.attributes:
             yield from _attributes(symbol.attributes, links)
         yield f"Also the [attributes of all rules]({index}#attributes-of-all-rules).\n"
@@ -106,6 +107,17 @@ def _symbol(symbol: Facts, links: Mapping[str, str], index: str) -> Iterator[str
     if symbol.doc.example:
         yield "**Example**\n"
         yield symbol.doc.example + "\n"
+
+
+def _traits(rule: RuleFacts, links: Mapping[str, str]) -> Iterator[str]:
+    if rule.test:
+        yield "It is a test: `mbuild test` runs it."
+    elif rule.executable:
+        yield "It makes a program."
+    if rule.outputs:
+        yield "It makes " + ", ".join(f"`{pattern}`" for pattern in rule.outputs) + "."
+    if rule.provides:
+        yield "It provides " + ", ".join(_linked(name, links) for name in rule.provides) + "."
 
 
 def _prose(text: str) -> Iterator[str]:
@@ -132,7 +144,12 @@ def _notes(attribute: AttributeFacts, links: Mapping[str, str]) -> str:
     if attribute.files and attribute.files != ("*",):
         notes.append("Files: " + ", ".join(f"`{ending}`" for ending in attribute.files) + ".")
     if attribute.providers:
-        notes.append("Its targets provide " + ", ".join(_linked(name, links) for name in attribute.providers) + ".")
+        sets = [" and ".join(_linked(name, links) for name in one) for one in attribute.providers]
+        notes.append("Its targets provide " + ", or ".join(sets) + ".")
+    if attribute.rules:
+        notes.append("Its targets are of " + ", ".join(f"`{rule}`" for rule in attribute.rules) + ".")
+    if not attribute.configurable and attribute.name != "name":
+        notes.append("It takes no `select`.")
     return " ".join(notes)
 
 

@@ -128,6 +128,10 @@ REFUSED = {
         ["new", "rule", "def"],
         "error: 'def' is a word of the language already\nhint: choose another name\n",
     ),
+    "a name of a test": (
+        ["new", "rule", "x_test"],
+        "error: 'x_test' is a test's name, and what is made here is none\nhint: choose another name\n",
+    ),
     "a name of a standard rule": (
         ["new", "rule", "filegroup"],
         "error: 'filegroup' is a word of the language already\nhint: choose another name\n",
