@@ -54,6 +54,7 @@ class Config:
 
     name: str = ""
     build_files: tuple[str, ...] = ("BUILD.mbuild", "BUILD")
+    prelude: str | None = None
     python_index: str | None = None
     python_extra_indexes: tuple[str, ...] = ()
     debian: DebianConfig = DebianConfig()
@@ -65,7 +66,7 @@ class Config:
 
 # Table → key → the type that its value must have.
 SCHEMA: dict[str, dict[str, type]] = {
-    "workspace": {"name": str, "build_files": list},
+    "workspace": {"name": str, "build_files": list, "prelude": str},
     "python": {"index": str, "extra_indexes": list},
     "debian": {"suite": str, "mirror": str, "snapshot": str, "keyring": str},
     "cache": {"dir": str, "max_size": str},
@@ -74,6 +75,9 @@ REGISTRY: dict[str, type] = {"plain_http": bool, "ca": str, "mirror": str}
 FLAGS: dict[str, type] = {"flags": list, "configs": list}
 _TABLES = (*SCHEMA, "registry", "config")
 _TYPE_NAMES: dict[type, str] = {str: "a string", list: "a list of strings", bool: "true or false"}
+
+
+_PRELUDE = re.compile(r"//[^:]*:[^:]+\.bzl")
 
 
 def read_config(path: Path) -> Config:
@@ -89,6 +93,7 @@ def read_config(path: Path) -> Config:
     workspace, python, cache = (document.get(name, {}) for name in ("workspace", "python", "cache"))
     return Config(
         name=workspace.get("name", ""),
+        prelude=workspace.get("prelude"),
         build_files=tuple(workspace.get("build_files", Config().build_files)),
         python_index=python.get("index"),
         python_extra_indexes=tuple(python.get("extra_indexes", ())),
@@ -118,6 +123,13 @@ def _check(document: dict[str, Any], text: str) -> None:
                 _check_table(f"config.{config}", settings, FLAGS, text, f"config.{config}")
         else:
             _check_table(name, table, SCHEMA[name], text, name)
+    prelude = document.get("workspace", {}).get("prelude", "//:x.bzl")
+    if not _PRELUDE.fullmatch(prelude):
+        span = _find(text, "prelude", "workspace")
+        hint = "it is a file of this workspace, such as '//build:prelude.bzl'"
+        raise BuildError(
+            f"'prelude' in [workspace] must be the label of a .bzl file, found '{prelude}'", span=span, hint=hint
+        )
     files = document.get("workspace", {}).get("build_files", ["BUILD"])
     if not files or any("/" in file or not file for file in files):
         span = _find(text, "build_files", "workspace")

@@ -28,7 +28,14 @@ def kept_key(
     configuration: Configuration = DEFAULT,
 ) -> Key:
     """The key of a question: which workspace, patterns (asked from which package), configuration, tools, mbuild."""
-    asked = (str(workspace.root), workspace.config.build_files, package, list(patterns), configuration.key)
+    asked = (
+        str(workspace.root),
+        workspace.config.build_files,
+        workspace.config.prelude or "",
+        package,
+        list(patterns),
+        configuration.key,
+    )
     return Key.of("mbuild graph 3", __version__, sys.version, list(_own_code()), list(tools), *asked)
 
 

@@ -14,11 +14,13 @@ from buildkit import __version__
 from buildkit.digest import Key
 from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.graph.attribute import AttrModule
+from buildkit.graph.config import MARKER
 from buildkit.graph.declare import BUILD_FUNCTIONS
 from buildkit.graph.define import RULE
 from buildkit.graph.depset import DEPSET
 from buildkit.graph.files import Facts, WorkspaceFiles
 from buildkit.graph.instance import PROVIDER
+from buildkit.graph.native import Native
 from buildkit.graph.provider import KNOWN
 from buildkit.graph.rule import Rule
 from buildkit.graph.scope import PackageScope
@@ -36,6 +38,7 @@ BZL_NAMES: dict[str, Value] = {
     "attr": AttrModule(),
     "select": SELECT,
     "json": JsonModule(),
+    "native": Native(BUILD_FUNCTIONS, dict),
     "Label": LABEL,
     "VERSION": __version__,
     **KNOWN,
@@ -76,14 +79,34 @@ class Modules:
         self._printer = printer
         self._modules: dict[Label, Module | BuildError | BuildErrors] = {}
         self._loading: list[Label] = []
+        self._names = {**BZL_NAMES, "native": Native(BUILD_FUNCTIONS, self._prelude)}
         self._loads: dict[Label, dict[Label, None]] = {}
         self._facts: dict[Label, Facts] = {}
         self._homes: dict[Rule, tuple[Label | None, str]] = {}
 
     def run_build_file(self, label: Label, scope: PackageScope) -> None:
-        """Run a BUILD file, which sees the prelude's names and declares into `scope`."""
-        prelude = {name: value for name, value in self.module(PRELUDE).items() if not name.startswith("_")}
-        self._run(label, {**BUILD_FUNCTIONS, **prelude}, scope)
+        """Run a BUILD file, which sees the preludes' names, the workspace's own before the standard ones.
+
+        It declares into `scope`.
+        """
+        self._loads[label] = {}
+        own = {} if label.repository else self._own_prelude(label)
+        self._run(label, {**BUILD_FUNCTIONS, **self._prelude(), **own}, scope)
+
+    def _prelude(self) -> Module:
+        return {name: value for name, value in self.module(PRELUDE).items() if not name.startswith("_")}
+
+    def _own_prelude(self, build_file: Label) -> Module:
+        """The names of the prelude that mbuild.toml names, if it does."""
+        named = self._files.workspace.config.prelude
+        if named is None:
+            return {}
+        label = Label.parse(named)
+        self._loads[build_file][label] = None
+        try:
+            return {name: value for name, value in self.module(label).items() if not name.startswith("_")}
+        except BuildError as error:
+            raise error.noted(f"it is the workspace's prelude, as {MARKER} says") from None
 
     def module(self, label: Label) -> Module:
         """The frozen global values of a .bzl file."""
@@ -93,7 +116,7 @@ class Modules:
             self._loading.append(label)
             try:
                 with self._files.noting() as self._facts[label]:
-                    self._modules[label] = self._run(label, BZL_NAMES, None)
+                    self._modules[label] = self._run(label, self._names, None)
             except (BuildError, BuildErrors) as error:
                 self._modules[label] = error
             finally:
