@@ -81,7 +81,7 @@ load("//:defs.bzl", "lib")
 alias(name = "shown", actual = "//app:gui")
 package_group(name = "friends", packages = ["//app/..."], includes = [":others"])
 package_group(name = "others", packages = ["//tools"])
-config_setting(name = "fast", define_values = {"speed": "fast"})
+config_setting(name = "fast", define_values = {"speed": "fast"}, visibility = ["//visibility:public"])
 lib(
     name = "choosing",
     deps = select({":fast": ["//lib:core"], "//conditions:default": ["//app:two_a"]}) + ["//made:uses_made"],
@@ -104,6 +104,7 @@ FILES = {
     "lib/inner/given.txt": "",
     "tools/BUILD": TOOLS,
     "tools/gen.txt": "",
-    "checks/BUILD": CHECKS,
+    "checks/BUILD": CHECKS + SUITES,
+    "choices/BUILD": CHOICES,
     "made/BUILD": MADE,
 }

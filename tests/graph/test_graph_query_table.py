@@ -86,6 +86,7 @@ ANSWERS = {
     """,
     'kind("^plain rule$", //...)': "//lib:lone //tools:gen //tools:hidden",
     'kind("generated file", //made:*)': "//made:made.txt",
+    'kind("package group", //choices:*)': "//choices:friends //choices:others",
     "kind(lib, //lib:*)": "//lib:core //lib:draw //lib:net",
     'filter("core", deps(//app:app))': "//lib:core //lib:core.txt",
     'filter("\\.txt$", //...:*)': """
@@ -98,6 +99,9 @@ ANSWERS = {
     'attr("linked", "0", //lib:all)': "//lib:draw //lib:net",
     'attr(words, "\\[a, b c\\]", //...)': "//app:app",
     'attr(words, "\\[\\]", //app:all)': "//app:gui //app:two_a //app:two_b",
+    'attr(deps, "//lib:core", //...)': """
+        //app:app //choices:choosing //lib/inner:deep //lib:draw //lib:net //made:maker
+    """,
     'attr(deps, "\\[//app:gui, //lib:core, //lib:net\\]", //...)': "//app:app",
     'attr(env, "k=v", //...)': "//lib:net",
     'attr(env, "^\\{k=v, x=y\\}$", //...)': "//lib:net",
@@ -106,9 +110,15 @@ ANSWERS = {
     'attr(tags, "base", //...)': "//lib:core",
     'attr(tags, "\\[base\\]", //...)': "//lib:core",
     'attr(name, "^two", //...)': "//app:two_a //app:two_b",
+    'attr(visibility, "public", //...)': "//app:gui //choices:fast //lib:core //tools:gen //tools:hidden",
     'attr(visibility, "//app:__pkg__", //...)': "//lib:net",
     'attr(nothing, ".*", //...)': "",
     'attr(srcs, "core", //lib:*)': "//lib:core //lib:lone",
+    'attr(testonly, "1", //...)': """
+        //checks:all_tests //checks:by_hand_test //checks:named //checks:nested //checks:quick_test
+        //checks:slow_test //checks:small_ones
+    """,
+    'attr(testonly, "0", //lib:all)': "//lib:core //lib:draw //lib:lone //lib:net",
     "labels(srcs, //app:all)": "//app:gui.txt //app:main.txt",
     "labels(deps, //app:app)": "//app:gui //lib:core //lib:net",
     "labels(tool, //...)": "//tools:gen",
@@ -124,10 +134,17 @@ ANSWERS = {
     "some(//lib:core + //app:app - //app:app)": "//lib:core",
     "tests(//checks:all)": "//checks:by_hand_test //checks:quick_test //checks:slow_test",
     "tests(//checks:quick_test)": "//checks:quick_test",
+    "tests(//checks:named)": "//checks:quick_test",
+    "tests(//checks:nested)": "//checks:by_hand_test //checks:quick_test",
+    "tests(//checks:all_tests)": "//checks:quick_test //checks:slow_test",
+    "tests(//checks:small_ones)": "//checks:quick_test",
     "tests(//lib:all)": "",
     "visible(//app:app, //lib:*)": "//lib:core //lib:draw //lib:net",
     "visible(//app:app + //lib:all, //lib:*)": "//lib:core //lib:draw //lib:net",
     "visible(//lib/inner:deep, //lib:*)": "//lib:core",
+    "visible(//tools:gen, //choices:*)": "//choices:choosing //choices:fast //choices:friends //choices:others",
+    "visible(//app:app, //choices:*)": "//choices:choosing //choices:fast //choices:friends //choices:others",
+    "visible(//lib:core, //choices:*)": "//choices:fast //choices:friends //choices:others",
     "visible(set(), //lib:all)": "//lib:core //lib:draw //lib:lone //lib:net",
     "buildfiles(//app:app)": "//:BUILD //:defs.bzl //app:BUILD //build:BUILD //build:macros.bzl",
     "buildfiles(//lib:core)": "//:BUILD //:defs.bzl //lib:BUILD",
@@ -140,23 +157,77 @@ ANSWERS = {
     "loadfiles(//app:app)": "//:defs.bzl //build:macros.bzl",
     "loadfiles(//lib:core)": "//:defs.bzl",
     "loadfiles(//tools:all)": "//:defs.bzl",
+    "deps(//choices:choosing, 1)": """
+        //app:two_a //choices:choosing //choices:fast //choices:friends //lib:core //made:uses_made
+        //tools:hidden
+    """,
     "deps(//made:made.txt, 1)": "//made:made.txt //made:maker",
     "deps(//made:uses_made)": """
         //lib:core //lib:core.txt //made:made.txt //made:maker //made:uses_made //tools:hidden
     """,
+    "deps(//choices:friends)": "//choices:friends //choices:others",
+    "deps(//checks:all_tests, 1)": "//checks:all_tests //checks:quick_test //checks:slow_test",
+    "deps(//checks:nested, 1)": "//checks:by_hand_test //checks:named //checks:nested",
+    "deps(//choices:shown)": """
+        //app:gui //app:gui.txt //app:main.txt //choices:shown //lib/inner:deep //lib/inner:given.txt //lib:core
+        //lib:core.txt //lib:draw //tools:hidden
+    """,
+    "deps(//choices:fast)": "//choices:fast",
+    "attr(level, 5, //...)": "//choices:choosing",
+    "attr(level, 7, //...)": "//choices:choosing",
+    "attr(deps, two_a, //choices:all)": "//choices:choosing",
+    'attr(deps, "core.*uses_made", //choices:all)': "//choices:choosing",
+    'attr(deps, "two_a.*uses_made", //choices:all)': "//choices:choosing",
+    "attr(visibility, friends, //...)": "//choices:choosing",
+    "labels(deps, //choices:choosing)": "//app:two_a //lib:core //made:uses_made",
+    "labels(actual, //choices:shown)": "//app:gui",
+    "labels(tests, //checks:named)": "//checks:quick_test //checks:slow_test",
     "labels(out, //made:maker)": "//made:made.txt",
     "labels(outs, //made:maker)": "",
     "rdeps(//made:all, //made:maker, 1)": "//made:made.txt //made:maker",
+    "kind(alias, //choices:all)": "//choices:shown",
+    "kind(test_suite, //checks:*)": "//checks:all_tests //checks:named //checks:nested //checks:small_ones",
+    'kind("config_setting rule", //...)': "//choices:fast",
     "kind(.*_test, //...)": "//checks:by_hand_test //checks:quick_test //checks:slow_test",
+    'filter("^//checks:[a-m]", //checks:*)': "//checks:all_tests //checks:by_hand_test",
+    "attr(define_values, speed, //...)": "//choices:fast",
+    "attr(packages, app, //choices:*)": "",
+    "attr(actual, gui, //...)": "//choices:shown",
+    "deps(//choices:all, 1)": """
+        //app:gui //app:two_a //choices:choosing //choices:fast //choices:friends //choices:shown //lib:core
+        //made:uses_made //tools:hidden
+    """,
+    'kind("package group", deps(//choices:choosing))': "//choices:friends //choices:others",
+    "siblings(//choices:fast)": """
+        //choices:BUILD //choices:choosing //choices:fast //choices:friends //choices:others //choices:shown
+    """,
+    "same_pkg_direct_rdeps(//choices:fast)": "//choices:choosing",
+    "same_pkg_direct_rdeps(//choices:friends)": "//choices:choosing",
+    "rdeps(//choices:all, //choices:others)": "//choices:choosing //choices:friends //choices:others",
+    "somepath(//choices:choosing, //choices:others)": "//choices:choosing //choices:friends //choices:others",
+    "labels(visibility, //choices:choosing)": "//choices:friends",
+    "visible(//app:app, //choices:choosing)": "//choices:choosing",
+    "visible(//tools:gen, //choices:choosing)": "//choices:choosing",
+    "attr(tags, nightly, //checks:all)": "//checks:named //checks:slow_test",
+    "attr(tests, quick, //checks:all)": "//checks:named //checks:small_ones",
+    "deps(//checks:named, 1) - deps(//checks:named, 0)": "//checks:quick_test //checks:slow_test",
+    "labels(includes, //choices:friends)": "",
+    "tests(//checks:named + //checks:small_ones)": "//checks:quick_test",
+    "tests(//checks:nested) - tests(//checks:named)": "//checks:by_hand_test",
+    "attr(srcs, made, //...)": "//made:uses_made",
+    'kind("rule", deps(//made:uses_made))': "//lib:core //made:maker //made:uses_made //tools:hidden",
+    "deps(//made:made.txt)": "//lib:core //lib:core.txt //made:made.txt //made:maker //tools:hidden",
 }
 OURS = {
     # Where Bazel has other names ('$hidden'), a later version is meant, or the answer depends on its own tools.
     "labels(_hidden, //lib:core)": "//tools:hidden",
     "executables(//...)": "//checks:by_hand_test //checks:quick_test //checks:slow_test",
-    "allrdeps(//lib:net)": "//app:app //app:two_a //app:two_b //checks:slow_test //lib:net",
+    "allrdeps(//lib:net) - //checks:all": "//app:app //app:two_a //app:two_b //choices:choosing //lib:net",
     "allrdeps(//lib:net, 1)": "//app:app //app:two_a //lib:net",
     "rbuildfiles(build/macros.bzl)": "//app:BUILD",
-    "rbuildfiles(defs.bzl)": "//app:BUILD //checks:BUILD //lib/inner:BUILD //lib:BUILD //made:BUILD //tools:BUILD",
+    "rbuildfiles(defs.bzl)": """
+        //app:BUILD //checks:BUILD //choices:BUILD //lib/inner:BUILD //lib:BUILD //made:BUILD //tools:BUILD
+    """,
     "some(//lib:all, 2)": "//lib:core //lib:draw",
     "deps(//checks:quick_test, 2)": """
         //app:gui //app:gui.txt //app:main.txt //checks:quick_test //lib:draw //tools:hidden

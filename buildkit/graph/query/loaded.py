@@ -13,6 +13,7 @@ from buildkit.graph.loader import Loader
 from buildkit.graph.package import Package, Target
 from buildkit.graph.query.expression import Word
 from buildkit.graph.selection import attribute_labels
+from buildkit.graph.visibility import Visibility
 from buildkit.label import Label, TargetPattern
 
 Labels = dict[Label, None]  # a set that keeps its order
@@ -47,6 +48,7 @@ class Loaded:
         self.universe_patterns = tuple(universe)
         self.faults: dict[str, BuildError] = {}
         self.keep_going = keep_going
+        self._visibility = Visibility(loader.target)
         self._needs: dict[Label, tuple[Label, ...]] = {}
         self._targets: dict[Label, Target | None] = {}
 
@@ -148,7 +150,7 @@ class Loaded:
         if target.generator:
             needed[target.generator] = None
         if self.edges.visibility:
-            needed |= dict.fromkeys(one for one in _groups(target) if self._find(one, target, "visibility"))
+            needed |= dict.fromkeys(one for one in target.groups if self._find(one, target, "visibility"))
         return tuple(needed)
 
     def _counts(self, target: Target, attribute: str, label: Label) -> bool:
@@ -191,6 +193,10 @@ class Loaded:
 
     def named_in(self, target: Target, attribute: str) -> list[Label]:
         """The targets that an attribute names, in all branches; conditions are not among them, files it makes are."""
+        if attribute == "visibility":
+            return list(target.groups)
+        if not target.rule:
+            return []
         rule = self.loader.rules.get(target.label)
         schema = rule.schema.get(attribute) if rule else None
         if schema is None or attribute not in target.attributes:
@@ -209,11 +215,11 @@ class Loaded:
     def is_executable(self, target: Target) -> bool:
         """Whether it can be run."""
         rule = self.loader.rules.get(target.label)
-        return rule is not None and (rule.test or getattr(rule, "executable", False))
+        return rule is not None and (rule.test or rule.executable)
 
     def visible(self, target: Target, package: str) -> bool:
         """Whether targets of a package may depend on it."""
-        return target.visible_from(package)
+        return self._visibility.visible(target, package)
 
     def _fault(self, errors: Sequence[BuildError]) -> None:
         if not self.keep_going:
@@ -222,13 +228,6 @@ class Loaded:
             raise BuildErrors(errors)
         for error in errors:
             self.faults.setdefault(str(error), error)
-
-
-def _groups(target: Target) -> list[Label]:
-    """The package groups that a target's visibility names."""
-    grants = [str(grant) for grant in target.visibility]
-    named = [grant for grant in grants if not grant.startswith("//visibility:")]
-    return [Label.parse(grant) for grant in named if not grant.endswith((":__pkg__", ":__subpackages__"))]
 
 
 def _inside(label: Label, package: str) -> bool:
