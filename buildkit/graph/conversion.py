@@ -222,12 +222,7 @@ def _merged(values: list[dict[str, Any]]) -> dict[str, Any]:
 # How the parts of a select are put together, of the kinds whose values can be.
 ADDED: dict[str, Callable[[list[Any]], Any]] = {
     "string": "".join,
-    "string_list": _joined,
-    "label_list": _joined,
-    "string_dict": _merged,
-    "label_dict": _merged,
-    "int_list": _joined,
-    "string_list_dict": _merged,
-    "string_keyed_label_dict": _merged,
-    "label_keyed_string_dict": _merged,
+    **dict.fromkeys(("string_list", "int_list", "label_list"), _joined),
+    **dict.fromkeys(("string_dict", "string_list_dict", "label_dict"), _merged),
+    **dict.fromkeys(("string_keyed_label_dict", "label_keyed_string_dict"), _merged),
 }

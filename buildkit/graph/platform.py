@@ -47,24 +47,34 @@ def platform_of(label: Label, targets: Mapping[Label, Target]) -> Platform:
     target = targets[label]
     if target.rule != "platform":
         raise BuildError(f"'{label}' is not a platform: it is a {target.kind}")
-    given = target.attributes
-    parents = given["parents"]
+    base, own = _parent(target, targets), _own_constraints(target, targets)
+    merged = {**base.constraints, **own}
+    variant = target.attributes["variant"] or (base.variant if _CPU not in own else "")
+    return Platform(label, merged[_OS].name, merged[_CPU].name, variant, merged)
+
+
+def _parent(target: Target, targets: Mapping[Label, Target]) -> Platform:
+    """What a platform has where it says nothing itself."""
+    parents = target.attributes["parents"]
     if len(parents) > 1:
-        raise _fault(target, "parents", f"platform '{label}' has {len(parents)} parents, expected one at most")
-    parent = part_of(target, "parents", parents[0], targets) if parents else None
-    inherited = platform_of(parent.label, targets) if parent else None
+        message = f"platform '{target.label}' has {len(parents)} parents, expected one at most"
+        raise _fault(target, "parents", message)
+    if not parents:
+        return Platform.default()
+    return platform_of(part_of(target, "parents", parents[0], targets).label, targets)
+
+
+def _own_constraints(target: Target, targets: Mapping[Label, Target]) -> dict[Label, Label]:
+    """The constraint values of a platform, and those that its `os` and `arch` imply."""
     own = constraints_of(target, targets)
     for name, setting in (("os", _OS), ("arch", _CPU)):
-        named = own.get(setting)
-        if given[name] and named and named.name != given[name]:
-            message = f"platform '{label}' has {name} '{given[name]}', but its constraint_values say '{named.name}'"
+        given, named = target.attributes[name], own.get(setting)
+        if given and named and named.name != given:
+            message = f"platform '{target.label}' has {name} '{given}', but its constraint_values say '{named.name}'"
             raise _fault(target, name, message)
-        if given[name]:
-            own[setting] = _standard(given[name])
-    base = inherited or Platform.default()
-    merged = {**base.constraints, **own}
-    variant = given["variant"] or (base.variant if _CPU not in own else "")
-    return Platform(label, merged[_OS].name, merged[_CPU].name, variant, merged)
+        if given:
+            own[setting] = _standard(given)
+    return own
 
 
 def constraints_of(target: Target, targets: Mapping[Label, Target]) -> dict[Label, Label]:

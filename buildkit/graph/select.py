@@ -97,48 +97,60 @@ def _copied(value: Value) -> Value:
 
 
 def convert_select(attribute: Attribute, name: str, value: SelectValue, default: Any, place: Place) -> Selection:
-    """Check a select against an attribute's schema, and make it plain. Raises BuildErrors with the faults of all
-    branches. `default` is the attribute's, which a branch that is None stands for.
+    """Check a select against an attribute's schema, and make it plain.
+
+    Raises BuildError, or BuildErrors with the faults of all branches. `default` is the attribute's, which a branch that
+    is None stands for.
     """
     if not attribute.configurable:
         hint = "it must be the same in every configuration"
         raise BuildError(f"attribute '{name}' cannot be a select", span=place.span, hint=hint)
     if len(value.parts) > 1 and attribute.kind not in ADDED:
-        raise BuildError(
-            f"attribute '{name}' cannot be put together of several parts",
-            span=place.span,
-            hint="give one select that holds all of the value",
-        )
-    whole = len(value.parts) == 1
-    faults: list[BuildError] = []
-
-    def checked(branch: Value, note: str) -> Any:
-        if branch is None and note:
-            return default
-        try:
-            return (convert if whole else plain_value)(attribute, name, branch, place)
-        except BuildError as error:
-            faults.append(error.noted(note) if note else error)
-        except BuildErrors as errors:  # a lock may have several
-            faults.extend(error.noted(note) for error in errors.errors)
-        return None
-
-    parts = tuple(
-        _branches(part, place, checked) if isinstance(part, Choice) else checked(part, "") for part in value.parts
-    )
-    if faults:
-        raise BuildErrors(faults)
+        hint = "give one select that holds all of the value"
+        raise BuildError(f"attribute '{name}' cannot be put together of several parts", span=place.span, hint=hint)
+    reading = _Reading(attribute, name, default, place, whole=len(value.parts) == 1)
+    parts = tuple(reading.part(part) for part in value.parts)
+    if reading.faults:
+        raise BuildErrors(reading.faults)
     return Selection(parts)
 
 
-def _branches(choice: Choice, place: Place, checked: Any) -> Branches:
-    found: dict[Label | None, Any] = {}
-    for condition, value in choice.branches:
-        label = _condition(condition, place)
-        if label in found:
-            raise BuildError(f"condition '{label or DEFAULT}' stands twice in one select", span=place.span)
-        found[label] = checked(value, f"in the branch {represent(str(condition))}")
-    return Branches(tuple(found.items()), choice.no_match_error)
+class _Reading:
+    """Makes the parts of one select plain, and gathers what is wrong with them.
+
+    Only a `whole` value is held against all of the schema: of several parts no one needs to be allowed by itself.
+    """
+
+    def __init__(self, attribute: Attribute, name: str, default: Any, place: Place, *, whole: bool) -> None:
+        self.attribute = attribute
+        self.name = name
+        self.default = default
+        self.place = place
+        self.convert = convert if whole else plain_value
+        self.faults: list[BuildError] = []
+
+    def part(self, part: Value | Choice) -> Any:
+        """One part, plain."""
+        return self._branches(part) if isinstance(part, Choice) else self._plain(part)
+
+    def _branches(self, choice: Choice) -> Branches:
+        found: dict[Label | None, Any] = {}
+        for condition, value in choice.branches:
+            label = _condition(condition, self.place)
+            if label in found:
+                message = f"condition '{label or DEFAULT}' stands twice in one select"
+                raise BuildError(message, span=self.place.span)
+            note = f"in the branch {represent(str(condition))}"
+            found[label] = self.default if value is None else self._plain(value, note)
+        return Branches(tuple(found.items()), choice.no_match_error)
+
+    def _plain(self, value: Value, note: str = "") -> Any:
+        try:
+            return self.convert(self.attribute, self.name, value, self.place)
+        except (BuildError, BuildErrors) as error:  # a lock may have several
+            faults = error.errors if isinstance(error, BuildErrors) else (error,)
+            self.faults += [fault.noted(note) if note else fault for fault in faults]
+        return None
 
 
 def _condition(condition: Value, place: Place) -> Label | None:

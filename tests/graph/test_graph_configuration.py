@@ -609,3 +609,26 @@ genrule(name = "h", srcs = [":a"], outs = ["p"], cmd = "cat $(location :a) $(loc
 """
     analyzed = configured(place(tmp_path, {"BUILD": build}), "//:h")
     assert [action.command[-1] for action in analyzed.actions.actions if action.command] == ["true", "cat o.txt o.txt"]
+
+
+def test_all_lists_and_dicts_can_be_put_together(tmp_path: Path) -> None:
+    kinds = ("int_list", "string_list_dict", "label_dict", "string_keyed_label_dict", "label_keyed_string_dict")
+    attrs = ", ".join(f'"{kind}": attr.{kind}(allow_files = True)' for kind in kinds if "label" in kind)
+    attrs += ', "int_list": attr.int_list(), "string_list_dict": attr.string_list_dict()'
+    show = one_rule("{" + attrs + "}", "print(" + ", ".join(f"ctx.attr.{kind}" for kind in kinds) + ")")
+    call = """thing(
+    name = "x",
+    int_list = [1] + select({":a": [2]}),
+    string_list_dict = {"a": ["1"]} | select({":a": {"b": ["2"]}}),
+    label_dict = {"a": "BUILD"} | select({":a": {"b": "defs.bzl"}}),
+    string_keyed_label_dict = {"a": "BUILD"} | select({":a": {"b": "defs.bzl"}}),
+    label_keyed_string_dict = {"BUILD": "1"} | select({":a": {"defs.bzl": "2"}}),
+)
+config_setting(name = "a", define_values = {"a": "1"})
+"""
+    made = place(tmp_path, {**show, "BUILD": LOAD + call})
+    configured(made, "//:x", a="1")
+    labels = '{"a": <target //:BUILD>, "b": <target //:defs.bzl>}'
+    assert made.printed[0].partition(": ")[2] == (
+        f'[1, 2] {{"a": ["1"], "b": ["2"]}} {labels} {labels} {{<target //:BUILD>: "1", <target //:defs.bzl>: "2"}}'
+    )
