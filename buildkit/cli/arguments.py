@@ -146,6 +146,8 @@ class Arguments:
 
     def read_line(self, path: str, number: int) -> str | None:
         """A line of a source file, for an error: paths are from the workspace's root; or of a query's expression."""
+        if path == "<starlark>":  # its first line is not the user's
+            return ["", *str(self.own.get("starlark_expr")).splitlines(), ""][number - 1]
         if path == "<expression>":
             file, words = self.own.get("query_file"), self.own.get("expression") or ()
             return _line(self.directory / file, number) if file else [*" ".join(words).split("\n"), ""][number - 1]

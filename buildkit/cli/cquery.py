@@ -17,7 +17,8 @@ from buildkit.cli.asking import (
     write_lines,
 )
 from buildkit.cli.opening import opened
-from buildkit.commands.cquery import cquery, output_files
+from buildkit.commands.cquery import ConfiguredAnswer, cquery, output_files, starlark_lines
+from buildkit.commands.session import Session
 from buildkit.errors import ExitCode
 from buildkit.report.targets import FORMATS, Listed, in_order
 
@@ -25,10 +26,17 @@ from buildkit.report.targets import FORMATS, Listed, in_order
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`EXPRESSION [--output FORMAT] …`."""
     add_expression(parser)
-    add_format(parser, ("files", *FORMATS))
+    add_format(parser, ("files", "starlark", *FORMATS))
     add_order(parser)
     add_edges(parser)
     add_universe(parser)
+    parser.add_argument(
+        "--starlark-expr",
+        "--starlark:expr",
+        metavar="CODE",
+        default="str(target.label)",
+        help="with --output starlark: what to print of each target; it has label, kind and files",
+    )
 
 
 def run(arguments: Arguments) -> ExitCode:
@@ -36,9 +44,16 @@ def run(arguments: Arguments) -> ExitCode:
     name = arguments.own["output"] or ("jsonl" if arguments.json else "label")
     with opened(arguments) as (session, _):
         asked = cquery(session, question_of(arguments))
-        files = output_files(session, asked) if name == "files" else None
+        special = _special(session, asked, name, arguments.own["starlark_expr"])
     found, labels = asked.found, tuple(asked.found.answer.labels)
     listed = Listed(labels, found.target, found.needs, asked.graph.name_of)
     ordered = in_order(listed, arguments.own["order_output"], path=found.answer.path)
-    write_lines(FORMATS[name](ordered) if files is None else files, sys.stdout)
+    write_lines(FORMATS[name](ordered) if special is None else special, sys.stdout)
     return say_faults(arguments, found.faults, empty=not labels)
+
+
+def _special(session: Session, asked: ConfiguredAnswer, name: str, code: str) -> list[str] | None:
+    """The formats that need analysis."""
+    if name == "files":
+        return output_files(session, asked)
+    return list(starlark_lines(session, asked, code)) if name == "starlark" else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from buildkit.commands.graph import configuration_of
@@ -15,6 +15,7 @@ from buildkit.execution import known_keys
 from buildkit.graph.action import Action, Artifact
 from buildkit.graph.analysis import Analysis, analyze
 from buildkit.graph.configured import configure
+from buildkit.graph.depset import Depset
 from buildkit.graph.package import TargetGraph
 from buildkit.graph.query import (
     AQUERY_FUNCTIONS,
@@ -28,8 +29,14 @@ from buildkit.graph.query import (
 )
 from buildkit.graph.query.expression import Expression
 from buildkit.graph.query.functions import Function
+from buildkit.graph.values import FileValue, LabelValue
 from buildkit.label import Label, TargetPattern
+from buildkit.lang import Struct, represent
+from buildkit.lang import evaluate as evaluate_code
+from buildkit.lang import parse as parse_code
 from buildkit.tools import TOOLS
+
+EXPRESSION = "<starlark>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,19 @@ def output_files(session: Session, asked: ConfiguredAnswer) -> list[str]:
     return list(dict.fromkeys(artifact.path for artifact in files))
 
 
+def starlark_lines(session: Session, asked: ConfiguredAnswer, expression: str) -> Iterator[str]:
+    """What an expression of the language gives for each target, as text; it knows `target`: label, kind, files."""
+    file = parse_code(f"result = (\n{expression}\n)", EXPRESSION, build_file=False)
+    configured = analysis_of(session, asked).configured
+    for label in sorted(asked.found.answer.labels):
+        target, known = asked.graph.target(label), configured.get(label)
+        files = [FileValue(artifact) for artifact in known.files] if known else []
+        fields = {"label": LabelValue(label), "kind": target.kind if target else "", "files": Depset("default", files)}
+        values = evaluate_code(file, predeclared={"target": Struct("struct", fields)}, printer=session.print_from_code)
+        result = values["result"]
+        yield result if isinstance(result, str) else represent(result)
+
+
 def analysis_of(session: Session, asked: ConfiguredAnswer) -> Analysis:
     """Analyze what an answer's expression names, and all that it needs."""
     graph = asked.graph
@@ -101,6 +121,7 @@ def _ask(
     resolved = configure(loaded, everything.loader.rules, configuration).checked()
     graph = Configured(everything, resolved.targets, configuration)
     answer = evaluate(expression, graph, functions)
+    everything.loader.keep()
     found = Found(Answer(answer.labels, answer.path), graph.target, graph.needs, tuple(graph.faults.values()))
     return ConfiguredAnswer(found, graph, loaded)
 

@@ -62,6 +62,7 @@ class Attribute(HostValue):
         alternatives: tuple[tuple[Provider, ...], ...] = (),
         rules: tuple[str, ...] = (),
         executable: bool = False,
+        tool: bool = False,
         doc: str = "",
         configurable: bool = True,
         span: Span | None = None,
@@ -77,6 +78,7 @@ class Attribute(HostValue):
         self.alternatives = alternatives
         self.rules = rules
         self.executable = executable
+        self.tool = tool
         self.span = span
         self.doc = doc
 
@@ -149,6 +151,7 @@ def _attribute(call: Call, kind: str, given: dict[str, Value]) -> Attribute:
         alternatives=_alternatives(call, given.get("providers", ())),
         rules=texts(call, "allow_rules", given.get("allow_rules") or ()),
         executable=boolean(call, "executable", given.get("executable", False)),
+        tool=cfg in ("exec", "host"),
         doc="" if given.get("doc") is None else text(call, "doc", given["doc"]),
         configurable=boolean(call, "configurable", given.get("configurable", True)),
         span=call.span,

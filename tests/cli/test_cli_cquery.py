@@ -112,3 +112,13 @@ def test_the_flags_decide_which_branches_hold(place: Place) -> None:
     name = lines[1].partition(" ")[2].strip("()")
     assert len(name) == 7
     assert place.mbuild("--define=speed=fast", "cquery", f"config(//a:x, {name})").stdout == f"//a:x ({name})\n"
+
+
+def test_code_says_what_to_print_of_each_target(place: Place) -> None:
+    code = "target.label.name + ' ' + ' '.join([file.path for file in target.files.to_list()])"
+    ran = place.mbuild("cquery", "//a:two + //a:x", "--output=starlark", f"--starlark:expr={code}")
+    assert (ran.code, ran.stdout) == (0, "two a/two.txt\nx a/s.txt a/one.txt\n")
+    ran = place.mbuild("cquery", "//a:two", "--output=starlark", "--starlark-expr=target.nam")
+    assert ran == Ran(
+        2, "", "<starlark>:2:8: error: struct has no .nam field or method\n    target.nam\n           ^~~\n"
+    )

@@ -214,12 +214,20 @@ def test_dependencies_that_nobody_wrote_can_be_left_out(tmp_path: Path) -> None:
         def _f(ctx):
             return []
 
-        thing = rule(implementation = _f, attrs = {"a": attr.label(default = "//a:x"), "b": attr.label()})
+        thing = rule(
+            implementation = _f,
+            attrs = {"a": attr.label(default = "//a:x"), "b": attr.label(), "t": attr.label(cfg = "exec")},
+        )
     """.replace("\n        ", "\n")
-    files = {**FILES, "defs.bzl": defs, "BUILD": 'load("//:defs.bzl", "thing")\nthing(name = "t", b = "//b:z")\n'}
+    files = {
+        **FILES,
+        "defs.bzl": defs,
+        "BUILD": 'load("//:defs.bzl", "thing")\nthing(name = "t", b = "//b:z", t = "//a:y")\n',
+    }
     where = place(tmp_path, files)
-    assert ask("deps(//:t, 1)", Loaded(where.loader())) == ["//:t", "//a:x", "//b:z"]
-    assert ask("deps(//:t, 1)", Loaded(where.loader(), edges=Edges(implicit=False))) == ["//:t", "//b:z"]
+    assert ask("deps(//:t, 1)", Loaded(where.loader())) == ["//:t", "//a:x", "//b:z", "//a:y"]
+    assert ask("deps(//:t, 1)", Loaded(where.loader(), edges=Edges(implicit=False))) == ["//:t", "//b:z", "//a:y"]
+    assert ask("deps(//:t, 1)", Loaded(where.loader(), edges=Edges(tools=False))) == ["//:t", "//a:x", "//b:z"]
 
 
 def test_the_universe_can_be_named(tmp_path: Path) -> None:

@@ -156,7 +156,14 @@ class Loaded:
     def _counts(self, target: Target, attribute: str, label: Label) -> bool:
         if not self.edges.implicit and attribute not in target.spans:
             return False
+        if not self.edges.tools and self._is_tool(target, attribute):
+            return False
         return self._find(label, target, attribute) is not None
+
+    def _is_tool(self, target: Target, attribute: str) -> bool:
+        rule = self.loader.rules.get(target.label)
+        schema = rule.schema.get(attribute) if rule else None
+        return schema is not None and schema.tool
 
     def package(self, label: Label) -> Package | None:
         """The package of a target; None for the standard rules' files and, with `keep_going`, for a broken one."""
