@@ -62,7 +62,7 @@ def main() -> NoReturn:
     except BrokenPipeError:  # whoever read our output has gone
         code = ExitCode.SUCCESS
     except OSError as error:
-        _say(f"error: cannot write the results: {error.strerror}")
+        _say(f"error: cannot write the results: {(error.strerror or str(error)).lower()}")
         code = ExitCode.ENVIRONMENT
     sys.stderr.flush()
     # At once: Python would wait for threads that wait for servers, and take every value apart.

@@ -35,4 +35,4 @@ def _read(directory: Path, name: str) -> bytes:
     try:
         return (directory / name).read_bytes()
     except OSError as error:
-        raise BuildError(f"cannot read the input '{name}': {error.strerror}") from None
+        raise BuildError(f"cannot read the input '{name}': {(error.strerror or str(error)).lower()}") from None

@@ -62,7 +62,11 @@ def _read(file: Path, path: str) -> str:
     except UnicodeDecodeError as error:
         raise BuildError(f"'{path}' must be UTF-8, found the byte 0x{error.object[error.start]:02x}") from None
     except OSError as error:
-        reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+        reason = (
+            "does not exist"
+            if isinstance(error, FileNotFoundError)
+            else f"cannot be read: {(error.strerror or str(error)).lower()}"
+        )
         raise BuildError(f"file '{path}' {reason}") from None
 
 

@@ -95,7 +95,7 @@ def write(path: Path, text: str) -> None:
             Path(scratch).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise EnvironmentFault(f"cannot write '{path}': {error.strerror}") from None
+        raise EnvironmentFault(f"cannot write '{path}': {(error.strerror or str(error)).lower()}") from None
 
 
 def _diff(text: str, formatted: str, name: str) -> Iterator[str]:

@@ -148,7 +148,7 @@ def _runtimes(loader: Loader, named: str, package: str) -> list[Target]:
     label = Label.parse(named)
     fitting = [target for target in found if target.label == label]
     if not fitting:
-        raise BuildError(f"'{named}' is no runtime with a server", hint="make one with 'mbuild new runtime NAME'")
+        raise BuildError(f"'{named}' is not a runtime with a server", hint="make one with 'mbuild new runtime NAME'")
     return fitting
 
 

@@ -31,7 +31,7 @@ def _paths(word: str, name: str, owner: Label, known: Mapping[Label, list[str]],
     label = Label.parse(name, owner.package, owner.repository)
     if label not in known:
         known_by = "name a target of the rule's attributes, or of 'targets'"
-        raise BuildError(f"'$({word} {name})': '{label}' is no dependency of '{owner}'", hint=known_by)
+        raise BuildError(f"'$({word} {name})': '{label}' is not a dependency of '{owner}'", hint=known_by)
     paths = known[label]
     if not word.endswith("s") and len(paths) != 1:
         hint = f"use $({word}s {name}) for all of them" if paths else None

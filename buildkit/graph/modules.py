@@ -216,7 +216,7 @@ def check_repository(label: Label) -> None:
         )
     if label.repository and label.package not in (STANDARD_PACKAGE, STANDARD_PLATFORMS):
         raise BuildError(
-            f"'{label}': there is no package '{label.package}' in '@{STANDARD_REPOSITORY}'",
+            f"'{label}' is in the unknown package '@{STANDARD_REPOSITORY}//{label.package}'",
             hint=f"its packages are '{STANDARD_PACKAGE}' and '{STANDARD_PLATFORMS}'",
         )
 

@@ -42,7 +42,7 @@ def _named(files: WorkspaceFiles, directory: Path, text: str) -> Iterator[Source
     root = files.workspace.root.resolve()
     path = Path(directory, text)
     if not path.exists():
-        raise BuildError(f"there is no file or folder '{text}'")
+        raise BuildError(f"no file or folder '{text}'")
     whole = path.parent.resolve() / path.name if path.is_file() else path.resolve()
     if not whole.is_relative_to(root):
         raise BuildError(f"'{text}' is not in the workspace '{files.workspace.root}'")

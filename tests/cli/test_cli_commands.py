@@ -254,7 +254,7 @@ REFUSED = {
     ),
     "a query that cannot be read": (
         ["query", "deps(//p:x"],
-        "<expression>:1:5: error: '(' is not closed\n    deps(//p:x\n        ^\n",
+        "<expression>:1:5: error: '(' is never closed\n    deps(//p:x\n        ^\n",
     ),
     "a push of no image": (
         ["push", "//p:x", "127.0.0.1:1/a:b"],
@@ -268,7 +268,7 @@ REFUSED = {
     "a run of no image": (["run", "//p:x"], "error: '//p:x' cannot be run\nhint: run a model_image\n"),
     "an input that is not there": (
         ["predict", "//p:x", "--input", "no.json"],
-        "error: cannot read the input 'no.json': No such file or directory\n",
+        "error: cannot read the input 'no.json': no such file or directory\n",
     ),
     "a predict without input": (
         ["predict", "//p:x"],

@@ -19,7 +19,7 @@ BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHON
 def test_results_that_do_not_fit_are_an_environment_fault() -> None:
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(MAIN, check=False, env=BUFFERED, stdout=full, stderr=subprocess.PIPE, text=True)
-    assert (ran.returncode, ran.stderr) == (36, "error: cannot write the results: No space left on device\n")
+    assert (ran.returncode, ran.stderr) == (36, "error: cannot write the results: no space left on device\n")
 
 
 def test_results_that_nobody_reads_any_more_are_no_fault() -> None:

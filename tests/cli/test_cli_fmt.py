@@ -88,7 +88,7 @@ def test_named_files_need_no_workspace(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nowhere"], "error: there is no file or folder 'nowhere'\n"),
+        (["nowhere"], "error: no file or folder 'nowhere'\n"),
         (["../outside"], "error: '../outside' is not in the workspace '{root}'\n"),
     ],
 )

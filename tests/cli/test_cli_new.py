@@ -152,7 +152,7 @@ REFUSED = {
     ),
     "a runtime that is none": (
         ["new", "model", "x", "--runtime", "//models:shop"],
-        "error: '//models:shop' is no runtime with a server\nhint: make one with 'mbuild new runtime NAME'\n",
+        "error: '//models:shop' is not a runtime with a server\nhint: make one with 'mbuild new runtime NAME'\n",
     ),
     "options of a model for a rule": (
         ["new", "rule", "x", "--framework", "custom"],

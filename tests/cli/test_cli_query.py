@@ -150,7 +150,7 @@ def test_words_are_put_together_and_a_file_may_hold_the_expression(place: Place)
     assert place.mbuild("query", "--query-file", "q.txt").stdout == expected
     place.write({"q.txt": "let all = //a:all in\n  $al\n"})
     assert place.mbuild("query", "--query_file=q.txt") == Ran(
-        2, "", "<expression>:2:3: error: there is no variable '$al'\n    $al\n    ^~~\nhint: did you mean 'all'?\n"
+        2, "", "<expression>:2:3: error: unknown variable '$al'\n    $al\n    ^~~\nhint: did you mean 'all'?\n"
     )
 
 

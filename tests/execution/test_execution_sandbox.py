@@ -391,7 +391,7 @@ class Refusing:
     kind = "namespaces"
 
     def run(self, command: Command, log: object, stop: object) -> Ended:
-        raise EnvironmentFault("cannot make a sandbox: the kernel refuses new namespaces: Operation not permitted")
+        raise EnvironmentFault("cannot make a sandbox: the kernel refuses new namespaces: operation not permitted")
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def test_the_setting_that_forbids_a_sandbox_is_named(tmp_path: Path, name: str, 
     with pytest.raises(EnvironmentFault) as caught:
         choose("auto", candidates=[Refusing()], settings=tmp_path)
     assert str(caught.value) == (
-        "error: cannot make a sandbox: the kernel refuses new namespaces: Operation not permitted\n"
+        "error: cannot make a sandbox: the kernel refuses new namespaces: operation not permitted\n"
         f"hint: allow it with 'sysctl -w {cure}' as root, or use --sandbox=none (results are then not shared)"
     )
 
@@ -425,7 +425,7 @@ except Exception as error:
     command = ["unshare", "--user", "--map-root-user", "sh", "-c", forbid, sys.executable, program]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert told == (
-        "36 error: cannot make a sandbox: the kernel refuses new namespaces: No space left on device\n"
+        "36 error: cannot make a sandbox: the kernel refuses new namespaces: no space left on device\n"
         "hint: allow it with 'sysctl -w user.max_user_namespaces=15000' as root, "
         "or use --sandbox=none (results are then not shared)\n"
     )

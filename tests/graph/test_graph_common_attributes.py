@@ -99,7 +99,7 @@ WRONG = {
     ),
     "a group that is none": (
         {"p/BUILD": group("x", more=', visibility = [":x"]')},
-        "p/BUILD:1:34: error: '//p:x' is no package_group: it is a filegroup rule",
+        "p/BUILD:1:34: error: '//p:x' is not a package_group: it is a filegroup rule",
     ),
     "a misspelt visibility": (
         {"p/BUILD": group("x", more=', visibility = ["//visibility:pubic"]')},

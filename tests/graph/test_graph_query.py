@@ -59,7 +59,7 @@ MISTAKES = {
         hint: operators are + (union), - (except) and ^ (intersect); a list of patterns is set(A B)
     """,
     "dps(//a:x)": """
-        1:1: error: there is no query function 'dps'
+        1:1: error: unknown function 'dps'
             dps(//a:x)
             ^~~
         hint: did you mean 'deps'?
@@ -88,7 +88,7 @@ MISTAKES = {
                         ^~~
     """,
     "deps(//a:x": """
-        1:5: error: '(' is not closed
+        1:5: error: '(' is never closed
             deps(//a:x
                 ^
     """,
@@ -109,13 +109,13 @@ MISTAKES = {
         hint: signs such as * + ? ( [ are taken literally after a backslash
     """,
     "$x": """
-        1:1: error: there is no variable '$x'
+        1:1: error: unknown variable '$x'
             $x
             ^~
         hint: define it with let x = … in …
     """,
     "let found = //a:x in\\n  $fond": """
-        2:3: error: there is no variable '$fond'
+        2:3: error: unknown variable '$fond'
             $fond
             ^~~~~
         hint: did you mean 'found'?
@@ -142,7 +142,7 @@ MISTAKES = {
         hint: put words that hold other characters than letters, digits and */@.-_:$~[] into quotes
     """,
     "filter('x, //a:x)": """
-        1:8: error: the quoted word is not closed
+        1:8: error: the quoted word is never closed
             filter('x, //a:x)
                    ^
         hint: end it with '
@@ -190,7 +190,7 @@ def _block(text: str) -> list[str]:
 
 
 def test_an_expression_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="nested deeper than 100 levels"):
+    with pytest.raises(BuildError, match="the bound is 100 levels"):
         ask("(" * 5000 + "//a:x" + ")" * 5000, Loaded(place(tmp_path, FILES).loader()))
 
 

@@ -227,7 +227,7 @@ ANALYSIS = [
     ("", "ctx.runfiles(files = ['a'])", "", "'files' must hold Files, found \"a\""),
     ("", "ctx.runfiles(collect_data = True)", "", "'collect_data' is not known here"),
     ("", "ctx.runfiles().merge(3)", "", "'merge' takes runfiles, found 3"),
-    ("", "ctx.expand_location('$(location :z)')", "", "'$(location :z)': '//:z' is no dependency of '//:a'"),
+    ("", "ctx.expand_location('$(location :z)')", "", "'$(location :z)': '//:z' is not a dependency of '//:a'"),
     ("outputs = {'o': '%{name}.o'}", "return []", "", "rule 'thing' declares 'a.o' but no action makes it"),
     (
         "attrs = {'x': attr.label(allow_rules = ['genrule'])}",

@@ -45,7 +45,7 @@ REFUSED = [
     ),
     (
         'genrule(name = "x", outs = ["o"], cmd = "$(location :y)", host_tools = True)',
-        "'$(location :y)': '//:y' is no dependency of '//:x'",
+        "'$(location :y)': '//:y' is not a dependency of '//:x'",
     ),
     ('http_file(name = "x", urls = [], sha256 = "0")', "attribute 'urls' must not be empty"),
     ('python_sources(name = "x", srcs = ["s.py"], strip_prefix = "lib")', "'s.py' does not lie below 'lib/'"),

@@ -109,4 +109,4 @@ def _verdict(watched: Watched, report: bytes, command: Command, log: Log) -> End
         log(f"cannot run '{command.argv[0]}': {os.strerror(number)}\n".encode())
         return Ended(127 if number == errno.ENOENT else 126)
     reason = REASONS.get(what, what.replace(str(command.scratch / "root"), "") or "/")
-    raise EnvironmentFault(f"cannot make a sandbox: {reason}: {os.strerror(number)}")
+    raise EnvironmentFault(f"cannot make a sandbox: {reason}: {os.strerror(number).lower()}")

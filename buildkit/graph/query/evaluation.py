@@ -90,5 +90,5 @@ class _Evaluation:
 def _variable(variable: Variable, variables: Mapping[str, Labels]) -> Labels:
     if variable.name not in variables:
         hint = did_you_mean(variable.name, variables) or f"define it with let {variable.name} = … in …"
-        raise BuildError(f"there is no variable '${variable.name}'", span=variable.span, hint=hint)
+        raise BuildError(f"unknown variable '${variable.name}'", span=variable.span, hint=hint)
     return variables[variable.name]

@@ -57,7 +57,7 @@ def _tokens(text: str) -> Iterator[Token]:
 def _stray(text: str, position: int) -> BuildError:
     span = _span(text, position, position + 1)
     if text[position] in "\"'":
-        return BuildError("the quoted word is not closed", span=span, hint=f"end it with {text[position]}")
+        return BuildError("the quoted word is never closed", span=span, hint=f"end it with {text[position]}")
     hint = "put words that hold other characters than letters, digits and */@.-_:$~[] into quotes"
     return BuildError(f"unexpected character {text[position]!r}", span=span, hint=hint)
 

@@ -68,7 +68,9 @@ class _Parser:
     def expression(self) -> Expression:
         self.depth += 1
         if self.depth > NESTING:
-            raise BuildError(f"the expression is nested deeper than {NESTING} levels", span=self.token.span)
+            raise BuildError(
+                f"the expression is nested too deeply: the bound is {NESTING} levels", span=self.token.span
+            )
         first, rest = self.operand(), []
         while self.token.kind in ("+", "-", "^"):
             sign = self.take().kind
@@ -113,7 +115,7 @@ class _Parser:
 
     def close(self, opening: Token) -> Token:
         if self.token.kind == "end":
-            raise BuildError("'(' is not closed", span=opening.span)
+            raise BuildError("'(' is never closed", span=opening.span)
         return self.expect(")", "an operator or ')'")
 
     def set(self) -> Expression:
@@ -130,7 +132,7 @@ class _Parser:
         if signature is None:
             known = sorted(self.functions)
             hint = did_you_mean(name.text, known) or "the functions are: " + ", ".join(known)
-            raise BuildError(f"there is no query function '{name.text}'", span=name.span, hint=hint)
+            raise BuildError(f"unknown function '{name.text}'", span=name.span, hint=hint)
         opening = self.take()
         arguments: list[Argument] = []
         while self.token.kind != ")":
