@@ -43,6 +43,7 @@ COMMANDS = {
     "init": "make a workspace that builds",
     "new": "add a model, a runtime or a rule to a package",
     "fmt": "format BUILD and .bzl files as buildifier does",
+    "lint": "find what works in BUILD and .bzl files but should not stay",
     "eval": "run one .bzl file by itself",
     "docs": "write the reference of rules from their doc strings",
     "completion": "print a script that completes commands, options and labels",

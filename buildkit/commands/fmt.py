@@ -64,9 +64,15 @@ def differences(session: Session, paths: Sequence[str]) -> Formatted:
 def named_files(session: Session, paths: Sequence[str]) -> list[SourceFile]:
     """The files that are meant. Where paths are named no workspace is needed: they are then told from the folder."""
     directory = session.options.directory
-    if paths and not any((folder / MARKER).is_file() for folder in (directory, *directory.parents)):
+    if paths and not in_workspace(session):
         return source_files(Workspace(directory, Config(), standard_rules()), directory, paths)
     return source_files(session.workspace, directory, paths)
+
+
+def in_workspace(session: Session) -> bool:
+    """Whether the folder is in a workspace."""
+    directory = session.options.directory
+    return any((folder / MARKER).is_file() for folder in (directory, *directory.parents))
 
 
 def format_text(text: str, build_file: bool) -> Difference:

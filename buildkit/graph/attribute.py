@@ -44,7 +44,7 @@ class Attribute(HostValue):
     `allow_files` are the endings of the files that may stand in a label's place, or True for any; `single_file` says
     that it must be exactly one; `alternatives` are sets of providers, one of which a target in its place must provide
     (`providers` are those of all sets); `rules` are the rules that it must be of; `executable` says that it must have a
-    file that runs; `configurable` says that it may be a select.
+    file that runs; `configurable` says that it may be a select; `deprecated` tells `mbuild lint` what to use instead.
     """
 
     type_name = "attr"
@@ -64,6 +64,7 @@ class Attribute(HostValue):
         executable: bool = False,
         tool: bool = False,
         doc: str = "",
+        deprecated: str = "",
         configurable: bool = True,
         span: Span | None = None,
     ) -> None:
@@ -81,6 +82,7 @@ class Attribute(HostValue):
         self.tool = tool
         self.span = span
         self.doc = doc
+        self.deprecated = deprecated
 
     @property
     def providers(self) -> tuple[Provider, ...]:
@@ -100,7 +102,7 @@ class Attribute(HostValue):
         return self.allow_files if isinstance(self.allow_files, bool) else name.endswith(self.allow_files)
 
 
-# What each kind takes, besides `default`, `mandatory`, `doc` and `configurable`.
+# What each kind takes, besides `default`, `mandatory`, `doc`, `deprecated` and `configurable`.
 _FOR_LABELS = ("allow_files", "allow_rules", "providers", "cfg")
 _TAKES: dict[str, tuple[str, ...]] = {
     "string": ("values", "allow_empty"),
@@ -115,7 +117,7 @@ _CONFIGURATIONS = ("target", "exec", "host")
 
 
 def _constructor(kind: str) -> Builtin:
-    takes = ("default", "mandatory", "doc", "configurable", *_TAKES.get(kind, ()))
+    takes = ("default", "mandatory", "doc", "deprecated", "configurable", *_TAKES.get(kind, ()))
     if kind in OUTPUTS:
         takes = tuple(name for name in takes if name not in ("default", "configurable"))
 
@@ -153,6 +155,7 @@ def _attribute(call: Call, kind: str, given: dict[str, Value]) -> Attribute:
         executable=boolean(call, "executable", given.get("executable", False)),
         tool=cfg in ("exec", "host"),
         doc="" if given.get("doc") is None else text(call, "doc", given["doc"]),
+        deprecated=text(call, "deprecated", given.get("deprecated", "")),
         configurable=boolean(call, "configurable", given.get("configurable", True)),
         span=call.span,
     )

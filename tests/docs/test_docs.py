@@ -38,6 +38,7 @@ from buildkit.lang import UNIVERSE, Function, JsonModule
 from buildkit.lang.attributes import METHODS
 from buildkit.lang.automaton import NESTING
 from buildkit.lang.limits import DEPTH, NODES, Limits
+from buildkit.lang.lint import CHECKS
 from buildkit.report.actions import ACTION_FORMATS
 from buildkit.report.targets import FORMATS
 
@@ -311,7 +312,7 @@ def test_the_commands_that_the_readme_shows_work(checkout: Path, kept_store: Pat
 def test_the_commands_of_the_page_on_formatting_work(tmp_path: Path, kept_store: Path) -> None:
     (tmp_path / "mbuild.toml").touch()
     environment = _environment(kept_store, Path(sys.executable).parent)
-    assert Reader(tmp_path, environment, {}).follow(DOCS / "formatting.md") == 4
+    assert Reader(tmp_path, environment, {}).follow(DOCS / "formatting.md") == 6
 
 
 @pytest.mark.e2e
@@ -391,3 +392,8 @@ def _start_registry(stack: ExitStack, told: list[Command]) -> list[Command]:
         )
         for command in told
     ]
+
+
+def test_the_page_on_formatting_has_every_check() -> None:
+    page = (DOCS / "formatting.md").read_text()
+    assert [name for name in CHECKS if f"| `{name}` | {CHECKS[name]}" not in page] == []
