@@ -6,7 +6,7 @@ In: a `TargetGraph` and a configuration. Out: `ConfiguredGraph`; branches that d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.conditions import Conditions
@@ -77,7 +77,10 @@ def _compatible(resolved: list[Target], incompatible: dict[Label, Label]) -> dic
     targets: dict[Label, Target] = {}
     for target in reversed(resolved):
         hindrances = [label for label, _ in target.dependencies if label in incompatible] if incompatible else []
-        if hindrances:
+        if hindrances and target.rule == "test_suite":  # the tests that are for the platform are left
+            kept = tuple(pair for pair in target.dependencies if pair[0] not in incompatible)
+            targets[target.label] = replace(target, dependencies=kept)
+        elif hindrances:
             incompatible[target.label] = hindrances[0]
         else:
             targets[target.label] = target

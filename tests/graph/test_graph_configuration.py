@@ -632,3 +632,24 @@ config_setting(name = "a", define_values = {"a": "1"})
     assert made.printed[0].partition(": ")[2] == (
         f'[1, 2] {{"a": ["1"], "b": ["2"]}} {labels} {labels} {{<target //:BUILD>: "1", <target //:defs.bzl>: "2"}}'
     )
+
+
+def test_a_suite_is_the_tests_that_are_for_the_platform(tmp_path: Path) -> None:
+    rule = """def _check_test(ctx):
+    report = ctx.actions.declare_file(ctx.label.name + ".txt")
+    ctx.actions.write(report, "fine")
+    return [DefaultInfo(files = [report]), TestInfo(report = report)]
+
+check_test = rule(implementation = _check_test, test = True)
+"""
+    build = """load("//:defs.bzl", "check_test")
+check_test(name = "one_test")
+check_test(name = "arm_test", target_compatible_with = ["@mbuild//platforms:arm64"])
+test_suite(name = "all_tests")
+test_suite(name = "named", tests = [":one_test", ":arm_test"])
+"""
+    made = place(tmp_path, {"defs.bzl": rule, "BUILD": build})
+    for suite in ("//:all_tests", "//:named"):
+        assert [str(label) for label in configured(made, suite).requested] == ["//:one_test"]
+        both = configured(made, suite, platform="@mbuild//platforms:linux_arm64")
+        assert sorted(str(label) for label in both.requested) == ["//:arm_test", "//:one_test"]
