@@ -1,7 +1,8 @@
 """The labels and patterns that a beginning may become, from folders and BUILD files as they lie there.
 
 In: what has been typed of a label, and the folder that the user is in. Out: candidates: packages, folders on the way to
-one, targets. No BUILD file is run: names are read from calls that say `name = "…"`, so a broken file does no harm.
+one, targets. Names are read from calls that say `name = "…"`, so that a broken BUILD file does no harm; only one that
+loads code, whose macros may declare more, is really loaded.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from buildkit.cli.kept_names import loaded_names
 
 _MARKER = "mbuild.toml"
 _OUTPUT = "mbuild-out"
@@ -75,13 +78,16 @@ def _folders(folder: Path) -> Iterator[str]:
 
 
 def _targets(folder: Path, root: Path) -> Iterator[tuple[str, str]]:
+    """The names in the BUILD file, and where it loads code, that may declare others, what loading it gives."""
     for name in _build_files(root):
         try:
             with (folder / name).open("rb") as file:
-                yield from names_in(file.read(_LARGEST).decode("utf-8", "replace"))
-                return
+                text = file.read(_LARGEST).decode("utf-8", "replace")
         except OSError:
             continue
+        loads = re.search(r"^load\s*\(", text, re.MULTILINE) is not None
+        yield from (loaded_names((folder / name).resolve()) if loads else None) or names_in(text)
+        return
 
 
 def names_in(text: str) -> list[tuple[str, str]]:

@@ -93,6 +93,31 @@ def test_no_labels_are_offered_outside_of_a_workspace(tmp_path: Path) -> None:
     assert complete(["zsh", "mbuild build //"], tmp_path) == ""
 
 
+MACRO = """
+def pair(name):
+    native.filegroup(name = name + "_a", srcs = [])
+    native.filegroup(name = name + "_b", srcs = [])
+"""
+
+
+def test_targets_that_macros_declare_are_offered_as_long_as_the_code_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MBUILD_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "workspace"
+    (root / "a").mkdir(parents=True)
+    (root / "mbuild.toml").touch()
+    (root / "a" / "x.bzl").write_text(MACRO)
+    (root / "a" / "BUILD").write_text('load(":x.bzl", "pair")\n\npair(name = "p")\n')
+    for _ in range(2):  # the second time from what was kept
+        assert complete(["zsh", "mbuild build //a:p"], root).splitlines() == ["//a:p_a", "//a:p_b"]
+    assert len(list((tmp_path / "cache" / "names").iterdir())) == 1
+    (root / "a" / "x.bzl").write_text(MACRO.replace("_b", "_changed"))
+    assert complete(["zsh", "mbuild build //a:p"], root).splitlines() == ["//a:p_a", "//a:p_changed"]
+    (root / "a" / "x.bzl").write_text("def broken(")
+    assert complete(["zsh", "mbuild build //a:p"], root).splitlines() == ["//a:p"]
+
+
 def test_each_shell_gets_its_form(workspace: Path) -> None:
     assert complete(["bash", "mbuild build //models:fraud"], workspace) == "fraud \nfraud_v3 \n"
     assert complete(["bash", "mbuild query 'deps(//models:fraud_"], workspace) == "deps(//models:fraud_v3\n"
@@ -120,7 +145,7 @@ def test_complete_is_a_command_that_no_help_shows(workspace: Path, monkeypatch: 
 
 def test_completing_imports_none_of_the_engine(workspace: Path) -> None:
     program = (
-        "import sys; from buildkit.cli.main import run; run(['complete', 'bash', 'mbuild query //models:']);"
+        "import sys; from buildkit.cli.main import run; run(['complete', 'bash', 'mbuild query //data/raw:']);"
         "print(*sorted(name for name in sys.modules if name.startswith('buildkit.') and name.count('.') > 0))"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=workspace, capture_output=True, text=True, check=True)
