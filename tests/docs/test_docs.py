@@ -45,7 +45,7 @@ from buildkit.report.targets import FORMATS
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("rules/*.md"))]
-TRIED = {ROOT / "README.md", *(DOCS / f"{name}.md" for name in ("tutorial", "formatting", "query"))}
+TRIED = {ROOT / "README.md", *(DOCS / f"{name}.md" for name in ("tutorial", "formatting", "query", "writing-rules"))}
 
 
 def _module(path: Path) -> ModuleType:
@@ -154,6 +154,12 @@ def test_the_commands_on_the_page_of_queries_work(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "fraud", tmp_path / "fraud", ignore=shutil.ignore_patterns("mbuild-out"))
     environment = _environment(tmp_path / "store", Path(sys.executable).parent)
     assert Reader(tmp_path / "fraud", environment, {}).follow(DOCS / "query.md") == 11
+
+
+def test_the_commands_on_the_page_about_writing_rules_work(tmp_path: Path) -> None:
+    (tmp_path / "words").mkdir()
+    environment = _environment(tmp_path / "store", Path(sys.executable).parent)
+    assert Reader(tmp_path / "words", environment, {}).follow(DOCS / "writing-rules.md") == 8
 
 
 def test_the_page_of_the_workspace_has_every_key() -> None:
