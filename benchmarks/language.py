@@ -1,4 +1,4 @@
-"""The language: parsing and evaluating, against the pure-Python `starlark` package and `starlark-pyo3` (Rust).
+"""The language: parsing and evaluating, against lark, pure Python and Rust; loading a large workspace, beside Bazel.
 
 Each section is a module of its own that measures and gives a piece of Markdown; all run in one call, on one machine.
 """
@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import language_evaluation
+import language_load
+import language_parse
 from measuring import arguments, machine
 
 SECTIONS: dict[str, Callable[[int], str]] = {
+    "parse": language_parse.section,
     "evaluation": language_evaluation.section,
+    "load": language_load.section,
 }
 
 
