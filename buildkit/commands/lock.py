@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from buildkit.commands.graph import lenient_analysis
+from buildkit.commands.graph import configuration_of, lenient_analysis
 from buildkit.commands.session import Session
 from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.lockfile import Lock, parse_lock
@@ -40,12 +40,13 @@ def check(session: Session, patterns: Sequence[str]) -> list[Locked]:
     """Compare each lock with what its target asks for, without the network. Raises BuildErrors naming stale ones."""
     faults: list[BuildError] = []
     current: list[Locked] = []
+    configuration = configuration_of(session)
     for label, info in _requests(session, patterns):
         fault = find_fault(info.kind, info.request, _read(session.workspace.root / info.file), info.file)
         if isinstance(fault, BuildErrors):
             faults += fault.errors
         elif fault:
-            hint = f"run 'mbuild lock {label}'"
+            hint = f"run '{configuration.locking(label)}'"
             faults.append(BuildError(fault.message, span=fault.span, hint=hint, notes=[f"the lock of {label}"]))
         else:
             current.append(Locked(label, info.file, changed=False))

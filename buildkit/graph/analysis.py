@@ -106,10 +106,12 @@ class _Analyzer:
         self.made: dict[str, Artifact] = {}
         self.suites: dict[Label, tuple[Label, ...]] = {}
         self.paths = _Paths()
+        self.configuration = DEFAULT
         self.facts: Mapping[str, Value] = {}
         self.incompatible: Mapping[Label, Label] = {}
 
     def run(self, configuration: Configuration) -> Analysis:
+        self.configuration = configuration
         configured = configure(self.graph, self.rules, configuration)
         self.incompatible = configured.incompatible
         refused = [label for label in self.graph.requested if label in self.graph.named & self.incompatible.keys()]
@@ -169,7 +171,7 @@ class _Analyzer:
             self._record(target, {DEFAULT_INFO: default_info([], target.span)})
             return
         check_dependencies(rule, target, self.values)
-        views = attribute_views(target, rule, self.values, lenient=self.lenient)
+        views = attribute_views(target, rule, self.values, self.configuration, lenient=self.lenient)
         actions = Actions(target.label, self.tools)
         outputs = actions.predeclare(rule.made(target.attributes))
         views |= {"outputs": output_view(rule, target, outputs), **self.facts}
@@ -196,7 +198,7 @@ class _Analyzer:
             run=known.get(RUN_INFO),
         )
         if configured.lock and not self.lenient:
-            check_lock(configured.lock, target)
+            check_lock(configured.lock, target, self.configuration)
         self.values[target.label] = TargetValue(target, instances)
         self.configured[target.label] = configured
 

@@ -36,10 +36,18 @@ class Configuration:
         """Its name in listings: 'default', or the first digits of its key."""
         return "default" if self == DEFAULT else self.key.hex[:7]
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What the command line says to have it."""
+        platform = (f"--platform={self.platform}",) if self.platform else ()
+        return (*platform, *(f"--define={name}={value}" for name, value in self.defines))
+
+    def locking(self, label: Label) -> str:
+        """The command that writes a target's lock in it."""
+        return " ".join(("mbuild lock", *self.flags, str(label)))
+
     def __str__(self) -> str:
-        said = [f"--platform={self.platform}"] if self.platform else []
-        said += [f"--define={name}={value}" for name, value in self.defines]
-        return " ".join(said) or "default"
+        return " ".join(self.flags) or "default"
 
 
 DEFAULT = Configuration()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.attribute import Attribute
+from buildkit.graph.configuration import DEFAULT, Configuration
 from buildkit.graph.conversion import LockFile
 from buildkit.graph.lockfile import request_key
 from buildkit.graph.package import Target
@@ -62,18 +63,18 @@ def _misfit(attribute: Attribute, found: TargetValue) -> str | None:
     return None
 
 
-def check_lock(info: LockInfo, target: Target) -> None:
+def check_lock(info: LockInfo, target: Target, configuration: Configuration = DEFAULT) -> None:
     """Raise BuildError where the lock that a target names is of another kind, or answers another request."""
     for file in target.attributes.values():
         if not isinstance(file, LockFile) or file.path != info.file or file.lock is None:
             continue
         if file.lock.kind != info.kind:
             message = f"'{file.path}' is a {file.lock.kind} lock, expected a {info.kind} lock"
-            hint = f"name a file of its own; 'mbuild lock {target.label}' writes it"
+            hint = f"name a file of its own; '{configuration.locking(target.label)}' writes it"
             raise BuildError(message, span=file.span, hint=hint)
         if file.lock.request_key != request_key(info.kind, info.request):
             raise BuildError(
                 f"the lock '{file.path}' is stale: it answers another request",
                 span=file.span,
-                hint=f"run 'mbuild lock {target.label}'",
+                hint=f"run '{configuration.locking(target.label)}'",
             )

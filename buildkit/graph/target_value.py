@@ -10,6 +10,7 @@ from typing import Any
 
 from buildkit.errors import BuildError
 from buildkit.graph.action import Artifact
+from buildkit.graph.configuration import DEFAULT, Configuration
 from buildkit.graph.conversion import LockFile, labels_of
 from buildkit.graph.depset import Depset
 from buildkit.graph.instance import Instance, Provider
@@ -97,7 +98,12 @@ class TargetValue(HostValue):
 
 
 def attribute_views(
-    target: Target, rule: Rule, configured: Mapping[Label, TargetValue], *, lenient: bool
+    target: Target,
+    rule: Rule,
+    configured: Mapping[Label, TargetValue],
+    configuration: Configuration = DEFAULT,
+    *,
+    lenient: bool,
 ) -> dict[str, Value]:
     """The views of a target's attributes: `attr` (values), `file` (the one file), `files` (all files), `executable`."""
     attr: dict[str, Value] = {}
@@ -107,8 +113,12 @@ def attribute_views(
     for name, plain in target.attributes.items():
         kind = rule.schema[name].kind
         labels = labels_of(kind, plain)
+        if isinstance(plain, LockFile):
+            command = configuration.locking(target.label)
+            attr[name] = LockValue(plain.path, plain.lock, plain.span, command=command, lenient=lenient)
+            continue
         if labels is None:
-            attr[name] = _value(kind, plain, target.label, lenient)
+            attr[name] = _value(kind, plain)
             continue
         found = [configured[label] for label in labels]
         attr[name] = _targets(kind, plain, found)
@@ -145,9 +155,7 @@ def _targets(kind: str, plain: Any, found: list[TargetValue]) -> Value:
             return freeze(Dict(zip(plain, found, strict=True)))
 
 
-def _value(kind: str, plain: Any, owner: Label, lenient: bool) -> Value:
-    if isinstance(plain, LockFile):
-        return LockValue(owner, plain.path, plain.lock, plain.span, lenient)
+def _value(kind: str, plain: Any) -> Value:
     if kind == "string_list_dict":
         return from_python({key: list(items) for key, items in plain.items()})
     return from_python(list(plain) if kind.endswith("_list") else plain)

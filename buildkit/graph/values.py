@@ -90,13 +90,14 @@ class FileValue(HostValue):
 class LockValue(HostValue):
     """A lock that was parsed at load, with `.path` and `.entries`: structs of its columns.
 
-    While locks are being written (`lenient`), one that is missing has no entries; else asking for them is the error.
+    While locks are being written (`lenient`), one that is missing has no entries; else asking for them is the error,
+    and `command` is what writes it.
     """
 
     type_name = "Lock"
 
-    def __init__(self, owner: Label, path: str, lock: Lock | None, span: Span, lenient: bool) -> None:
-        self.owner = owner
+    def __init__(self, path: str, lock: Lock | None, span: Span, *, command: str, lenient: bool) -> None:
+        self.command = command
         self.path = path
         self.lock = lock
         self.span = span
@@ -118,7 +119,7 @@ class LockValue(HostValue):
         if self.lock is None:
             if self.lenient:
                 return from_python([])
-            hint = f"run 'mbuild lock {self.owner}'"
+            hint = f"run '{self.command}'"
             raise BuildError(f"the lock '{self.path}' does not exist", span=self.span, hint=hint)
         columns = ("name", "version", "architecture", "filename", "size", "sha256")
         return tuple(

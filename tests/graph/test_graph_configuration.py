@@ -410,7 +410,12 @@ config_setting(name = "amd", constraint_values = ["@mbuild//platforms:amd64"])
         [("amd.lock", "linux/amd64"), ("amd_os.lock", "amd64")],
         [("arm.lock", "linux/arm64"), ("arm_os.lock", "arm64")],
     ]
-    assert "the lock 'amd.lock' does not exist" in told(made, "//:p")
+    assert told(made, "//:p", platform="@mbuild//platforms:linux_arm64") == (
+        "BUILD:5:5: error: the lock 'arm.lock' does not exist\n"
+        '    lock = select({"@mbuild//platforms:arm64": "arm.lock", "@mbuild//platforms:amd64": "amd.lock"}),\n'
+        "    ^~~~\n"
+        "hint: run 'mbuild lock --platform=@mbuild//platforms:linux_arm64 //:p'"
+    )
 
 
 def locks(made: Place, platform: str) -> list[tuple[str, str]]:
