@@ -124,7 +124,9 @@ def _prepared(session: Session, target: str) -> tuple[Label, RunInfo, Root]:
     configured = one_target(analyzed, target)
     info = configured.run
     if info is None:
-        raise BuildError(f"'{configured.label}' cannot be run", hint="run a model_image")
+        raise BuildError(
+            f"'{configured.label}' cannot be run", hint="run a model_image, or a target of an executable rule"
+        )
     result = build_analyzed(session, analyzed, [configured]).checked()
     layers = [result.execution.digests[layer] for layer in info.root]
     return configured.label, info, prepare_root(layers, session.store)

@@ -35,7 +35,7 @@ from buildkit.graph.provider import (
     TestInfo,
     files_of,
 )
-from buildkit.graph.returned import default_info, returned
+from buildkit.graph.returned import default_info, program_of, returned
 from buildkit.graph.rule import Rule
 from buildkit.graph.suite import tests_of
 from buildkit.graph.target_value import TargetValue, attribute_views, output_view
@@ -55,6 +55,8 @@ class ConfiguredTarget:
     push: PushInfo | None = None
     test: TestInfo | None = None
     run: RunInfo | None = None
+    executable: Artifact | None = None
+    runfiles: tuple[Artifact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ class _Analyzer:
             push=known.get(PUSH_INFO),
             test=known.get(TEST_INFO),
             run=known.get(RUN_INFO),
+            **program_of(instances.get(DEFAULT_INFO)),
         )
         if configured.lock and not self.lenient:
             check_lock(configured.lock, target, self.configuration)

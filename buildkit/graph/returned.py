@@ -6,6 +6,7 @@ In: its result, its rule and the files that its target declares. Out: instances 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from buildkit.errors import BuildError, Span
 from buildkit.graph.depset import Depset
@@ -51,6 +52,19 @@ def _default(given: Instance | None, target: Target, outputs: Sequence[FileValue
         files = [*outputs, *([runs] if isinstance(runs, FileValue) else [])]
         fields["files"] = Depset("default", list(dict.fromkeys(files)))
     return Instance(DEFAULT_INFO, fields, given.span)
+
+
+def program_of(default: Instance | None) -> dict[str, Any]:
+    """The file that runs, and what it needs around it; nothing for a target that is no program."""
+    executable = default.fields.get("executable") if default else None
+    if default is None or not isinstance(executable, FileValue):
+        return {}
+    runfiles = default.fields["runfiles"]
+    needed = runfiles.files.items() if isinstance(runfiles, Runfiles) else []
+    return {
+        "executable": executable.artifact,
+        "runfiles": tuple(file.artifact for file in needed if isinstance(file, FileValue)),
+    }
 
 
 def _check(found: dict[Provider, Instance], rule: Rule, target: Target) -> None:

@@ -51,7 +51,7 @@ class LabelValue(HostValue):
 
 
 class FileValue(HostValue):
-    """An artifact, with `.path`, `.basename`, `.extension`, `.is_tree`, `.is_source`, `.owner`."""
+    """An artifact, with `.path`, `.dirname`, `.basename`, `.extension`, `.is_tree`, `.is_source`, `.owner`."""
 
     type_name = "File"
 
@@ -64,7 +64,10 @@ class FileValue(HostValue):
         basename = artifact.path.rpartition("/")[2]
         known: dict[str, Value] = {
             "path": artifact.path,
+            "short_path": artifact.path,
+            "dirname": artifact.path.rpartition("/")[0],
             "basename": basename,
+            "is_directory": artifact.tree,
             "extension": basename.rpartition(".")[2] if "." in basename else "",
             "is_tree": artifact.tree,
             "is_source": artifact.source,
@@ -74,7 +77,17 @@ class FileValue(HostValue):
 
     def attributes(self) -> Iterable[str]:
         """Their names."""
-        return ("basename", "extension", "is_source", "is_tree", "owner", "path")
+        return (
+            "basename",
+            "dirname",
+            "extension",
+            "is_directory",
+            "is_source",
+            "is_tree",
+            "owner",
+            "path",
+            "short_path",
+        )
 
     def represent(self) -> str:
         """As it is printed."""

@@ -265,7 +265,10 @@ REFUSED = {
         "error: invalid image reference 'Good:1': it must begin with a registry's host\n"
         "hint: references look like 'host/repository:tag'\n",
     ),
-    "a run of no image": (["run", "//p:x"], "error: '//p:x' cannot be run\nhint: run a model_image\n"),
+    "a run of no image": (
+        ["run", "//p:x"],
+        "error: '//p:x' cannot be run\nhint: run a model_image, or a target of an executable rule\n",
+    ),
     "an input that is not there": (
         ["predict", "//p:x", "--input", "no.json"],
         "error: cannot read the input 'no.json': no such file or directory\n",
@@ -370,3 +373,46 @@ def test_each_command_has_help_of_its_own(command: str) -> None:
 def test_the_version_is_printed_anywhere(word: str, tmp_path: Path) -> None:
     assert in_process("-C", str(tmp_path), word) == Ran(0, f"mbuild {__version__}\n", "")
     assert json.loads(in_process(word, "--json").stdout) == {"version": __version__}
+
+
+PROGRAM = """
+def _program(ctx):
+    file = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.write(file, ctx.attr.text, is_executable = True)
+    return [DefaultInfo(executable = file, runfiles = ctx.runfiles(files = ctx.files.data))]
+
+program = rule(
+    implementation = _program,
+    executable = True,
+    attrs = {"text": attr.string(), "data": attr.label_list(allow_files = True)},
+)
+"""
+
+
+def test_what_an_executable_rule_makes_is_run_with_its_runfiles(place: Place) -> None:
+    script = '#!/bin/sh\\nread line < "$RUNFILES_DIR/t/data.txt"; echo "$line $1" > told.txt; exit "$2"\\n'
+    build = f'load(":program.bzl", "program")\nprogram(name = "tell", text = """{script}""", data = ["data.txt"])\n'
+    place.write({"t/program.bzl": PROGRAM, "t/BUILD": build, "t/data.txt": "hello\n"})
+    assert place.mbuild("run", "//t:tell", "--", "--world", "0").code == 0
+    assert (place.root / "told.txt").read_text() == "hello --world\n"
+    ran = place.mbuild("run", "//t:tell", "--", "x", "7")
+    assert (ran.code, ran.told.splitlines()[-1]) == (1, "error: '//t:tell' ended with exit code 7")
+
+
+def test_a_suite_is_tested_by_its_tests_and_manual_ones_only_by_name(place: Place) -> None:
+    build = 'load(":check.bzl", "check_test")\ncheck_test(name = "one_test")\n'
+    build += 'check_test(name = "two_test", tags = ["manual"])\n'
+    build += 'test_suite(name = "named", tests = [":two_test"], tags = ["manual"])\ntest_suite(name = "every")\n'
+    place.write({"t/check.bzl": TESTS, "t/BUILD": build})
+    assert place.mbuild("test", "//t/...").stdout == "//t:one_test passed\n"
+    assert place.mbuild("test", "//t:every").stdout == "//t:one_test passed\n"
+    assert place.mbuild("test", "//t:named").stdout == "//t:two_test passed\n"
+
+
+def test_a_deprecated_target_is_told_each_time(place: Place) -> None:
+    old = 'filegroup(name = "old", srcs = [], deprecation = "use //t:new", visibility = ["//visibility:public"])\n'
+    place.write({"t/BUILD": old, "u/BUILD": 'filegroup(name = "x", srcs = ["//t:old"])\n'})
+    for _ in range(2):
+        ran = place.mbuild("//u:x")
+        assert ran.code == 0
+        assert "warning: target '//t:old' is deprecated: use //t:new (needed by '//u:x', u/BUILD:1:23)" in ran.told
