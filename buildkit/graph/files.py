@@ -7,6 +7,7 @@ same answers the same, unless it was young when it was read: then it could have 
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -172,6 +173,9 @@ class WorkspaceFiles:
         )
 
 
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)  # no file has a name so long
+
+
 def _below(folder: str, path: str) -> str:
     return f"{folder}/{path}" if folder and path else folder or path
 
@@ -183,7 +187,9 @@ def _read(place: str) -> tuple[bytes | None, Fact]:
             stamp = old_enough(os.fstat(file.fileno()), now)
             data = file.read()
             return data, Fact(_digest(data), stamp)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+    except OSError as error:
+        if error.errno not in (*_NOT_THERE, errno.EISDIR):
+            raise
         return None, Fact("", None)
 
 
@@ -198,7 +204,9 @@ def _folder(place: str) -> Folder:
         stamp = old_enough(os.stat(place), now)  # noqa: PTH116 - a Path takes longer
         with os.scandir(place) as entries:
             found = [(one.name, one.is_dir(), one.is_symlink(), one.is_file(follow_symlinks=False)) for one in entries]
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            raise
         return Folder((), frozenset(), Fact(_digest(b""), None))
     kept = sorted((name, folder) for name, folder, link, _ in found if not (folder and (link or _is_left_out(name))))
     odd = frozenset(name for name, folder, _, plain in found if not folder and not plain)

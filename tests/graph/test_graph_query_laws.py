@@ -12,6 +12,7 @@ from graph_fakes import place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from buildkit.errors import BuildError, BuildErrors, ExitCode
 from buildkit.graph.query import FUNCTIONS, Loaded, evaluate, parse
 from buildkit.graph.query.paths import reachable, reaching, some_path, total_order
 
@@ -134,3 +135,29 @@ def test_a_chain_deeper_than_pythons_stack_is_walked(tmp_path: Path) -> None:
         assert answer(expression, graph) >= everything - {"//:t9999"}
     labels = sorted(evaluate(parse("//...", {}), graph, FUNCTIONS).labels)
     assert [label.name for label in total_order(labels, graph.needs)] == [f"t{n}" for n in range(10_000)]
+
+
+SIGNS = r"( ) , + - ^ = let in set $x x rule 1 99999999999 ' [ \ * ** .. ... :all :* ...:* / // //a//b @x//y union"
+TOKENS = [
+    *(f"{name}(" for name in FUNCTIONS),
+    *SIGNS.split(),
+    *("//:t0", "//:t1", "//...", "//:*", "-//:t0", "@mbuild//rules:prelude.bzl", "@mbuild//rules/...", "//:BUILD"),
+    *("\0", "\n", "\ud800", "é", "a" * 5000, "//" + "a/" * 500 + "b", "//:" + "x" * 300, "t0/x", "(?P<", '"'),
+]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return loaded({0: {1}, 1: set()}, tmp_path_factory.mktemp("small"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(tokens=st.lists(st.sampled_from(TOKENS), max_size=9), gap=st.sampled_from(["", " "]))
+def test_any_text_has_an_answer_or_an_error_of_ours(small: Loaded, tokens: list[str], gap: str) -> None:
+    try:
+        answer(gap.join(tokens), small)
+    except (BuildError, BuildErrors) as error:
+        code = error.exit_code
+    else:
+        code = ExitCode.SUCCESS
+    assert code in (ExitCode.SUCCESS, ExitCode.USAGE)
