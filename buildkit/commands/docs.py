@@ -51,12 +51,18 @@ def standard_reference(loader: Loader) -> dict[str, str]:
 
 def _reference(loader: Loader, labels: Sequence[Label]) -> dict[str, str]:
     modules = document(loader, labels)
-    known = {name for name in loader.module(PRELUDE) if not name.startswith("_")}
+    known = {name for prelude in _preludes(loader) for name in loader.module(prelude) if not name.startswith("_")}
     if any(not label.repository for label in labels):
         name = loader.workspace.config.name or "this workspace"
         return pages(modules, title=f"Rules of {name}", head=_OWN_HEAD, prelude=known)
     whole = [*modules, native()] if len(labels) > 1 else modules
     return pages(whole, title="The standard rules", head=_STANDARD_HEAD, prelude={*known, *KINDS})
+
+
+def _preludes(loader: Loader) -> list[Label]:
+    """The files whose names BUILD files know without a load."""
+    own = loader.workspace.config.prelude
+    return [PRELUDE, *([Label.parse(own)] if own else [])]
 
 
 def write(session: Session, made: Mapping[str, str], output: str) -> list[Page]:

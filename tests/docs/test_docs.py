@@ -45,7 +45,8 @@ from buildkit.report.targets import FORMATS
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("rules/*.md"))]
-TRIED = {ROOT / "README.md", *(DOCS / f"{name}.md" for name in ("tutorial", "formatting", "query", "writing-rules"))}
+PARTS = ("tutorial", "formatting", "query", "writing-rules", "beginning")
+TRIED = {ROOT / "README.md", *(DOCS / f"{name}.md" for name in PARTS)}
 
 
 def _module(path: Path) -> ModuleType:
@@ -319,6 +320,11 @@ def test_the_commands_of_the_page_on_formatting_work(tmp_path: Path, kept_store:
     (tmp_path / "mbuild.toml").touch()
     environment = _environment(kept_store, Path(sys.executable).parent)
     assert Reader(tmp_path, environment, {}).follow(DOCS / "formatting.md") == 6
+
+
+def test_the_commands_on_the_page_of_beginnings_work(tmp_path: Path) -> None:
+    environment = _environment(tmp_path / "store", Path(sys.executable).parent)
+    assert Reader(tmp_path, environment, {}).follow(DOCS / "beginning.md") == 11
 
 
 @pytest.mark.e2e
