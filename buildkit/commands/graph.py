@@ -12,6 +12,7 @@ from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.kept import keep, kept_key, recall
 from buildkit.graph.loader import Loader
 from buildkit.label import Label, TargetPattern
+from buildkit.lang import within
 from buildkit.tools import TOOLS
 
 
@@ -44,7 +45,8 @@ def _analysis(session: Session, patterns: Sequence[str]) -> Analysis:
 
     loader = Loader(workspace, session.parsed, printer, jobs=session.jobs)
     graph = loader.graph(_parsed(session, patterns), configuration, manual=False)
-    analyzed = analyze(graph, loader.rules, TOOLS, printer, configuration=configuration)
+    with within(workspace.config.limits):
+        analyzed = analyze(graph, loader.rules, TOOLS, printer, configuration=configuration)
     loader.keep()
     if not printed:  # what prints is loaded anew each time, so that it is seen each time
         keep(key, loader.files, analyzed, session.parsed)
@@ -56,7 +58,10 @@ def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     loader = Loader(session.workspace, session.parsed, session.print_from_code, broken_locks=True)
     configuration = configuration_of(session)
     graph = loader.graph(_parsed(session, patterns), configuration)
-    return analyze(graph, loader.rules, TOOLS, session.print_from_code, configuration=configuration, missing_locks=True)
+    with within(session.workspace.config.limits):
+        return analyze(
+            graph, loader.rules, TOOLS, session.print_from_code, configuration=configuration, missing_locks=True
+        )
 
 
 def configuration_of(session: Session) -> Configuration:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from buildkit.errors import BuildError, Span, did_you_mean
+from buildkit.lang import LIMIT_NAMES, Limits
 
 MARKER = "mbuild.toml"
 
@@ -62,6 +63,7 @@ class Config:
     cache_max_size: str | None = None
     registries: Mapping[str, RegistryConfig] = field(default_factory=dict)
     configs: Mapping[str, FlagsConfig] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
 
 # Table → key → the type that its value must have.
@@ -70,11 +72,17 @@ SCHEMA: dict[str, dict[str, type]] = {
     "python": {"index": str, "extra_indexes": list},
     "debian": {"suite": str, "mirror": str, "snapshot": str, "keyring": str},
     "cache": {"dir": str, "max_size": str},
+    "limits": dict.fromkeys(LIMIT_NAMES, int),
 }
 REGISTRY: dict[str, type] = {"plain_http": bool, "ca": str, "mirror": str}
 FLAGS: dict[str, type] = {"flags": list, "configs": list}
 _TABLES = (*SCHEMA, "registry", "config")
-_TYPE_NAMES: dict[type, str] = {str: "a string", list: "a list of strings", bool: "true or false"}
+_TYPE_NAMES: dict[type, str] = {
+    str: "a string",
+    list: "a list of strings",
+    bool: "true or false",
+    int: "a whole number",
+}
 
 
 _PRELUDE = re.compile(r"//[^:]*:[^:]+\.bzl")
@@ -102,6 +110,7 @@ def read_config(path: Path) -> Config:
         cache_max_size=cache.get("max_size"),
         registries={host: RegistryConfig(**table) for host, table in document.get("registry", {}).items()},
         configs={config: _flags_config(config, table, text) for config, table in document.get("config", {}).items()},
+        limits=_limits(document.get("limits", {}), text),
     )
 
 
@@ -148,7 +157,7 @@ def _check_table(name: str, table: Any, schema: dict[str, type], text: str, head
             hint = did_you_mean(key, schema) or "its keys are: " + ", ".join(schema)
             raise BuildError(f"unknown key '{key}' in [{name}]", span=span, hint=hint)
         strings = not isinstance(value, list) or all(isinstance(item, str) for item in value)
-        if not isinstance(value, schema[key]) or not strings:
+        if not isinstance(value, schema[key]) or (type(value) is bool and schema[key] is int) or not strings:
             raise BuildError(f"'{key}' in [{name}] must be {_TYPE_NAMES[schema[key]]}, found {value!r}", span=span)
 
 
@@ -161,6 +170,16 @@ def _find(text: str, key: str, header: str = "") -> Span:
         if found := pattern.match(line):
             return Span(MARKER, number, found.start(1) + 1, number, found.end(1) + 1)
     return Span(MARKER, 1, 1, 1, 1)
+
+
+def _limits(table: dict[str, int], text: str) -> Limits:
+    limits = Limits()
+    for name, value in table.items():
+        try:
+            limits = replace(limits, **{name: value})
+        except BuildError as error:
+            raise BuildError(error.message, span=_find(text, name, "limits")) from None
+    return limits
 
 
 def _flags_config(name: str, table: dict[str, Any], text: str) -> FlagsConfig:

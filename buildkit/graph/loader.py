@@ -49,7 +49,7 @@ class Loader:
         self.files = WorkspaceFiles(workspace, self._kept.folders if self._kept else None)
         self._printer = printer
         self._printed = False
-        self._modules = Modules(self.files, parsed, self._print)
+        self._modules = Modules(self.files, parsed, self._print, workspace.config.limits)
         self._broken_locks = broken_locks
         self._packages: dict[str, Package | BuildErrors] = {}
         self._standard: Package | None = None

@@ -28,7 +28,7 @@ from buildkit.graph.select import SELECT
 from buildkit.graph.values import LABEL
 from buildkit.graph.workspace import STANDARD_PACKAGE, STANDARD_PLATFORMS, STANDARD_REPOSITORY
 from buildkit.label import Label
-from buildkit.lang import File, JsonModule, Value, evaluate, parse
+from buildkit.lang import File, JsonModule, Limits, Value, evaluate, parse, within
 
 PRELUDE = Label(STANDARD_REPOSITORY, STANDARD_PACKAGE, "prelude.bzl")
 BZL_NAMES: dict[str, Value] = {
@@ -73,10 +73,13 @@ class NothingKept:
 class Modules:
     """Runs BUILD files, and .bzl files each once; a file that fails, fails the same way each time it is asked for."""
 
-    def __init__(self, files: WorkspaceFiles, parsed: ParsedCache, printer: Printer) -> None:
+    def __init__(
+        self, files: WorkspaceFiles, parsed: ParsedCache, printer: Printer, limits: Limits | None = None
+    ) -> None:
         self._files = files
         self.parsed = parsed
         self._printer = printer
+        self._limits = limits or Limits()
         self._modules: dict[Label, Module | BuildError | BuildErrors] = {}
         self._loading: list[Label] = []
         self._names = {**BZL_NAMES, "native": Native(BUILD_FUNCTIONS, self._prelude)}
@@ -171,8 +174,9 @@ class Modules:
         def load(name: str, span: Span) -> Module:
             return self._load(name, span, label)
 
-        file = self._parse(text, path, build_file=scope is not None)
-        return evaluate(file, predeclared=predeclared, load=load, context=scope, printer=self._printer)
+        with within(self._limits):
+            file = self._parse(text, path, build_file=scope is not None)
+            return evaluate(file, predeclared=predeclared, load=load, context=scope, printer=self._printer)
 
     def _parse(self, text: str, path: str, *, build_file: bool) -> File:
         if build_file:  # what it declares is kept, as a package: to keep its tree as well takes as long as to parse it

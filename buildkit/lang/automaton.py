@@ -161,4 +161,4 @@ def _pairs(kinds: list[int]) -> list[int]:
 
 def _too_deep(builder: Builder, place: int) -> ScanError:
     message = f"expressions and blocks are nested too deeply: the bound is {NESTING} levels"
-    return ScanError(message, builder.start(place), builder.end(place))
+    return ScanError(message, builder.start(place), builder.end(place), "give the inner parts names of their own")

@@ -7,7 +7,8 @@ a BuildError at the precise expression, with the calls that led there.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from buildkit.errors import BuildError, Span, did_you_mean
@@ -22,6 +23,7 @@ from buildkit.lang.straight import Straight
 from buildkit.lang.thread import UNBOUND, HostSite, Printer, Thread, place
 from buildkit.lang.translation import Unit
 from buildkit.lang.values import HostValue, Value, freeze
+from buildkit.lang.watchdog import WATCHDOG
 
 Load = Callable[[str, Span], Mapping[str, Value]]
 
@@ -45,16 +47,18 @@ def evaluate(
     limits: Limits | None = None,
     printer: Printer = print_to_stderr,
 ) -> dict[str, Value]:
-    """Run a file and give its globals, frozen; what it loads is not among them. Without
-    limits, those hold that hold already. Raises BuildError or BuildErrors.
+    """Run a file and give its globals, frozen; what it loads is not among them.
+
+    Without limits, those hold that hold already. Raises BuildError or BuildErrors.
     """
     limits = limits or active()
     known = {**UNIVERSE, **(predeclared or {})}
     resolution, errors = _bounded(lambda: resolve(file, known), file.span(0, 0))
     raise_errors(errors)
     unit = Unit(file, resolution, known, UNIVERSE)
-    straight = Straight(unit, Thread(limits, context, printer))
-    with within(limits):
+    thread = Thread(limits, context, printer)
+    straight = Straight(unit, thread)
+    with within(limits), _watched(thread):
         _bounded(lambda: _run(straight, load), file.span(0, 0))
     values = {name: unit.namespace.get(f"g{slot}", UNBOUND) for slot, name in enumerate(resolution.global_names)}
     result = {name: value for name, value in values.items() if name not in resolution.loaded and value is not UNBOUND}
@@ -125,8 +129,17 @@ def call(
     limits = limits or active()
     thread = Thread(limits, context, printer)
     site = HostSite(span)
-    with within(limits):
+    with within(limits), _watched(thread):
         return _bounded(lambda: invoke(thread, function, list(positional), dict(keyword), site), site.span)
+
+
+@contextmanager
+def _watched(thread: Thread) -> Iterator[None]:
+    WATCHDOG.watch(thread)
+    try:
+        yield
+    finally:
+        WATCHDOG.release(thread)
 
 
 def _bounded(run: Callable[[], Any], span: Span) -> Any:

@@ -63,7 +63,7 @@ class Thread:
     `active` has the keys of the functions that are being called, outermost first.
     """
 
-    __slots__ = ("_deadline", "active", "context", "deepest", "left", "limits", "printer", "rest")
+    __slots__ = ("active", "context", "deadline", "deepest", "left", "limits", "printer", "rest")
 
     def __init__(self, limits: Limits, context: object, printer: Printer) -> None:
         self.limits = limits
@@ -73,7 +73,7 @@ class Thread:
         self.left = min(_SLICE, limits.steps)
         self.rest = limits.steps - self.left
         self.active: dict[int, None] = {}
-        self._deadline = time.monotonic() + limits.seconds
+        self.deadline = time.monotonic() + limits.seconds
 
     def charge(self, steps: int) -> None:
         """Count steps. Raises BuildError beyond the bound."""
@@ -86,10 +86,10 @@ class Thread:
         taken = min(self.rest, max(_SLICE, -self.left))
         self.rest -= taken
         self.left += taken
+        if time.monotonic() > self.deadline:
+            raise exceeded("evaluation takes too long", "seconds", f"{self.limits.seconds:g} seconds")
         if self.left < 0:
             raise exceeded("evaluation takes too many steps", "steps", self.limits.steps)
-        if time.monotonic() > self._deadline:
-            raise exceeded("evaluation takes too long", "seconds", f"{self.limits.seconds:g} seconds")
 
     def leave(self, depth: int) -> None:
         """Forget the functions that were active above a depth: an error has ended them."""
