@@ -16,7 +16,7 @@ from buildkit.lang.binding import Signature, bind, mismatch
 from buildkit.lang.faults import FAULTS, calls_around, located
 from buildkit.lang.resolver import parameter_order
 from buildkit.lang.thread import HostSite, Site, Thread, add_note, place
-from buildkit.lang.values import HostValue, Value, type_name
+from buildkit.lang.values import Dict, HostValue, List, Range, Set, Value, type_name
 
 
 class Call:
@@ -204,6 +204,13 @@ class Function(HostValue):
 _EMPTY = CellType()
 
 
+def weight(value: Any) -> int:
+    """How many steps it takes to go over a value."""
+    if type(value) is Range:
+        return min(value.count(), 1 << 24)
+    return len(value) if type(value) in (List, Dict, Set, tuple) else 0
+
+
 def invoke(thread: Thread, function: Any, positional: list[Value], keyword: dict[str, Value], site: Site) -> Value:
     """Call any value. Raises BuildError at the call if it is not callable."""
     kind = type(function)
@@ -213,6 +220,7 @@ def invoke(thread: Thread, function: Any, positional: list[Value], keyword: dict
         thread.charge(1)
         if kind is Builtin:
             if function.plain:
+                thread.charge(weight(positional[0]) if positional else 0)
                 return function.function(*positional, **keyword)
             return function.function(Call(thread, site), *positional, **keyword)
         if kind is Method:

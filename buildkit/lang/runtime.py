@@ -13,7 +13,7 @@ from typing import Any
 from buildkit.errors import BuildError
 from buildkit.lang import operators
 from buildkit.lang.attributes import attribute
-from buildkit.lang.functions import Call, Code, Function, invoke
+from buildkit.lang.functions import Call, Code, Function, invoke, weight
 from buildkit.lang.limits import check_elements, check_integer, check_length, exceeded
 from buildkit.lang.set_methods import SET_METHODS
 from buildkit.lang.text import brief
@@ -108,6 +108,11 @@ def sized(thread: Thread, value: Any) -> Value:
     if thread.left < 0:
         thread.refill()
     return value
+
+
+def read(thread: Thread, value: Any) -> None:
+    """Charge what a function is about to go over."""
+    thread.charge(weight(value))
 
 
 def longer(thread: Thread, text: str) -> None:
@@ -268,6 +273,7 @@ RUNTIME: Mapping[str, Any] = {
             release,
             sized,
             longer,
+            read,
             augment,
             new_dict,
             mapped,

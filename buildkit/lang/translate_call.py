@@ -19,6 +19,7 @@ from buildkit.lang.translation import Operand, Translator, Writer
 
 # What gives large values is charged for their size.
 _LARGE_BUILTINS = frozenset(("list", "dict", "tuple", "str", "repr", "reversed", "enumerate", "zip", "bytes"))
+_READING_BUILTINS = frozenset(("all", "any", "max", "min", "set"))
 _SMALL_METHODS = frozenset(
     (
         *("append", "clear", "extend", "insert", "remove", "index", "pop", "popitem", "setdefault", "get", "update"),
@@ -72,7 +73,11 @@ def _passed(node: syntax.Invocation, texts: Sequence[str]) -> list[str]:
 def _builtin(w: Writer, node: syntax.Invocation, builtin: Any, into: str | None) -> str:
     if builtin is w.unit.builtins.get("len") and len(node.arguments) == 1 and not node.arguments[0].kind:
         return _length(w, node, builtin, into)
-    arguments = _passed(node, _texts(w, node))
+    texts = _texts(w, node)
+    if builtin.name in _READING_BUILTINS and len(texts) == 1 and not node.arguments[0].kind:
+        texts[0] = texts[0] if texts[0].isidentifier() else w.store(texts[0], node, None)
+        w.line(f"read(T, {texts[0]})", node)
+    arguments = _passed(node, texts)
     function = w.constant(builtin.function)
     if not builtin.plain:
         arguments.insert(0, f"Call(T, {w.site(node)})")

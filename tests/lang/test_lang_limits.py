@@ -47,8 +47,8 @@ def test_calls_inside_calls_are_bounded() -> None:
 
 
 def test_time_is_bounded_also_where_each_step_takes_long() -> None:
-    with pytest.raises(BuildError, match="evaluation takes too long: the bound is 0.1 seconds"):
-        run("x = [max(range(1000000)) for _ in range(1000)]", "f.bzl", limits=Limits(seconds=0.1))
+    with pytest.raises(BuildError, match="evaluation takes too long: the bound is 0 seconds"):
+        run("x = [max(range(1000000)) for _ in range(1000)]", "f.bzl", limits=Limits(seconds=0))
 
 
 def test_a_hundred_thousand_signs_are_too_deep() -> None:
@@ -67,8 +67,8 @@ def test_a_raised_bound_lets_the_program_run() -> None:
 
 
 def test_a_bound_that_is_lowered_holds_too() -> None:
-    with pytest.raises(BuildError, match="integer is too large: the bound is 64 bits"):
-        run("x = 1 << 70", "f.bzl", limits=Limits(integer_bits=64))
+    with pytest.raises(BuildError, match="integer is too large: the bound is 2048 bits"):
+        run("x = 1 << 3000", "f.bzl", limits=Limits(integer_bits=2048))
     with pytest.raises(BuildError, match="string of 2000 characters is too long: the bound is 1024"):
         run("x = 'x' * 2000", "f.bzl", limits=Limits(string_length=1024))
 
