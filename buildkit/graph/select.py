@@ -44,6 +44,8 @@ class SelectValue(HostValue):
 
     def operate(self, operator: str, other: Value, reflected: bool) -> Value:
         """`+` with strings and lists, `|` with dicts, and both with other selects of such."""
+        if other is None:
+            return NotImplemented
         mine, its = self.family, _family(other)
         if mine is not None and its not in (None, mine):
             left, right = (its, mine) if reflected else (mine, its)
@@ -141,8 +143,14 @@ class _Reading:
                 message = f"condition '{label or DEFAULT}' stands twice in one select"
                 raise BuildError(message, span=self.place.span)
             note = f"in the branch {represent(str(condition))}"
-            found[label] = self.default if value is None else self._plain(value, note)
+            found[label] = self._default(note) if value is None else self._plain(value, note)
         return Branches(tuple(found.items()), choice.no_match_error)
+
+    def _default(self, note: str) -> Any:
+        if self.attribute.mandatory:
+            message = f"attribute '{self.name}' has no default, so no branch can be None"
+            self.faults.append(BuildError(message, span=self.place.span, notes=[note]))
+        return self.default
 
     def _plain(self, value: Value, note: str = "") -> Any:
         try:

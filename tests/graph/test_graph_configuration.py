@@ -199,6 +199,13 @@ REFUSED = [
         "hint: give one select that holds the whole value",
     ),
     (
+        's = None + select({":release": "r"})',
+        {},
+        "BUILD:12:23: error: unsupported binary operation: NoneType + select\n"
+        '    thing(name = "x", s = None + select({":release": "r"}))\n'
+        "                          ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~",
+    ),
+    (
         'deps = ["BUILD", select({":release": ["BUILD"]})]',
         {},
         "BUILD:12:19: error: attribute 'deps' must be a list of labels, found a list with "
@@ -658,3 +665,15 @@ test_suite(name = "named", tests = [":one_test", ":arm_test"])
         assert [str(label) for label in configured(made, suite).requested] == ["//:one_test"]
         both = configured(made, suite, platform="@mbuild//platforms:linux_arm64")
         assert sorted(str(label) for label in both.requested) == ["//:arm_test", "//:one_test"]
+
+
+def test_a_branch_of_what_has_no_default_cannot_be_none(tmp_path: Path) -> None:
+    made = place(
+        tmp_path, {"BUILD": SETTINGS + 'alias(name = "x", actual = select({":fast": "BUILD", ":arm": None}))\n'}
+    )
+    assert told(made, "//:x") == (
+        "BUILD:11:19: error: attribute 'actual' has no default, so no branch can be None\n"
+        '    alias(name = "x", actual = select({":fast": "BUILD", ":arm": None}))\n'
+        "                      ^~~~~~\n"
+        '  in the branch ":arm"'
+    )
