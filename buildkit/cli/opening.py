@@ -6,11 +6,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from buildkit.cli.arguments import Arguments
-from buildkit.commands.build import Built
 from buildkit.commands.session import Options, Session
 from buildkit.report import PlainReport, Result, TerminalReport, report_on, write_json, write_results
+
+if TYPE_CHECKING:
+    from buildkit.commands.build import Built
 
 
 @contextmanager

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from buildkit.commands.graph import package_of
-from buildkit.commands.session import Session
+from buildkit.commands.session import Session, package_of
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
 from buildkit.graph.documentation import document, files_of_patterns, native
 from buildkit.graph.kinds import KINDS

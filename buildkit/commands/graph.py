@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from buildkit.commands.session import Session
+from buildkit.commands.session import Session, package_of
 from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.graph.analysis import Analysis, ConfiguredTarget, analyze
 from buildkit.graph.configuration import Configuration
@@ -75,13 +75,6 @@ def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:
     if len(analyzed.requested) != 1:
         raise BuildError(f"'{text}' names {len(analyzed.requested)} targets, expected one")
     return analyzed.configured[analyzed.requested[0]]
-
-
-def package_of(session: Session) -> str:
-    """The package that the user stands in: relative labels are meant from there."""
-    folder = session.options.directory.resolve()
-    package = folder.relative_to(session.workspace.root.resolve()).as_posix()
-    return "" if package == "." else package
 
 
 def _parsed(session: Session, patterns: Sequence[str]) -> list[TargetPattern]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from buildkit.commands.graph import package_of
-from buildkit.commands.session import Options, Session
+from buildkit.commands.session import Options, Session, package_of
 from buildkit.graph.loader import Loader
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from buildkit.commands.graph import package_of
-from buildkit.commands.session import Session
+from buildkit.commands.session import Session, package_of
 from buildkit.errors import BuildError
 from buildkit.graph.loader import Loader
 from buildkit.graph.package import Target

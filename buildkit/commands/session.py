@@ -1,6 +1,7 @@
 """One invocation: its workspace, stores, sandbox and sources, opened once and passed on.
 
-In: what the command line and the environment say. Out: `Session`, whose parts the commands hand to each other.
+In: what the command line and the environment say. Out: `Session`, whose parts the commands hand to each other. What
+only builds need is imported when they ask for it: a query answers before half of that would be read.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, Span
 from buildkit.events import Listener, Output, Warned
-from buildkit.execution import Machine
-from buildkit.execution.sandbox import Sandbox, select_sandbox
-from buildkit.fetch import FetchRequest, Sources, fetch
 from buildkit.graph.workspace import Workspace
 from buildkit.store import DiskActionCache, DiskStore, SpareFiles
-from buildkit.tools import TOOLS
+
+if TYPE_CHECKING:
+    from buildkit.execution import Machine
+    from buildkit.execution.sandbox import Sandbox
+    from buildkit.fetch import Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,15 @@ class Session:
     @cached_property
     def sandbox(self) -> Sandbox:
         """The sandbox that was asked for, or the first that works here."""
+        from buildkit.execution.sandbox import select_sandbox
+
         return select_sandbox(self.options.sandbox)
 
     @cached_property
     def sources(self) -> Sources:
         """Where files from outside come from: mbuild.toml's word, else the machine's own configuration."""
+        from buildkit.fetch import Sources
+
         config = self.workspace.config
         return Sources.of_machine(
             self.options.environment,
@@ -93,6 +99,9 @@ class Session:
 
     def machine(self) -> Machine:
         """What execution runs on."""
+        from buildkit.execution import Machine
+        from buildkit.tools import TOOLS
+
         return Machine(
             store=self.store,
             actions=DiskActionCache(self.cache_dir),
@@ -103,6 +112,8 @@ class Session:
         )
 
     def _fetch(self, arguments: Mapping[str, Any]) -> Digest:
+        from buildkit.fetch import FetchRequest, fetch
+
         request = FetchRequest.of(arguments)
         return fetch(request, self.store, self.sources, offline=self.options.offline, report=self.listener)
 
@@ -118,6 +129,13 @@ class Session:
     def warn(self, message: str) -> None:
         """Tell the user something that does not stop the work."""
         self.listener(Warned(message))
+
+
+def package_of(session: Session) -> str:
+    """The package that the user stands in: relative labels are meant from there."""
+    folder = session.options.directory.resolve()
+    package = folder.relative_to(session.workspace.root.resolve()).as_posix()
+    return "" if package == "." else package
 
 
 def _cores() -> int:
