@@ -24,6 +24,11 @@ def test_a_picture_goes_to_stdout_or_to_a_file(place: Place) -> None:
     assert (place.root / "g.html").read_text().count('class="node"') == 1
 
 
+def test_of_an_expression_its_answer_is_drawn(place: Place) -> None:
+    assert place.mbuild("graph", "kind(rule, deps(//a:x))").stdout.count('class="node"') == 1
+    assert place.mbuild("graph", "deps(//a:x, 1)").stdout.count('class="node"') == 2
+
+
 def test_what_cannot_be_drawn_is_told(place: Place) -> None:
     assert place.mbuild("graph", "//a:x", "--output", "g.png") == Ran(
         2, "", "error: cannot tell what to draw from 'g.png'\nhint: name a file that ends in .svg or .html\n"
