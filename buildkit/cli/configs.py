@@ -42,6 +42,8 @@ def _expanded(words: list[str], directory: Path) -> Iterator[str]:
 
 
 def _flags(name: str, directory: Path) -> Iterator[str]:
+    if not name:
+        raise BuildError(f"'{_OPTION}' needs a value", hint="see 'mbuild --help'")
     from buildkit.commands.flags import config_flags  # late: only who names a config reads mbuild.toml here
 
     for config, flags in config_flags(directory, name):

@@ -132,7 +132,7 @@ class Conditions:
             return self._all([self._constraint(target)])
         if target.rule == "config_setting":
             return self._all(self._asked(target))
-        message = f"'{label}' is not a condition: it is a {target.kind}"
+        message = f"'{label}' is not a condition: it is {target.a_kind}"
         hint = "conditions are config_setting and constraint_value targets"
         raise BuildError(message, span=user.spans.get(attribute, user.span), hint=hint)
 

@@ -87,8 +87,9 @@ class Loader:
             return []
         try:
             return [self.target(configuration.platform).label]
-        except BuildError as error:
-            raise error.noted("asked for by --platform") from None
+        except (BuildError, BuildErrors) as error:
+            faults = error.errors if isinstance(error, BuildErrors) else (error,)
+            raise BuildErrors(fault.noted("asked for by --platform") for fault in faults) from None
 
     def _origin(self, target: Target, attribute: str) -> str:
         """Where an attribute was written: those that are the rule's own, in the rule's file."""

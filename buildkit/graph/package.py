@@ -55,6 +55,11 @@ class Target:
         return "package group" if self.attributes else "source file"
 
     @property
+    def a_kind(self) -> str:
+        """Its kind, with an article."""
+        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The words that people find it by."""
         return tuple(self.attributes.get("tags") or ())

@@ -46,7 +46,7 @@ def platform_of(label: Label, targets: Mapping[Label, Target]) -> Platform:
     """The platform that a label names. Raises BuildError where it names something else, or contradicts itself."""
     target = targets[label]
     if target.rule != "platform":
-        raise BuildError(f"'{label}' is not a platform: it is a {target.kind}")
+        raise BuildError(f"'{label}' is not a platform: it is {target.a_kind}")
     base, own = _parent(target, targets), _own_constraints(target, targets)
     merged = {**base.constraints, **own}
     variant = target.attributes["variant"] or (base.variant if _CPU not in own else "")
@@ -114,7 +114,7 @@ def part_of(target: Target, attribute: str, label: Label, targets: Mapping[Label
     """What a label in an attribute stands for. Raises BuildError where it is not of the kind that belongs there."""
     found = targets[real(label, targets)]
     if found.rule != _EXPECTED[attribute]:
-        message = f"'{label}' cannot stand in '{attribute}': expected a {_EXPECTED[attribute]}, found a {found.kind}"
+        message = f"'{label}' cannot stand in '{attribute}': expected a {_EXPECTED[attribute]}, found {found.a_kind}"
         raise _fault(target, attribute, message)
     return found
 

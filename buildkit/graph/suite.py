@@ -52,7 +52,7 @@ def tests_of(
         named = values[label]
         if named.label not in suites and not named.contains(TEST_INFO):
             span = suite.spans.get("tests", suite.span)
-            message = f"'{label}' cannot stand in 'tests': it is no test, but a {named.target.kind}"
+            message = f"'{label}' cannot stand in 'tests': it is no test, but {named.target.a_kind}"
             raise BuildError(message, span=span)
         found |= dict.fromkeys(
             one for one in suites.get(named.label, (named.label,)) if chosen(suite, values[one].target)

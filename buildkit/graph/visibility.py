@@ -100,7 +100,7 @@ class Visibility:
         if label not in self._groups:
             try:
                 found = self._find(label)
-                none = BuildError(f"'{label}' is not a package_group: it is a {found.kind}", hint=_HINT)
+                none = BuildError(f"'{label}' is not a package_group: it is {found.a_kind}", hint=_HINT)
                 self._groups[label] = found if found.kind == "package group" else none
             except BuildError as error:
                 self._groups[label] = BuildError(error.message, hint=error.hint)

@@ -168,6 +168,11 @@ def test_conditions_and_platforms_are_not_among_what_a_pattern_builds(place: Pla
             "             ^~~~~~~~~~~~~~~\n"
             "hint: name other configs with 'configs = [...]'",
         ),
+        ("--config=", "error: '--config' needs a value\nhint: see 'mbuild --help'"),
+        (
+            "--platform=//nope:x",
+            "error: no package '//nope': there is no 'nope/BUILD.mbuild' or 'nope/BUILD'\n  asked for by --platform",
+        ),
         ("--define=x", "error: '--define' must be NAME=VALUE, found 'x'\nhint: see 'mbuild --help'"),
         (
             "--platform=//platforms:ar",

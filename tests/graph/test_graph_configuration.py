@@ -349,6 +349,10 @@ WRONG = [
         'platform(name = "p", parents = ["@mbuild//platforms:linux_amd64", "@mbuild//platforms:linux_arm64"])',
         "BUILD:3:22: error: platform '//:p' has 2 parents, expected one at most",
     ),
+    (
+        'alias(name = "p", actual = select({"@mbuild//platforms:arm64": ":x"}))',
+        "error: '//:p' is not a platform: it is an alias rule",
+    ),
     ('filegroup(name = "p", srcs = ["BUILD"])', "error: '//:p' is not a platform: it is a filegroup rule"),
     (
         'platform(name = "p", constraint_values = ["@mbuild//platforms:arm46"])',
