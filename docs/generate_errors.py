@@ -34,9 +34,11 @@ and beside a message that has another; [all of them](cli.md#what-is-printed-and-
 """
 
 # Phase → its exit code, and the places of the source whose messages are its own; the first that fits counts.
-_CONFIGURATION = ("graph/config", "graph/selection", "graph/platform", "graph/constraint", "graph/setting")
-_FILES = tuple(f"graph/{name}.py" for name in ("declare", "loader", "modules", "closure", "package", "files", "glob"))
-_TARGETS = tuple(f"graph/{name}.py" for name in ("scope", "workspace", "rule", "documentation"))
+_CONFIGURATION = tuple(f"graph/{name}" for name in ("config", "condition", "select", "platform"))
+_FILES = tuple(
+    f"graph/{name}" for name in ("declare", "loader", "modules", "closure", "package", "files", "glob", "sources")
+)
+_TARGETS = tuple(f"graph/{name}.py" for name in ("scope", "workspace", "rule", "documentation", "visibility", "native"))
 PHASES: Sequence[tuple[str, int, tuple[str, ...]]] = (
     ("The command line", 2, ("cli/", "commands/", "label.py", "reference.py", "digest.py")),
     ("The language", 2, ("lang/",)),
@@ -63,6 +65,7 @@ ORDER = (
 )
 # Messages that the source puts together from parts: a part of the message → its phase and exit code.
 ASSEMBLED = {
+    "must be a number from 1": ("The command line", 2),
     "unknown option": ("The command line", 2),
     "missing argument": ("The command line", 2),
     "no tests among": ("The command line", 4),
@@ -92,6 +95,7 @@ NOTES = {
     "cannot change a frozen": "A file's values are frozen when it has run, so that no other file can change them.",
     "is called recursively": "Evaluation always ends: there is no recursion and no `while`.",
     "dependency cycle": "Move what both need into a third target.",
+    "no branch of": "A select has no branch for every configuration unless it has '//conditions:default'.",
     "is not visible to": "Visibility is asked of what is depended on: its own BUILD file must allow it.",
     "is stale: it answers another request": "The target was changed after it was locked; a build never resolves.",
     "is not the file that": "These are not the bytes that were locked: an attack, a damaged mirror, a new file.",
@@ -163,7 +167,8 @@ def page() -> str:
     chosen = choose(sources(), goldens())
     groups: dict[str, list[tuple[tuple[object, ...], int, Golden]]] = {name: [] for name in ORDER}
     for source, golden in chosen.by_source.items():
-        groups[source.phase].append(((0, source.path, source.line), source.code, golden))
+        phase = "Locks" if re.search(r"\block\b.*(stale|does not exist|expected a)", golden.message) else source.phase
+        groups[phase].append(((0, source.path, source.line), source.code, golden))
     for part, golden in chosen.others.items():
         phase, code = ASSEMBLED[part]
         groups[phase].append(((1, part), code, golden))
@@ -201,17 +206,19 @@ def choose(known: Sequence[Source], found: Sequence[Golden]) -> Chosen:
     """For each message its most telling form: as printed, with an input, with the most lines; the first of these."""
     chosen = Chosen()
     for golden in found:
-        fitting = [source for source in known if source.pattern.fullmatch(golden.message)]
-        if fitting:
+        fitting = [
+            source
+            for source in known
+            if source.pattern.fullmatch(golden.message) and (source.weight > 18 or source.part == golden.folder)
+        ]
+        if part := next((part for part in ASSEMBLED if part in golden.message and golden.whole), None):
+            chosen.others.setdefault(part, golden)
+        elif fitting:
             # A test is about its own part, where that has a message that fits.
             source = max(fitting, key=lambda one: (one.part == golden.folder, one.weight, one.path, -one.line))
             before = chosen.by_source.get(source)
             if before is None or _telling(golden) > _telling(before):
                 chosen.by_source[source] = golden
-        elif golden.whole:
-            for part in ASSEMBLED:
-                if part in golden.message:
-                    chosen.others.setdefault(part, golden)
     return chosen
 
 
@@ -311,7 +318,7 @@ def _of_test(path: Path) -> Iterator[Golden]:
     folder = path.parent.name
     for node, given in _literals(tree):
         given = given if folder in (("cli",) if given.startswith("$ ") else ("lang", "graph", "e2e")) else ""
-        text = textwrap.dedent(_rendered(node, constants)).strip("\n")
+        text = re.sub(r"\{\w*\}", "…", textwrap.dedent(_rendered(node, constants)).strip("\n"))
         if re.search(r"\[0-9a-f\]|\\[n.\[]|: ?$", text):  # a pattern or a part, not what is printed
             continue
         printed = [found.start() for found in _PRINTED.finditer(text)]

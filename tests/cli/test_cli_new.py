@@ -113,6 +113,15 @@ def test_another_name_of_build_files_is_kept_to(tmp_path: Path) -> None:
     assert place.mbuild("new", "model", "m", "--package", "a").stdout.split() == ["a/m.json", "a/BUILD.mbuild"]
 
 
+@pytest.mark.parametrize("framework", ["none", "custom", "sklearn"])
+def test_what_is_written_is_in_canonical_form_and_nothing_in_it_is_odd(tmp_path: Path, framework: str) -> None:
+    place = begun(tmp_path, framework)
+    for argv in (("model", "second"), ("rule", "listing"), ("runtime", "third")):
+        assert place.mbuild("new", *argv).code == 0
+    assert place.mbuild("fmt", "--check") == Ran(0, "", "")
+    assert place.mbuild("lint") == Ran(0, "", "")
+
+
 REFUSED = {
     "a target that is there": (
         ["new", "model", "shop"],
