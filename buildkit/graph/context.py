@@ -318,6 +318,8 @@ class Actions(HostValue):
         if not made:
             raise call.error("'outputs' is empty: nothing could ever need this action", argument="outputs")
         command, named = words_of(call, name, words, made)
+        if isinstance(words[0], FileValue) and "/" not in command[0]:
+            command = (f"./{command[0]}", *command[1:])  # a word without a slash is looked for in PATH
         read = tuple(dict.fromkeys((*files_in(call, "inputs", inputs), *files_in(call, "tools", tools), *named)))
         variables = environment_of(call, environment)
         check_size(call, command, variables)

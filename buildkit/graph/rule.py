@@ -163,6 +163,8 @@ class _Declaration:
         if self.faults or label is None:
             return None
         spans: Any = self.spans  # by name only: no rule takes anything by position
+        if unwritten := [name for name, value in self.given.items() if value is not None and name not in spans]:
+            spans = {**spans, **dict.fromkeys(unwritten, self.call.span)}  # they came by **kwargs
         return Target(label, self.rule.name, values, self.call.span, spans, self.rule.needs(values), visibility)
 
     def _inherit(self, values: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from buildkit.lang import Builtin, Call, Dict, HostValue, List, Struct, Value, f
 
 
 class LabelValue(HostValue):
-    """A label, with `.name`, `.package`, `.repository`."""
+    """A label, with `.name`, `.package`, `.repository` (Bazel's `.repo_name`), and labels relative to it."""
 
     type_name = "Label"
 
@@ -26,11 +26,26 @@ class LabelValue(HostValue):
 
     def attribute(self, name: str) -> Value:
         """Its parts."""
-        return {"name": self.label.name, "package": self.label.package, "repository": self.label.repository}[name]
+        known: dict[str, Value] = {
+            "name": self.label.name,
+            "package": self.label.package,
+            "repository": self.label.repository,
+            "repo_name": self.label.repository,
+            "relative": Builtin("relative", self._relative),
+            "same_package_label": Builtin("same_package_label", self._same_package_label),
+        }
+        return known[name]
+
+    def _relative(self, call: Call, relName: Value) -> Value:  # noqa: N803
+        return LabelValue(Label.parse(text(call, "relName", relName), self.label.package, self.label.repository))
+
+    def _same_package_label(self, call: Call, target_name: Value) -> Value:
+        name = text(call, "target_name", target_name)
+        return LabelValue(Label.parse(f":{name}", self.label.package, self.label.repository))
 
     def attributes(self) -> Iterable[str]:
         """Their names."""
-        return ("name", "package", "repository")
+        return ("name", "package", "relative", "repo_name", "repository", "same_package_label")
 
     def represent(self) -> str:
         """As it is printed."""

@@ -82,6 +82,12 @@ def test_a_file_among_the_words_is_an_input(tmp_path: Path) -> None:
     assert [file.path for file in found.inputs] == ["p/a.txt"]
 
 
+def test_a_program_of_the_top_folder_is_not_looked_for_in_the_path(tmp_path: Path) -> None:
+    made = workspace(tmp_path, 'a.run(outputs = [out], executable = src, arguments = ["a.txt"], root = "host")')
+    made.write({"a.txt": "", "BUILD": LOAD + 'thing(name = "x", srcs = ["a.txt"])\n'})
+    assert made.analyze("//:x").actions.actions[0].command == ("./a.txt", "a.txt")
+
+
 def test_a_line_for_the_shell_gets_its_arguments(tmp_path: Path) -> None:
     body = (
         'a.run_shell(outputs = [out], command = "cp $1 $2", arguments = [src, out], root = "host", mnemonic = "Copy")'

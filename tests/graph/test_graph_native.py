@@ -42,6 +42,21 @@ def test_a_macro_reaches_all_that_build_files_see(tmp_path: Path) -> None:
     assert sorted(label.name for label in loaded.requested) == ["other", "x_all"]
 
 
+def test_what_a_macro_hands_on_counts_as_given(tmp_path: Path) -> None:
+    text = "def of(**kwargs):\n    native.filegroup(visibility = None, **kwargs)\n"
+    made = place(
+        tmp_path, {"m.bzl": text, "BUILD": 'load("//:m.bzl", "of")\nof(name = "x", srcs = [], tags = ["t"])\n'}
+    )
+    assert {"name", "srcs", "tags"} <= set(made.load("//:x").targets[Label("", "", "x")].spans)
+
+
+def test_a_label_gives_others_of_its_package(tmp_path: Path) -> None:
+    text = 'L = Label("//a:b")\nX = [str(L.relative(":c")), str(L.relative("//d"))]\n'
+    text += 'X += [str(L.same_package_label("e")), L.repo_name]\n'
+    found = place(tmp_path, {"m.bzl": text}).loader().module(Label("", "", "m.bzl"))["X"]
+    assert found.items == ["//a:c", "//d:d", "//a:e", ""]  # type: ignore[attr-defined]
+
+
 def test_native_knows_every_standard_rule_and_function(tmp_path: Path) -> None:
     made = workspace(tmp_path, {"macros.bzl": "NAMES = dir(native)\ngenrule = native.genrule\n"})
     loader = made.loader()
