@@ -51,8 +51,8 @@ def test_what_a_macro_hands_on_counts_as_given(tmp_path: Path) -> None:
 
 
 def test_a_label_gives_others_of_its_package(tmp_path: Path) -> None:
-    text = 'L = Label("//a:b")\nX = [str(L.relative(":c")), str(L.relative("//d"))]\n'
-    text += 'X += [str(L.same_package_label("e")), L.repo_name]\n'
+    text = 'L = Label("//a:b")\nA = [str(L.relative(":c")), str(L.relative("//d"))]\n'
+    text += 'X = A + [str(L.same_package_label("e")), L.repo_name]\n'
     found = place(tmp_path, {"m.bzl": text}).loader().module(Label("", "", "m.bzl"))["X"]
     assert found.items == ["//a:c", "//d:d", "//a:e", ""]  # type: ignore[attr-defined]
 
