@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import cmp_to_key
+from operator import itemgetter
 from typing import Any
 
 from buildkit.errors import BuildError
@@ -12,7 +13,7 @@ from buildkit.lang.attributes import attribute, attribute_names
 from buildkit.lang.collection_methods import fill
 from buildkit.lang.functions import Builtin, Call
 from buildkit.lang.limits import check_digits, check_elements, check_integer
-from buildkit.lang.operators import elements, iterable, listed, order, sort_values
+from buildkit.lang.operators import elements, iterable, listed, order, sort_values, sorts_alone
 from buildkit.lang.text import brief, display, float_text, represent, to_float
 from buildkit.lang.values import Dict, List, Range, Set, Struct, Value, type_name
 
@@ -199,7 +200,7 @@ def _extreme(name: str, sign: int) -> Callable[..., Value]:
         items = listed(args[0]) if len(args) == 1 else list(args)
         if not items:
             raise BuildError(f"{name}(): expected at least one item")
-        ranks = items if key is None else [call.callback(key, [item], {}) for item in items]
+        ranks = items if key is None else list(map(call.key_function(key), items))
         best = 0
         for place in range(1, len(items)):
             if order(ranks[place], ranks[best]) * sign > 0:
@@ -239,10 +240,13 @@ def _sorted(call: Call, x: Value, /, *, key: Value = None, reverse: Any = False)
     call.thread.charge(len(items))
     if key is None:
         return List(sort_values(items, descending=reverse))
-    ranks = [call.callback(key, [item], {}) for item in items]
+    ranks = list(map(call.key_function(key), items))
     pairs: list[Any] = list(zip(ranks, items, strict=True))
-    rank: Callable[[Any], Any] = cmp_to_key(order)
-    pairs.sort(key=lambda pair: rank(pair[0]), reverse=reverse)
+    if sorts_alone(ranks):
+        pairs.sort(key=itemgetter(0), reverse=reverse)
+    else:
+        rank: Callable[[Any], Any] = cmp_to_key(order)
+        pairs.sort(key=lambda pair: rank(pair[0]), reverse=reverse)
     return List([item for _, item in pairs])
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import CellType
 from typing import Any
 
@@ -52,6 +53,12 @@ class Call:
         """An error at this call, or at one of its arguments."""
         span = self.argument_spans.get(argument) if argument is not None else None
         return BuildError(message, span=span or self.span, hint=hint)
+
+    def key_function(self, function: Value) -> Callable[[Value], Value]:
+        """A function of the language, to be called with one argument, often, in the course of this call."""
+        if type(function) is Function and function.exact == 1:
+            return partial(function.direct, self.thread)
+        return lambda value: invoke(self.thread, function, [value], {}, self.site)
 
     def callback(self, function: Value, positional: Sequence[Value], keyword: Mapping[str, Value]) -> Value:
         """Call a function of the language in the course of this call."""

@@ -216,6 +216,7 @@ def member(left: Any, right: Any) -> bool:
 
 
 _ORDERED = (str, bytes, bool)
+_ALONE = frozenset((str, int, bytes))
 
 
 def order(left: Any, right: Any, operator: str = "<", depth: int = 0) -> int:
@@ -242,11 +243,19 @@ def _order_sequences(left: Sequence[Any], right: Sequence[Any], operator: str, d
     return (len(left) > len(right)) - (len(left) < len(right))
 
 
+def sorts_alone(values: Sequence[Any]) -> bool:
+    """Whether Python orders values as Starlark does: strings, integers, or tuples of these, alike in each place."""
+    kinds = set(map(type, values))
+    if kinds == {tuple}:
+        shapes = {tuple(map(type, value)) for value in values}
+        return len(shapes) == 1 and set(shapes.pop()) <= _ALONE
+    return len(kinds) <= 1 and kinds <= _ALONE
+
+
 def sort_values(values: Iterable[Value], *, descending: bool) -> list[Value]:
     """Values in order; equal ones keep theirs."""
     listed = list(values)
-    kinds = set(map(type, listed))
-    if len(kinds) <= 1 and kinds <= {str, int, bytes}:
+    if sorts_alone(listed):
         return sorted(listed, reverse=descending)  # type: ignore[type-var]
     return sorted(listed, key=cmp_to_key(order), reverse=descending)
 

@@ -60,6 +60,18 @@ def _chunks(thread: Thread, values: Sequence[Value]) -> Iterator[Sequence[Value]
         yield part
 
 
+def ranged(thread: Thread, make: Callable[..., Range], *bounds: Any) -> Iterable[int]:
+    """What a loop over `range(bounds)` goes over."""
+    if len(bounds) == 1 and type(bounds[0]) is int and -_RANGE < bounds[0] <= CHUNK:
+        count = bounds[0]
+        if count > 0:
+            thread.left -= count
+            if thread.left < 0:
+                thread.refill()
+        return range(count)
+    return counted(thread, make(*bounds).numbers)
+
+
 def counted(thread: Thread, numbers: range) -> Iterable[int]:
     """A range that a loop goes over."""
     if not (-_RANGE < numbers.start < _RANGE and -_RANGE < numbers.stop < _RANGE and -_RANGE < numbers.step < _RANGE):
@@ -157,18 +169,16 @@ def augment(thread: Thread, operator: str, current: Any, value: Any) -> Value:
     return sized(thread, operators.BINARY[operator](current, value))
 
 
-def new_dict(pairs: Sequence[Any]) -> Dict:
-    """A dict from keys and values that alternate."""
-    result = Dict()
-    result.entries = dict(zip(pairs[::2], pairs[1::2], strict=True))
-    return result
-
-
 def mapped(entries: dict[Any, Value]) -> Dict:
     """A dict that takes over entries."""
-    result = Dict()
+    result = _new(Dict)
     result.entries = entries
+    result.frozen = False
+    result.iterating = 0
     return result
+
+
+_new = object.__new__
 
 
 def entry_key(entries: Mapping[Any, Value], key: Any) -> Any:
@@ -269,13 +279,13 @@ RUNTIME: Mapping[str, Any] = {
             invoke_marked,
             rounds,
             counted,
+            ranged,
             iterate,
             release,
             sized,
             longer,
             read,
             augment,
-            new_dict,
             mapped,
             entry_key,
             unpack,

@@ -101,7 +101,8 @@ class Straight:
         defaults = tuple([self.value(one.default) if one.default is not None else UNBOUND for one in named])
 
         def first(thread: Thread, *arguments: Value) -> Value:
-            made.direct = function_of(unit, node, code, body)
+            if made.direct is first:
+                made.direct = function_of(unit, node, code, body)
             if direct:
                 unit.namespace[direct] = made.direct
             return made.direct(thread, *arguments)

@@ -108,7 +108,7 @@ def _format(self: str, /, *positional: Value, **keyword: Value) -> str:
 
 def _join(self: str, items: Value, /) -> str:
     parts = list(elements(items))
-    for number, part in enumerate(parts):
+    for number, part in enumerate(parts if set(map(type, parts)) - {str} else ()):
         if type(part) is not str:
             raise BuildError(f"join(): element {number} must be a string, got {type_name(part)}")
     check_length(sum(map(len, parts)) + len(self) * len(parts))  # type: ignore[arg-type]

@@ -63,11 +63,12 @@ class Thread:
     `active` has the keys of the functions that are being called, outermost first.
     """
 
-    __slots__ = ("active", "context", "deadline", "deepest", "left", "limits", "printer", "rest")
+    __slots__ = ("active", "context", "deadline", "deepest", "elements", "left", "limits", "printer", "rest")
 
     def __init__(self, limits: Limits, context: object, printer: Printer) -> None:
         self.limits = limits
         self.deepest = limits.depth
+        self.elements = limits.elements
         self.context = context
         self.printer = printer
         self.left = min(_SLICE, limits.steps)

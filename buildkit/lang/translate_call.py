@@ -7,30 +7,20 @@ value one look tells whether it is a function that takes just these arguments; t
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from buildkit.lang import syntax
-from buildkit.lang.attributes import METHODS
 from buildkit.lang.functions import Builtin
+from buildkit.lang.inference import is_int
 from buildkit.lang.resolver import Home
+from buildkit.lang.runtime import LONG
+from buildkit.lang.translate_method import call_method, has_method
 from buildkit.lang.translation import Operand, Translator, Writer
 
 # What gives large values is charged for their size.
 _LARGE_BUILTINS = frozenset(("list", "dict", "tuple", "str", "repr", "reversed", "enumerate", "zip", "bytes"))
 _READING_BUILTINS = frozenset(("all", "any", "max", "min", "set"))
-_SMALL_METHODS = frozenset(
-    (
-        *("append", "clear", "extend", "insert", "remove", "index", "pop", "popitem", "setdefault", "get", "update"),
-        *("count", "find", "rfind", "rindex", "startswith", "endswith", "isalnum", "isalpha", "isdigit", "islower"),
-        *("isspace", "istitle", "isupper"),
-    )
-)
-_METHODS: dict[str, dict[type, Any]] = {}
-for _type, _table in METHODS.items():
-    for _name, _method_of in _table.items():
-        _METHODS.setdefault(_name, {})[_type] = _method_of
 
 
 def _invocation(w: Writer, node: syntax.Invocation, into: str | None) -> Operand:
@@ -73,19 +63,27 @@ def _passed(node: syntax.Invocation, texts: Sequence[str]) -> list[str]:
 def _builtin(w: Writer, node: syntax.Invocation, builtin: Any, into: str | None) -> str:
     if builtin is w.unit.builtins.get("len") and len(node.arguments) == 1 and not node.arguments[0].kind:
         return _length(w, node, builtin, into)
-    texts = _texts(w, node)
-    if builtin.name in _READING_BUILTINS and len(texts) == 1 and not node.arguments[0].kind:
-        texts[0] = texts[0] if texts[0].isidentifier() else w.store(texts[0], node, None)
-        w.line(f"read(T, {texts[0]})", node)
-    arguments = _passed(node, texts)
+    operands = [w.expression(argument.value) for argument in node.arguments]
+    if builtin.name in _READING_BUILTINS and len(operands) == 1 and not node.arguments[0].kind:
+        read = operands[0].text if operands[0].text.isidentifier() else w.store(operands[0].text, node, None)
+        operands[0] = operands[0]._replace(text=read)
+        w.line(f"read(T, {read})", node)
     function = w.constant(builtin.function)
+    if builtin is w.unit.builtins.get("str") and len(operands) == 1 and not node.arguments[0].kind:
+        value = operands[0]
+        test = "" if is_int(value.kind) else f" if type({value.text}) is int else {function}({value.text})"
+        name = w.store(f"str({value.text}){test}", node, into)
+        w.line(f"if len({name}) > {LONG}: longer(T, {name})", node)
+        return name
+    arguments = _passed(node, [operand.text for operand in operands])
     if not builtin.plain:
         arguments.insert(0, f"Call(T, {w.site(node)})")
     text = f"{function}({', '.join(arguments)})"
     leading = "0" if builtin.plain else "1"
     name = w.store(text, node, into, "call", function, leading)
     if builtin.name in _LARGE_BUILTINS:
-        w.line(f"sized(T, {name})", node)
+        short = w.inference.kind(node) == "string"
+        w.line(f"if len({name}) > {LONG}: longer(T, {name})" if short else f"sized(T, {name})", node)
     return name
 
 
@@ -166,44 +164,18 @@ def _collected(w: Writer, node: syntax.Invocation) -> tuple[str, str]:
 
 
 def _method(w: Writer, node: syntax.Invocation, dot: syntax.Dot, into: str | None) -> str:
-    """A call of a method; those of the language's own types are called without making a bound method first."""
     receiver, name = w.expression(dot.value), dot.name
-    spot = syntax.Name(dot.name_start, dot.end, name)
-    methods = _METHODS.get(name)
-    result = into or w.temporary()
-    if methods is None or not _settled(node):
-        function = w.store(f"attribute({receiver.text}, {name!r})", spot, None)
-        return _unknown(w, node, function, result)
-    found = w.store(f"{w.constant(methods)}.get(type({receiver.text}))", spot, None)
-    function = w.temporary()
-    w.line(f"if {found} is None: {function} = attribute({receiver.text}, {name!r})", spot)
-    texts = _texts(w, node)
-    with _quick(w, name, receiver, texts, result, node):
-        arguments = ", ".join([receiver.text, *_passed(node, texts)])
-        with w.block(f"if {found} is not None:", node):
-            w.line(f"{result} = {found}({arguments})", node, "call", found, "1")
-            if name not in _SMALL_METHODS:
-                w.line(f"sized(T, {result})", node)
+
+    def general(function: str, texts: Sequence[str]) -> str:
         positional = ", ".join(text for one, text in zip(node.arguments, texts, strict=True) if not one.kind)
         pairs = [(one.name, text) for one, text in zip(node.arguments, texts, strict=True) if one.kind]
         named = ", ".join(f"{key!r}: {text}" for key, text in pairs)
-        w.line(f"else: {result} = {_invoke(w, node, function, f'[{positional}]', f'{{{named}}}')}", node)
-    return result
+        return _invoke(w, node, function, f"[{positional}]", f"{{{named}}}")
 
-
-@contextmanager
-def _quick(
-    w: Writer, name: str, receiver: Operand, texts: Sequence[str], result: str, node: syntax.Invocation
-) -> Iterator[None]:
-    """The most frequent methods, in line."""
-    owner = receiver.text
-    if name == "append" and len(texts) == 1 and receiver.kind in (None, "list") and not node.arguments[0].kind:
-        with w.block(f"if type({owner}) is List and not {owner}.frozen and not {owner}.iterating:", node):
-            w.line(f"{result} = {owner}.items.append({texts[0]})", node)
-        with w.block("else:", node):
-            yield
-    else:
-        yield
+    if has_method(name) and _settled(node):
+        return call_method(w, node, dot, receiver, into, general)
+    spot = syntax.Name(dot.name_start, dot.end, name)
+    return _unknown(w, node, w.store(f"attribute({receiver.text}, {name!r})", spot, None), into)
 
 
 EXPRESSIONS: dict[type, Translator] = {syntax.Invocation: _invocation}

@@ -15,6 +15,7 @@ from buildkit.lang.resolver import Home
 from buildkit.lang.translation import LOOPS, Operand, Translator, Writer
 
 _PLAIN_TEXT = 200
+_SHORT = 120  # characters of a tuple that becomes part of a longer text
 
 
 def _name(w: Writer, node: syntax.Name, into: str | None) -> Operand:
@@ -39,10 +40,13 @@ def _literal(w: Writer, node: syntax.Literal, into: str | None) -> Operand:
 
 
 def _sequence(w: Writer, node: syntax.Sequence, into: str | None) -> Operand:
-    items = ", ".join([w.expression(item).text for item in node.items])
+    parts = tuple([w.expression(item) for item in node.items])
+    items = ", ".join([part.text for part in parts])
     if node.kind == "list":
         return Operand(w.store(f"List([{items}])", node, into), "list")
-    return Operand(w.store(f"({items},)" if items else "()", node, into), "tuple")
+    if into is None and len(items) < _SHORT:
+        return Operand(f"({items},)" if items else "()", "tuple", parts)
+    return Operand(w.store(f"({items},)" if items else "()", node, into), "tuple", parts)
 
 
 def _mapping(w: Writer, node: syntax.Mapping, into: str | None) -> Operand:

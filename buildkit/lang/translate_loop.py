@@ -37,9 +37,11 @@ def _values(w: Writer, iterable: Any) -> tuple[str, str]:
     """The text of what a loop goes over, and the variable that must not change meanwhile."""
     called = type(iterable) is syntax.Invocation and all(one.kind == "" for one in iterable.arguments)
     name = w.inference.builtin(iterable.function) if called else None
+    if name == "range" and 0 < len(iterable.arguments) < 4:
+        bounds = ", ".join([w.expression(one.value).text for one in iterable.arguments])
+        make = w.constant(w.unit.builtins["range"].function)  # type: ignore[attr-defined]
+        return f"ranged(T, {make}, {bounds})", ""
     value = w.expression(iterable)
-    if name == "range":
-        return f"counted(T, {value.text}.numbers)", ""
     if name in _FRESH or type(iterable) is syntax.Comprehension:
         return f"iterate(T, {value.text})", ""
     if value.kind == "tuple":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from buildkit.lang import syntax
@@ -9,9 +10,11 @@ from buildkit.lang.inference import BIG, Kind, combine, is_int
 from buildkit.lang.runtime import COMPARISONS, LONG, OPERATORS
 from buildkit.lang.translation import Operand, Translator, Writer
 
-SMALL = 1 << 63
+SMALL = (1 << 63) - 1
+TINY = (1 << 30) - 1  # what Python compares quickest
 _LONGEST = 160  # characters of text that an operand may have before it becomes a variable
 _DEEP = 6
+_PLACEHOLDER = re.compile(r"%.?", re.DOTALL)
 
 
 def _unary(w: Writer, node: syntax.Unary, into: str | None) -> Operand:
@@ -21,8 +24,10 @@ def _unary(w: Writer, node: syntax.Unary, into: str | None) -> Operand:
     value = w.expression(node.operand)
     if is_int(value.kind) and value.kind != BIG and node.operator in "+-":
         return Operand(f"({node.operator}{value.text})", value.kind)
-    kind = w.inference.kind(node)
-    return Operand(w.store(f'unary("{node.operator}", {value.text})', node, into), kind)
+    text = f'unary("{node.operator}", {value.text})'
+    if value.kind is None and node.operator == "-":
+        text = f"-{value.text} if type({value.text}) is int else {text}"
+    return Operand(w.store(text, node, into), w.inference.kind(node))
 
 
 def _binary(w: Writer, node: syntax.Binary, into: str | None) -> Operand:
@@ -61,6 +66,10 @@ def operation(
     kind = combine(operator, left.kind, right.kind)
     if is_int(left.kind) and is_int(right.kind):
         return _integers(w, operator, left, right, kind, node, into)
+    if operator == "%" and type(node) is syntax.Binary and len(node.operators) == 1:
+        formatted = _formatted(w, node.operands[0], right, node, into)
+        if formatted:
+            return Operand(formatted, "string")
     name = into or w.temporary()
     general = f"{OPERATORS[operator]}(T, {left.text}, {right.text})"
     if update and not _immutable(left.kind):
@@ -79,6 +88,28 @@ def operation(
     return Operand(name, kind)
 
 
+def _formatted(w: Writer, pattern: Any, right: Operand, node: Any, into: str | None) -> str:
+    """`pattern % right` of a literal that Python formats as Starlark does: it has %s and %d only; else ''."""
+    if type(pattern) is not syntax.Literal or type(pattern.value) is not str or not right.parts:
+        return ""
+    codes = _PLACEHOLDER.findall(pattern.value)
+    if len(codes) != len(right.parts) or not all(code in ("%s", "%d") for code in codes):
+        return ""
+    tests = [
+        f"type({part.text}) is int" if code == "%d" else f"(type({part.text}) is str or type({part.text}) is int)"
+        for code, part in zip(codes, right.parts, strict=True)
+        if not is_int(part.kind) and not (part.kind == "string" and code == "%s")
+    ]
+    values = ", ".join(part.text for part in right.parts)
+    left = w.expression(pattern).text
+    text = f"{left} % ({values},)"
+    if tests:
+        text = f"{text} if {' and '.join(tests)} else modulo(T, {left}, {right.text})"
+    name = w.store(text, node, into)
+    w.line(f"if len({name}) > {LONG}: longer(T, {name})", node)
+    return name
+
+
 def _immutable(kind: Kind) -> bool:
     return is_int(kind) or kind in ("string", "float", "bool", "tuple")
 
@@ -95,7 +126,8 @@ def _tested(w: Writer, name: str, operator: str, left: Operand, right: Operand, 
 
 
 def _bound(w: Writer, name: str, node: Any) -> None:
-    w.line(f"if not {-SMALL} < {name} < {SMALL}: check_integer({name})", node)
+    tiny = f"{name} > {TINY} or {name} < {-TINY}"
+    w.line(f"if ({tiny}) and ({name} > {SMALL} or {name} < {-SMALL}): check_integer({name})", node)
 
 
 def _integers(

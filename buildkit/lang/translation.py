@@ -34,6 +34,7 @@ class Operand(NamedTuple):
 
     text: str
     kind: Kind = None
+    parts: tuple[Operand, ...] = ()  # of a tuple that was just made
 
 
 # Writes what computes an expression, which may be left in the variable named, or what does a statement.
@@ -123,6 +124,11 @@ class Writer:
         """One line, and the syntax that errors in it belong to."""
         self.lines.append(self._indent + text)
         self.steps.append(Step(node, again))
+
+    def insert(self, place: int, text: str, node: Any) -> None:
+        """A line that comes before lines written already, as far indented as the next one would be."""
+        self.lines.insert(place, self._indent + text)
+        self.steps.insert(place, Step(node))
 
     @contextmanager
     def block(self, header: str, node: Any = None, *again: str) -> Iterator[None]:

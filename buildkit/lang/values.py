@@ -186,7 +186,7 @@ class Dict:
 
     def keys(self) -> list[Value]:
         """The keys, in order."""
-        return [from_key(key) for key in self.entries]
+        return list(self.entries) if self._plain() else [from_key(key) for key in self.entries]
 
     def values(self) -> list[Value]:
         """The values, in order of their keys."""
@@ -194,7 +194,12 @@ class Dict:
 
     def items(self) -> list[tuple[Any, Value]]:
         """(key, value) pairs, in order."""
-        return [(from_key(key), value) for key, value in self.entries.items()]
+        pairs = self.entries.items()
+        return list(pairs) if self._plain() else [(from_key(key), value) for key, value in pairs]
+
+    def _plain(self) -> bool:
+        """Whether all keys stand for themselves."""
+        return _Key not in set(map(type, self.entries))
 
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
@@ -332,6 +337,7 @@ def type_name(value: Value) -> str:
 
 
 _PLAIN = frozenset((str, int, bytes, bool, type(None)))
+_EXACT = frozenset((str, int, bytes, type(None)))  # of which Python finds equal what Starlark does
 
 
 def equal(left: Value, right: Value) -> bool:
@@ -368,9 +374,12 @@ def _equal(left: Any, right: Any, depth: int, seen: set[tuple[int, int]]) -> boo
         return _same_entries(left.entries, right.entries, depth, seen)
     if isinstance(left, Struct):
         return left.constructor == right.constructor and _same_entries(left.fields, right.fields, depth, seen)
-    return len(left) == len(right) and all(
-        _equal(one, two, depth + 1, seen) for one, two in zip(left, right, strict=True)
-    )
+    if len(left) != len(right):
+        return False
+    items, others = (left.items, right.items) if kind is List else (left, right)
+    if {*map(type, items), *map(type, others)} <= _EXACT:
+        return bool(items == others)
+    return all(_equal(one, two, depth + 1, seen) for one, two in zip(items, others, strict=True))
 
 
 def _same_entries(left: dict[Any, Value], right: dict[Any, Value], depth: int, seen: set[tuple[int, int]]) -> bool:
