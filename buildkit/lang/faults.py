@@ -50,8 +50,7 @@ def located(error: Exception) -> tuple[BuildError, bool]:
     """
     spots, last = _spots(error.__traceback__)
     fault = error if isinstance(error, BuildError) else _explained(error, spots, last)
-    while spots and spots[-1].step.node is None:  # it had not begun: the fault is its caller's
-        spots.pop()
+    spots = [spot for spot in spots if spot.step.node is not None]  # what has not begun: a fault is its caller's
     if not spots:
         return fault, False
     fault = place(fault, spots.pop().span)

@@ -104,12 +104,11 @@ class Inference:
         self.builtins = builtins
         self.kinds: dict[Variable, Kind] = {}
 
-    def settle(self, parameters: Iterable[Variable], parts: Iterable[Any]) -> None:
-        """Find the kinds of all variables that statements, or one expression, bind."""
+    def settle(self, known: Mapping[Variable, Kind], parts: Iterable[Any]) -> None:
+        """Find the kinds of all variables that statements, or one expression, bind, given those of the parameters."""
         assigned: list[tuple[Variable, Any, str]] = []
         for part in parts:
             self._collect(part, assigned)
-        known: dict[Variable, Kind] = {variable: None for variable in parameters}  # noqa: C420
         self.kinds = dict(known)
         for variable, _, _ in assigned:
             self.kinds.setdefault(variable, NEVER)

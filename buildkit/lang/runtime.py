@@ -60,16 +60,25 @@ def _chunks(thread: Thread, values: Sequence[Value]) -> Iterator[Sequence[Value]
         yield part
 
 
-def ranged(thread: Thread, make: Callable[..., Range], *bounds: Any) -> Iterable[int]:
-    """What a loop over `range(bounds)` goes over."""
-    if len(bounds) == 1 and type(bounds[0]) is int and -_RANGE < bounds[0] <= CHUNK:
-        count = bounds[0]
-        if count > 0:
-            thread.left -= count
-            if thread.left < 0:
-                thread.refill()
-        return range(count)
-    return counted(thread, make(*bounds).numbers)
+def upto(thread: Thread, make: Callable[..., Range], stop: Any) -> Iterable[int]:
+    """What a loop over `range(stop)` goes over."""
+    if type(stop) is int and 0 <= stop <= CHUNK:
+        thread.left -= stop
+        if thread.left < 0:
+            thread.refill()
+        return range(stop)
+    return counted(thread, make(stop).numbers)
+
+
+def between(thread: Thread, make: Callable[..., Range], start: Any, stop: Any, step: Any = 1) -> Iterable[int]:
+    """What a loop over `range(start, stop, step)` goes over."""
+    plain = type(start) is int and type(stop) is int and type(step) is int and 0 < step < _RANGE
+    if plain and -_RANGE < start < _RANGE and start - CHUNK < stop <= start + CHUNK:
+        thread.left -= stop - start if stop > start else 0
+        if thread.left < 0:
+            thread.refill()
+        return range(start, stop, step)
+    return counted(thread, make(start, stop, step).numbers)
 
 
 def counted(thread: Thread, numbers: range) -> Iterable[int]:
@@ -279,7 +288,8 @@ RUNTIME: Mapping[str, Any] = {
             invoke_marked,
             rounds,
             counted,
-            ranged,
+            upto,
+            between,
             iterate,
             release,
             sized,

@@ -102,7 +102,7 @@ class Straight:
 
         def first(thread: Thread, *arguments: Value) -> Value:
             if made.direct is first:
-                made.direct = function_of(unit, node, code, body)
+                made.direct = function_of(unit, node, code, body, arguments)
             if direct:
                 unit.namespace[direct] = made.direct
             return made.direct(thread, *arguments)

@@ -148,7 +148,8 @@ def _replace(self: str, old: Any, new: Any, count: Any = -1, /) -> str:
     old, new = _text(old, "replace", "old"), _text(new, "replace", "new")
     if type(count) is not int:
         raise BuildError(f"replace(): parameter 'count' got {type_name(count)}, want int")
-    check_length(len(self) + self.count(old) * max(0, len(new) - len(old)))
+    if len(new) > len(old):
+        check_length(len(self) + self.count(old) * (len(new) - len(old)))
     return self.replace(old, new, max(count, -1) if count < 2**31 else -1)
 
 

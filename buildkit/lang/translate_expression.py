@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from buildkit.errors import BuildError
 from buildkit.lang import syntax, translate_loop, translate_operators
 from buildkit.lang.inference import Kind, is_int
 from buildkit.lang.resolver import Home
-from buildkit.lang.translation import LOOPS, Operand, Translator, Writer
+from buildkit.lang.translation import Operand, Translator, Writer
 
 _PLAIN_TEXT = 200
 _SHORT = 120  # characters of a tuple that becomes part of a longer text
@@ -121,6 +120,8 @@ def lookup(value: Operand, key: Operand) -> str:
     if key.kind == "string":
         return f"{entry} if type({value.text}) is Dict else {general}"
     if is_int(key.kind):
+        if value.kind is None:
+            general = f"{value.text}[{key.text}] if type({value.text}) is tuple else {general}"
         return f"{item} if type({value.text}) is List else {entry} if type({value.text}) is Dict else {general}"
     if key.kind is not None:
         return general
@@ -143,8 +144,6 @@ def _slice(w: Writer, node: syntax.Slice, into: str | None) -> Operand:
 
 
 def _comprehension(w: Writer, node: syntax.Comprehension, into: str | None) -> Operand:
-    if len(w.guards) + len(node.clauses) > LOOPS:
-        raise BuildError(f"loops are nested too deeply: the bound is {LOOPS}", span=w.span(node))
     result = w.temporary()
     if node.key is None:
         w.line(f"{result} = []", node)
@@ -162,8 +161,8 @@ def _clauses(w: Writer, node: syntax.Comprehension, number: int, result: str, ad
         return
     clause = node.clauses[number]
     if isinstance(clause, syntax.IfClause):
-        with w.block(f"if {translate_operators.truth(w, clause.condition)}:", clause.condition):
-            _clauses(w, node, number + 1, result, add)
+        w.line(f"if not {translate_operators.truth(w, clause.condition)}: continue", clause.condition)
+        _clauses(w, node, number + 1, result, add)
         return
     with translate_loop.loop(w, clause.target, clause.iterable):
         _clauses(w, node, number + 1, result, add)

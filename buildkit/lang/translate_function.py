@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from buildkit.errors import Span
 from buildkit.lang import syntax
 from buildkit.lang.functions import Code
-from buildkit.lang.resolver import parameter_order
+from buildkit.lang.inference import BIG, Kind
+from buildkit.lang.resolver import Variable, parameter_order
 from buildkit.lang.translate_loop import variable
 from buildkit.lang.translation import Operand, Translator, Unit, Writer
+from buildkit.lang.values import Dict, List
 
 
 def _definition(w: Writer, node: syntax.Definition) -> None:
@@ -52,17 +55,66 @@ def doc_of(node: syntax.Definition) -> str:
     return ""
 
 
-def write(w: Writer, node: Any, code: Code, body: Sequence[Any], python: str) -> None:
-    """The Python function of a definition."""
-    layout = w.unit.resolution.layouts[node.start]
-    parameters = layout.variables[: len(parameter_order(node.parameters))]
+def typical(unit: Unit, node: Any, body: Sequence[Any], arguments: Sequence[Any]) -> dict[Variable, Kind]:
+    """The kinds of those arguments that it is worth testing once, rather than wherever they are used."""
+    parameters = _parameters(unit, node)
+    uses = dict.fromkeys(parameters, 0)
+    _count_uses(unit, body, uses, 2 if any(type(part) is syntax.Loop for part in body) else 1)
+    return {
+        variable: _TYPES[type(argument)][0]
+        for variable, argument in zip(parameters, arguments, strict=True)
+        if uses[variable] > 1 and type(argument) in _TYPES
+    }
+
+
+_TYPES: dict[type, tuple[Kind, str]] = {
+    int: (BIG, "int"),
+    str: ("string", "str"),
+    List: ("list", "List"),
+    Dict: ("dict", "Dict"),
+}
+
+
+def _parameters(unit: Unit, node: Any) -> list[Variable]:
+    return unit.resolution.layouts[node.start].variables[: len(parameter_order(node.parameters))]
+
+
+def _count_uses(unit: Unit, node: Any, uses: dict[Variable, int], weight: int) -> None:
+    kind = type(node)
+    if kind is syntax.Name:
+        _, where = unit.resolution.bindings.get(node.start, (None, None))
+        if where in uses:
+            uses[where] += weight
+    elif kind is syntax.Loop or kind is syntax.Comprehension:
+        weight = 2
+    if kind is not syntax.Lambda and kind is not syntax.Definition:
+        for child in node:
+            if isinstance(child, tuple):
+                _count_uses(unit, child, uses, weight)
+
+
+def write(
+    w: Writer,
+    node: Any,
+    code: Code,
+    body: Sequence[Any],
+    python: str,
+    known: Mapping[Variable, Kind] = MappingProxyType({}),
+    general: str = "",
+) -> None:
+    """The Python function of a definition; where parameters are not of the known kinds it calls the general one."""
+    parameters = _parameters(w.unit, node)
     around = w.inference, w.code, w.marked, w.guards
     w.inference, w.code, w.guards = w.unit.inference(), code, []
-    w.inference.settle(parameters, body)
+    w.inference.settle({variable: known.get(variable) for variable in parameters}, body)
     calls = _calls(w, body)
     w.marked = calls > 0
     names = ["T", *(w.unit.names[variable] for variable in parameters)]
     with w.block(f"def {python}({', '.join(names)}):"):
+        if known:
+            pythons = dict(_TYPES.values())
+            tests = [f"type({w.unit.names[variable]}) is not {pythons[kind]}" for variable, kind in known.items()]
+            w.line(f"if {' or '.join(tests)}: return {general}({', '.join(names)})")
         _enter(w, code, calls, may_call=calls > 0 or _has_methods(body))
         w.statements(body)
         if w.marked:

@@ -10,6 +10,7 @@ from buildkit.errors import BuildError
 from buildkit.lang import syntax
 from buildkit.lang.inference import is_int
 from buildkit.lang.resolver import Home
+from buildkit.lang.runtime import CHUNK
 from buildkit.lang.translation import LOOPS, Operand, Writer
 
 _FRESH = ("sorted", "list", "enumerate", "zip", "reversed", "tuple")  # nothing else has what these give
@@ -38,9 +39,7 @@ def _values(w: Writer, iterable: Any) -> tuple[str, str]:
     called = type(iterable) is syntax.Invocation and all(one.kind == "" for one in iterable.arguments)
     name = w.inference.builtin(iterable.function) if called else None
     if name == "range" and 0 < len(iterable.arguments) < 4:
-        bounds = ", ".join([w.expression(one.value).text for one in iterable.arguments])
-        make = w.constant(w.unit.builtins["range"].function)  # type: ignore[attr-defined]
-        return f"ranged(T, {make}, {bounds})", ""
+        return _range(w, iterable), ""
     value = w.expression(iterable)
     if name in _FRESH or type(iterable) is syntax.Comprehension:
         return f"iterate(T, {value.text})", ""
@@ -49,6 +48,17 @@ def _values(w: Writer, iterable: Any) -> tuple[str, str]:
     guarded = w.temporary()
     w.line(f"{guarded} = {value.text}", iterable)
     return f"iterate(T, {guarded})", guarded
+
+
+def _range(w: Writer, node: syntax.Invocation) -> str:
+    """The text of what a loop over `range(…)` goes over."""
+    bounds = [w.expression(one.value) for one in node.arguments]
+    if len(bounds) == 1 and bounds[0].text.isdigit() and int(bounds[0].text) <= CHUNK:
+        w.line(f"T.left -= {bounds[0].text}", node)
+        w.line("if T.left < 0: T.refill()", node)
+        return w.constant(range(int(bounds[0].text)))
+    make = w.constant(w.unit.builtins["range"].function)  # type: ignore[attr-defined]
+    return f"{'upto' if len(bounds) == 1 else 'between'}(T, {make}, {', '.join([one.text for one in bounds])})"
 
 
 def assign_to(w: Writer, target: Any, value: Operand, node: Any) -> None:

@@ -13,6 +13,7 @@ from buildkit.lang import syntax
 from buildkit.lang.attributes import METHODS
 from buildkit.lang.inference import is_int
 from buildkit.lang.runtime import LONG
+from buildkit.lang.translate_operators import format_text
 from buildkit.lang.translation import Operand, Writer
 from buildkit.lang.values import Dict, List
 
@@ -49,6 +50,10 @@ def call_method(
     texts = [w.expression(argument.value) for argument in node.arguments]
     early = len(w.lines) > begun
     plain = all(not argument.kind for argument in node.arguments)
+    if name == "format" and plain and type(dot.value) is syntax.Literal:
+        formatted = _format(w, node, dot.value, receiver, texts, into)
+        if formatted:
+            return formatted
     quick, tests = _quick(name, receiver, texts) if plain else ("", [])
     known = next((made for type_, made in _BY_NAME[name].items() if _KINDS.get(type_) == receiver.kind), None)
     if quick:
@@ -64,6 +69,18 @@ def call_method(
         short = w.inference.kind(node) == "string"
         w.line(f"if len({result}) > {LONG}: longer(T, {result})" if short else f"sized(T, {result})", node)
     return result
+
+
+def _format(
+    w: Writer, node: syntax.Invocation, pattern: syntax.Literal, receiver: Operand, texts: list[Operand], into: Any
+) -> str:
+    """A literal with the plain placeholder `{}` only is formatted by Python; else ''."""
+    if type(pattern.value) is not str or set(pattern.value.replace("{}", "")) & {"{", "}", "%"}:
+        return ""
+    python = pattern._replace(value=pattern.value.replace("{}", "%s"))
+    method = w.constant(_BY_NAME["format"][str])
+    general = f"{method}({', '.join([receiver.text, *(text.text for text in texts)])})"
+    return format_text(w, python, texts, general, node, into)
 
 
 def _own(w: Writer, node: syntax.Invocation, method: str, receiver: Operand, texts: list[str], result: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from buildkit.lang import syntax
@@ -66,8 +67,9 @@ def operation(
     kind = combine(operator, left.kind, right.kind)
     if is_int(left.kind) and is_int(right.kind):
         return _integers(w, operator, left, right, kind, node, into)
-    if operator == "%" and type(node) is syntax.Binary and len(node.operators) == 1:
-        formatted = _formatted(w, node.operands[0], right, node, into)
+    if operator == "%" and type(node) is syntax.Binary and len(node.operators) == 1 and right.kind != "dict":
+        parts = right.parts or ((right,) if right.kind != "tuple" else ())
+        formatted = format_text(w, node.operands[0], parts, f"modulo(T, {left.text}, {right.text})", node, into)
         if formatted:
             return Operand(formatted, "string")
     name = into or w.temporary()
@@ -78,7 +80,7 @@ def operation(
         w.line(f"{name} = {left.text} + {right.text}", node)
         w.line(f"if len({name}) > {LONG}: longer(T, {name})", node)
         return Operand(name, kind)
-    tests = [f"type({one.text}) is int" for one in (left, right) if one.kind is None]
+    tests = [f"type({text}) is int" for text in dict.fromkeys(one.text for one in (left, right) if one.kind is None)]
     if operator in ("+", "-", "*", "//", "%") and tests and _may_be_int(left) and _may_be_int(right):
         with w.block(f"if {' and '.join(tests)}:", node):
             _tested(w, name, operator, left, right, node)
@@ -88,24 +90,25 @@ def operation(
     return Operand(name, kind)
 
 
-def _formatted(w: Writer, pattern: Any, right: Operand, node: Any, into: str | None) -> str:
-    """`pattern % right` of a literal that Python formats as Starlark does: it has %s and %d only; else ''."""
-    if type(pattern) is not syntax.Literal or type(pattern.value) is not str or not right.parts:
+def format_text(
+    w: Writer, pattern: Any, parts: Sequence[Operand], general: str, node: Any, into: str | None, *again: str
+) -> str:
+    """`pattern % parts` of a literal that Python formats as Starlark does: it has %s and %d only; else ''."""
+    if type(pattern) is not syntax.Literal or type(pattern.value) is not str:
         return ""
     codes = _PLACEHOLDER.findall(pattern.value)
-    if len(codes) != len(right.parts) or not all(code in ("%s", "%d") for code in codes):
+    if len(codes) != len(parts) or not all(code in ("%s", "%d") for code in codes):
         return ""
     tests = [
         f"type({part.text}) is int" if code == "%d" else f"(type({part.text}) is str or type({part.text}) is int)"
-        for code, part in zip(codes, right.parts, strict=True)
+        for code, part in zip(codes, parts, strict=True)
         if not is_int(part.kind) and not (part.kind == "string" and code == "%s")
     ]
-    values = ", ".join(part.text for part in right.parts)
-    left = w.expression(pattern).text
-    text = f"{left} % ({values},)"
+    values = ", ".join(part.text for part in parts)
+    text = f"{w.expression(pattern).text} % ({values},)" if parts else w.expression(pattern).text
     if tests:
-        text = f"{text} if {' and '.join(tests)} else modulo(T, {left}, {right.text})"
-    name = w.store(text, node, into)
+        text = f"{text} if {' and '.join(tests)} else {general}"
+    name = w.store(text, node, into, *again)
     w.line(f"if len({name}) > {LONG}: longer(T, {name})", node)
     return name
 
@@ -159,7 +162,7 @@ def comparison(operator: str, left: Operand, right: Operand) -> tuple[str, bool]
     if (is_int(left.kind) and is_int(right.kind)) or left.kind == right.kind == "string":
         return f"({plain})", True
     general = f"{OPERATORS[operator]}({left.text}, {right.text})"
-    tests = [f"type({one.text}) is int" for one in (left, right) if one.kind is None]
+    tests = [f"type({text}) is int" for text in dict.fromkeys(one.text for one in (left, right) if one.kind is None)]
     if tests and _may_be_int(left) and _may_be_int(right):
         return f"({plain} if {' and '.join(tests)} else {general})", False
     return f"{general}", False
@@ -190,6 +193,11 @@ def _membership(operator: str, left: Operand, right: Operand) -> str:
         return general
     entries = f"{left.text} {operator} {right.text}.entries"
     plain = left.kind is not None
+    if left.kind == "string" and right.kind in (None, "string"):
+        text = f"{left.text} {operator} {right.text}"
+        if right.kind == "string":
+            return f"({text})"
+        return f"({text} if type({right.text}) is str else {entries} if type({right.text}) is Dict else {general})"
     if right.kind == "dict" and plain:
         return f"({entries})"
     tests = [] if right.kind == "dict" else [f"type({right.text}) is Dict"]

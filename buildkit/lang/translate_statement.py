@@ -9,6 +9,8 @@ from buildkit.lang import syntax, translate_expression, translate_loop, translat
 from buildkit.lang.translate_loop import assign_to, variable
 from buildkit.lang.translation import Operand, Translator, Writer
 
+_CASES = 20  # more of them would be a deep tree for Python's compiler
+
 
 def _evaluation(w: Writer, node: syntax.Evaluation) -> None:
     if type(node.value) is not syntax.Literal:
@@ -87,7 +89,7 @@ def _branch(w: Writer, node: syntax.Branch) -> None:
         _either(w, condition, body, node.otherwise)
         return
     chosen = ""
-    if not all(translate_operators.inline(w, test) for test, _ in others):
+    if len(others) > _CASES or not all(translate_operators.inline(w, test) for test, _ in others):
         chosen = w.temporary()
         w.line(f"{chosen} = True", condition)
     for number, (test, part) in enumerate(node.branches):
