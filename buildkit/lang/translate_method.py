@@ -55,7 +55,7 @@ def call_method(
         if formatted:
             return formatted
     quick, tests = _quick(name, receiver, texts) if plain else ("", [])
-    known = next((made for type_, made in _BY_NAME[name].items() if _KINDS.get(type_) == receiver.kind), None)
+    known = next((made for type_, made in _BY_NAME[name].items() if _KINDS.get(type_, "") == receiver.kind), None)
     if quick:
         w.line(f"if {' and '.join(tests)}: {result} = {quick}" if tests else f"{result} = {quick}", node)
     if tests or not quick:
