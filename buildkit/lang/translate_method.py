@@ -6,8 +6,9 @@ out, behind tests of what is not known already.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from buildkit.lang import syntax
 from buildkit.lang.attributes import METHODS
@@ -48,27 +49,66 @@ def call_method(
     """A call of a method that some type of the language's own has; `general` gives the text of a call of any value."""
     name, result, begun = dot.name, into or w.temporary(), len(w.lines)
     texts = [w.expression(argument.value) for argument in node.arguments]
-    early = len(w.lines) > begun
     plain = all(not argument.kind for argument in node.arguments)
     if name == "format" and plain and type(dot.value) is syntax.Literal:
         formatted = _format(w, node, dot.value, receiver, texts, into)
         if formatted:
             return formatted
-    quick, tests = _quick(name, receiver, texts) if plain else ("", [])
     known = next((made for type_, made in _BY_NAME[name].items() if _KINDS.get(type_, "") == receiver.kind), None)
+    method = _Method(node, dot, receiver, [text.text for text in texts], result, general)
+    found = ""
+    if known is None and len(w.lines) > begun:  # a method must be there before its arguments are evaluated
+        found = _look_up(w, method, begun)
+    quick, tests = _quick(name, receiver, texts) if plain else ("", [])
     if quick:
         w.line(f"if {' and '.join(tests)}: {result} = {quick}" if tests else f"{result} = {quick}", node)
     if tests or not quick:
         with w.block("else:", node) if quick else nullcontext():
-            arguments = [text.text for text in texts]
             if known is not None:
-                _own(w, node, w.constant(known), receiver, arguments, result)
+                _own(w, method, w.constant(known))
             else:
-                _any(w, node, dot, receiver, arguments, result, general, begun if early else None)
+                _any(w, method, found or _look_up(w, method, len(w.lines)))
     if name not in _SMALL:
         short = w.inference.kind(node) == "string"
         w.line(f"if len({result}) > {LONG}: longer(T, {result})" if short else f"sized(T, {result})", node)
     return result
+
+
+class _Method(NamedTuple):
+    """A call of a method under translation."""
+
+    node: syntax.Invocation
+    dot: syntax.Dot
+    receiver: Operand
+    texts: list[str]
+    result: str
+    general: Callable[[str, Sequence[str]], str]
+
+
+def _own(w: Writer, method: _Method, function: str) -> None:
+    """A call of Python code."""
+    named = [
+        f"{argument.name}={text}" if argument.kind else text
+        for argument, text in zip(method.node.arguments, method.texts, strict=True)
+    ]
+    text = f"{method.result} = {function}({', '.join([method.receiver.text, *named])})"
+    w.line(text, method.node, "call", function, "1")
+
+
+def _look_up(w: Writer, method: _Method, place: int) -> str:
+    """Find the method by the type of the value. Where there is none, the variable `…f` has the value's field."""
+    spot = syntax.Name(method.dot.name_start, method.dot.end, method.dot.name)
+    found, owner, name = w.temporary(), method.receiver.text, method.dot.name
+    w.insert(place, f"{found} = {w.constant(_BY_NAME[name])}.get(type({owner}))", spot)
+    w.insert(place + 1, f"if {found} is None: {found}f = attribute({owner}, {name!r})", spot)
+    return found
+
+
+def _any(w: Writer, method: _Method, found: str) -> None:
+    """Call the method that was found, or else any value."""
+    with w.block(f"if {found} is not None:", method.node):
+        _own(w, method, found)
+    w.line(f"else: {method.result} = {method.general(found + 'f', method.texts)}", method.node)
 
 
 def _format(
@@ -81,41 +121,6 @@ def _format(
     method = w.constant(_BY_NAME["format"][str])
     general = f"{method}({', '.join([receiver.text, *(text.text for text in texts)])})"
     return format_text(w, python, texts, general, node, into)
-
-
-def _own(w: Writer, node: syntax.Invocation, method: str, receiver: Operand, texts: list[str], result: str) -> None:
-    named = [
-        f"{argument.name}={text}" if argument.kind else text
-        for argument, text in zip(node.arguments, texts, strict=True)
-    ]
-    w.line(f"{result} = {method}({', '.join([receiver.text, *named])})", node, "call", method, "1")
-
-
-def _any(
-    w: Writer,
-    node: syntax.Invocation,
-    dot: syntax.Dot,
-    receiver: Operand,
-    texts: list[str],
-    result: str,
-    general: Any,
-    early: int | None,
-) -> None:
-    """Look the method up, before the arguments are evaluated; what is none of ours is called as any value."""
-    spot = syntax.Name(dot.name_start, dot.end, dot.name)
-    found, function = w.temporary(), w.temporary()
-    lines = (
-        f"{found} = {w.constant(_BY_NAME[dot.name])}.get(type({receiver.text}))",
-        f"if {found} is None: {function} = attribute({receiver.text}, {dot.name!r})",
-    )
-    for number, line in enumerate(lines):
-        if early is None:
-            w.line(line, spot)
-        else:
-            w.insert(early + number, line, spot)
-    with w.block(f"if {found} is not None:", node):
-        _own(w, node, found, receiver, texts, result)
-    w.line(f"else: {result} = {general(function, texts)}", node)
 
 
 def _quick(name: str, receiver: Operand, texts: list[Operand]) -> tuple[str, list[str]]:

@@ -209,3 +209,10 @@ def test_a_call_from_python_names_the_place_it_is_for() -> None:
     with pytest.raises(BuildError) as caught:
         call(values["f"], [1], {}, span=Span("a/BUILD", 3, 1, 3, 8))
     assert str(caught.value) == ("f.bzl:2:16: error: int has no .x field or method\n  called from a/BUILD:3:1")
+
+
+def test_a_method_is_looked_up_before_its_arguments_are_evaluated() -> None:
+    source = "def f(x):\n    return x.get(x.nothing)\nf([])\n"
+    with pytest.raises(BuildError) as caught:
+        evaluate(parse(source, "f.bzl", build_file=False))
+    assert str(caught.value).startswith("f.bzl:2:14: error: list has no .get field or method")
