@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from buildkit import __version__
 from buildkit.digest import Key
@@ -17,6 +16,7 @@ from buildkit.graph.analysis import Analysis
 from buildkit.graph.configuration import DEFAULT, Configuration
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.modules import ParsedCache, unpickled
+from buildkit.graph.own_code import own_code
 from buildkit.graph.workspace import Workspace
 
 
@@ -36,15 +36,7 @@ def kept_key(
         list(patterns),
         configuration.key,
     )
-    return Key.of("mbuild graph 3", __version__, sys.version, list(_own_code()), list(tools), *asked)
-
-
-def _own_code() -> Iterator[tuple[str, int, int]]:
-    """The state of the code that makes graphs: in a checkout it changes without a new version."""
-    package = Path(__file__).parent.parent
-    for path in sorted((*package.glob("*.py"), *package.glob("graph/*.py"), *package.glob("lang/*.*"))):
-        status = path.stat()
-        yield path.relative_to(package).as_posix(), status.st_size, status.st_mtime_ns
+    return Key.of("mbuild graph 3", __version__, sys.version, list(own_code()), list(tools), *asked)
 
 
 def recall(key: Key, files: WorkspaceFiles, cache: ParsedCache) -> Analysis | None:

@@ -104,6 +104,8 @@ class Scanner:
 
     def kind(self, text: str) -> int:
         """Which kind of token a text is, that `quick` has found."""
+        if text[0] == '"' and len(text) > 1:
+            return self.numbers["STRING"]
         if text[0] in "\r\n":
             return NEWLINE if "\n" in text else WRONG
         text = text.rstrip(" ") or " "
