@@ -75,7 +75,10 @@ def _location(listed: Listed) -> Lines:
 
 
 def _build(listed: Listed) -> Lines:
-    return (build_text(target) for target in listed.targets() if target.rule)
+    """Rules, and of a file that a rule makes that rule; each once."""
+    made_by = ((listed.target(one.generator) if one.generator else one) for one in listed.targets())
+    rules = {rule.label: rule for rule in made_by if rule and rule.rule}
+    return (build_text(rule) for rule in rules.values())
 
 
 def _jsonl(listed: Listed) -> Lines:
@@ -97,12 +100,13 @@ def _json(listed: Listed) -> Lines:
 
 def described(target: Target) -> dict[str, Any]:
     """A target as JSON."""
-    rule = {"rule": target.rule, "attributes": {name: plain(value) for name, value in target.attributes.items()}}
+    attributes = {name: plain(value) for name, value in target.attributes.items()}
     return {
         "label": str(target.label),
         "kind": target.kind,
         "location": _place(target.span),
-        **(rule if target.rule else {}),
+        **({"rule": target.rule} if target.rule else {}),
+        **({"attributes": attributes} if attributes else {}),
         **({"generator": str(target.generator)} if target.generator else {}),
         "visibility": [str(grant) for grant in target.visibility],
     }

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from invocations import Place, Ran
@@ -137,6 +138,52 @@ def test_json_tells_all_of_a_target(place: Place) -> None:
     rows = place.mbuild("query", "--output", "jsonl", "//a:y + //a:x.txt").stdout.splitlines()
     assert [json.loads(row) for row in rows] == json.loads(ran.stdout)
     assert json.loads(place.mbuild("query", "--output", "json", "set()").stdout) == []
+
+
+SELECTING = """\
+genrule(name = "g", outs = ["g.txt"], cmd = "true", host_tools = True)
+config_setting(name = "fast", define_values = {"speed": "fast"})
+package_group(name = "friends", packages = ["//a/..."])
+filegroup(
+    name = "s",
+    srcs = ["one.txt"] + select({":fast": [], "//conditions:default": ["two.txt", ":g"]}),
+    visibility = [":friends"],
+)
+"""
+
+
+def test_selects_groups_and_made_files_are_shown_as_they_were_declared(tmp_path: Path) -> None:
+    place = Place(tmp_path / "workspace", tmp_path / "store")
+    place.write({"mbuild.toml": "", "a/BUILD": SELECTING, "a/one.txt": "", "a/two.txt": ""})
+    assert (
+        place.mbuild("query", "//a:s + //a:friends", "--output", "build").stdout
+        == """\
+# a/BUILD:4:1
+filegroup(
+    name = "s",
+    srcs = ["//a:one.txt"] + select({
+        "//a:fast": [],
+        "//conditions:default": [
+            "//a:two.txt",
+            "//a:g",
+        ],
+    }),
+    visibility = ["//a:friends"],
+)
+
+"""
+    )
+    made = place.mbuild("query", "//a:g.txt + //a:g", "--output", "build").stdout
+    assert (made.count("genrule("), made.splitlines()[:3]) == (1, ["# a/BUILD:1:1", "genrule(", '    name = "g",'])
+    group, rule = json.loads(place.mbuild("query", "//a:s + //a:friends", "--output", "json").stdout)
+    assert (group["kind"], group["attributes"]["packages"]) == ("package group", ["//a/..."])
+    assert rule["attributes"]["srcs"] == {
+        "concatenated": [
+            ["//a:one.txt"],
+            {"select": {"//a:fast": [], "//conditions:default": ["//a:two.txt", "//a:g"]}},
+        ]
+    }
+    assert rule["visibility"] == ["//a:friends"]
 
 
 def test_an_empty_result_is_no_fault(place: Place) -> None:
