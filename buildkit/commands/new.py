@@ -18,6 +18,7 @@ from buildkit.graph.declare import BUILD_FUNCTIONS
 from buildkit.graph.loader import Loader
 from buildkit.graph.modules import PRELUDE
 from buildkit.graph.package import Target
+from buildkit.graph.selection import Selection
 from buildkit.label import Label, TargetPattern
 from buildkit.lang import UNIVERSE, parse, syntax
 
@@ -142,7 +143,7 @@ def _listed(words: Sequence[str]) -> str:
 
 def _runtimes(loader: Loader, named: str, package: str) -> list[Target]:
     """The runtimes with a server that a package sees, in the order of their labels; or the one that is named."""
-    found = [target for target in _targets(loader, "runtime") if target.attributes.get("server")]
+    found = [target for target in _targets(loader, "runtime") if target.attributes.get("server") and _is_plain(target)]
     if not named:
         return [target for target in found if target.visible_from(package)]
     label = Label.parse(named)
@@ -150,6 +151,11 @@ def _runtimes(loader: Loader, named: str, package: str) -> list[Target]:
     if not fitting:
         raise BuildError(f"'{named}' is not a runtime with a server", hint="make one with 'mbuild new runtime NAME'")
     return fitting
+
+
+def _is_plain(runtime: Target) -> bool:
+    """Whether what a runtime is made of is the same in every configuration, so that it can be copied."""
+    return not any(isinstance(runtime.attributes[name], Selection) for name in ("server", "base", "packages"))
 
 
 def _targets(loader: Loader, rule: str) -> list[Target]:
@@ -169,7 +175,8 @@ def _framework(loader: Loader, runtimes: Sequence[Target]) -> str:
 
 def _serves_sklearn(loader: Loader, runtime: Target) -> bool:
     packages = [loader.target(label) for label in runtime.attributes["packages"]]
-    asked = [line for target in packages for line in target.attributes.get("requirements") or ()]
+    requirements = [target.attributes.get("requirements") or () for target in packages]
+    asked = [line for lines in requirements if not isinstance(lines, Selection) for line in lines]
     return any(re.match(r"mlserver[-_]sklearn\b", line) for line in asked)
 
 

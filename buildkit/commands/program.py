@@ -35,7 +35,9 @@ def run_program(session: Session, target: str, arguments: Sequence[str]) -> int 
         try:
             ended = subprocess.run([program, *arguments], cwd=session.options.directory, env=environment, check=False)
         except OSError as error:
-            raise BuildError(f"'{configured.label}' cannot be started: {error.strerror}") from None
+            raise BuildError(
+                f"'{configured.label}' cannot be started: {(error.strerror or str(error)).lower()}"
+            ) from None
     return ended.returncode
 
 

@@ -28,7 +28,8 @@ _EXTENSION = ".bzl"
 @dataclass(frozen=True, slots=True)
 class AttributeFacts:
     """One attribute. `default` is as BUILD files write it, '' for one without; `files` are endings, or ('*',);
-    `providers` are sets, one of which a target in its place must provide; `rules` are those that it must be of.
+    `providers` are sets, one of which a target in its place must provide; `rules` are those that it must be of;
+    `deprecated` says what to use instead, '' where nothing has to be.
     """
 
     name: str
@@ -40,6 +41,7 @@ class AttributeFacts:
     providers: tuple[tuple[str, ...], ...]
     rules: tuple[str, ...]
     configurable: bool
+    deprecated: str
     doc: str
 
 
@@ -247,6 +249,7 @@ def _attribute(name: str, schema: Attribute) -> AttributeFacts:
         tuple(tuple(provider.name for provider in one) for one in schema.alternatives),
         schema.rules,
         schema.configurable,
+        schema.deprecated,
         " ".join(schema.doc.split()),
     )
 

@@ -138,7 +138,8 @@ def _kind(kind: str) -> str:
 
 
 def _notes(attribute: AttributeFacts, links: Mapping[str, str]) -> str:
-    notes = [attribute.doc] if attribute.doc else []
+    notes = [f"**Deprecated**: {attribute.deprecated}."] if attribute.deprecated else []
+    notes += [attribute.doc] if attribute.doc else []
     if values := [value for value in attribute.values if value != '""']:
         notes.append("One of " + ", ".join(f"`{value}`" for value in values) + ".")
     if attribute.files and attribute.files != ("*",):

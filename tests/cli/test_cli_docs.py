@@ -35,6 +35,7 @@ count = rule(
         "srcs": attr.label_list(mandatory = True, allow_files = [".txt"], doc = "Files\\n  to read."),
         "how": attr.string(default = "fast", values = ["fast", "slow"], doc = "How."),
         "infos": attr.label_list(providers = [LinesInfo]),
+        "old": attr.int(deprecated = "use 'how'", configurable = False),
         "_tool": attr.label(),
     },
 )
@@ -70,6 +71,7 @@ Counts lines. Quickly.
 | `srcs` | list of labels | **mandatory** | Files to read. Files: `.txt`. |
 | `how` | string | `"fast"` | How. One of `"fast"`, `"slow"`. |
 | `infos` | list of labels | — | Its targets provide [`LinesInfo`](count.md#linesinfo). |
+| `old` | int | — | **Deprecated**: use 'how'. It takes no `select`. |
 
 Also the [attributes of all rules](../index.md#attributes-of-all-rules).
 

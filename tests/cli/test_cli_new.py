@@ -93,6 +93,18 @@ def test_a_trained_model_runs_where_its_framework_is(tmp_path: Path) -> None:
     assert 'runtime = "//third_party:trainer"' in (place.root / "models/BUILD").read_text()
 
 
+def test_a_runtime_that_depends_on_the_configuration_is_not_copied(tmp_path: Path) -> None:
+    place = begun(tmp_path, "custom")
+    place.edit(
+        "third_party/BUILD", 'packages = [":server_packages"]', 'packages = select({"//conditions:default": []})'
+    )
+    assert place.mbuild("new", "model", "m").stdout.split() == ["models/m.json", "models/BUILD"]
+    place.edit(
+        "third_party/BUILD", 'requirements = ["mlserver==1.7.1"]', 'requirements = select({"//conditions:default": []})'
+    )
+    assert place.mbuild("new", "model", "n").code == 0
+
+
 def test_a_runtime_takes_the_base_that_is_there_or_brings_one(tmp_path: Path) -> None:
     place = begun(tmp_path, "none")
     first = place.mbuild("new", "runtime", "first")
