@@ -99,10 +99,13 @@ def test_a_runtime_that_depends_on_the_configuration_is_not_copied(tmp_path: Pat
         "third_party/BUILD", 'packages = [":server_packages"]', 'packages = select({"//conditions:default": []})'
     )
     assert place.mbuild("new", "model", "m").stdout.split() == ["models/m.json", "models/BUILD"]
-    place.edit(
-        "third_party/BUILD", 'requirements = ["mlserver==1.7.1"]', 'requirements = select({"//conditions:default": []})'
-    )
-    assert place.mbuild("new", "model", "n").code == 0
+
+
+def test_packages_that_depend_on_the_configuration_are_not_looked_into(tmp_path: Path) -> None:
+    place = begun(tmp_path, "sklearn")
+    old = 'requirements = [\n        "mlserver-sklearn==1.7.1",\n        "mlserver==1.7.1",\n    ]'
+    place.edit("third_party/BUILD", old, 'requirements = select({"//conditions:default": ["mlserver-sklearn==1.7.1"]})')
+    assert "models/m.py" in place.mbuild("new", "model", "m").stdout.split()
 
 
 def test_a_runtime_takes_the_base_that_is_there_or_brings_one(tmp_path: Path) -> None:
