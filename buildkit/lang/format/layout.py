@@ -266,6 +266,8 @@ class File:
 
 def says(node: Node, words: str) -> bool:
     """Whether a comment at a piece holds some words, however they are capitalised."""
+    if not node.before and not node.suffix and not node.after:
+        return False
     return any(words in comment.text.lower() for comment in (*node.before, *node.suffix, *node.after))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from buildkit.lang.format import labels, layout, tables
-from buildkit.lang.format.comments import pieces
 from buildkit.lang.format.layout import DO_NOT_SORT, KEEP_SORTED, LEAVE_ALONE, Comments, Node, says
+from buildkit.lang.format.walk import Visit
 
 
-def sort(statements: Sequence[Node], *, build_file: bool) -> None:
+def sort(visits: Sequence[Visit], *, build_file: bool) -> None:
     """Sort the lists of known attributes (in a BUILD file), and those whose comment says 'keep sorted'."""
-    for node, alone in _all(statements, alone=False):
+    for node, alone, _ in visits:
         if isinstance(node, layout.Call):
             if build_file and not alone:
                 _sort_attributes(node)
@@ -20,13 +20,6 @@ def sort(statements: Sequence[Node], *, build_file: bool) -> None:
                 labels.each_value(node.value, _sorted)
         elif isinstance(node, layout.Group) and any(says(one, KEEP_SORTED) for one in (node, *node.items[:1])):
             _sorted(node)
-
-
-def _all(nodes: Sequence[Node], *, alone: bool) -> Iterator[tuple[Node, bool]]:
-    for node in nodes:
-        here = alone or says(node, LEAVE_ALONE)
-        yield node, here
-        yield from _all(pieces(node), alone=here)
 
 
 def _is_list(node: Node) -> bool:
@@ -122,19 +115,16 @@ def _once(node: Node) -> None:
     node.items = found
 
 
-def join_lines(node: Node) -> None:
+def join_lines(node: layout.Binary) -> None:
     """In sums with lists: `+` at a line's end, then `[`, is rather one line with a list over several."""
-    if isinstance(node, layout.Binary):
-        start = 0
-        while start < len(node.operators):
-            end = start
-            while end < len(node.operators) and node.operators[end] == "+":
-                end += 1
-            if end > start:
-                _join(node, start, end)
-            start = end + 1
-    for piece in pieces(node):
-        join_lines(piece)
+    start = 0
+    while start < len(node.operators):
+        end = start
+        while end < len(node.operators) and node.operators[end] == "+":
+            end += 1
+        if end > start:
+            _join(node, start, end)
+        start = end + 1
 
 
 def _join(node: layout.Binary, start: int, end: int) -> None:

@@ -7,37 +7,29 @@ Nothing changes in or under a piece whose comment says `buildifier: leave-alone`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from buildkit.lang.format import labels, layout, lists, loads, tables
-from buildkit.lang.format.comments import pieces
-from buildkit.lang.format.layout import LEAVE_ALONE, Node, says
+from buildkit.lang.format.layout import Node
 from buildkit.lang.format.parentheses import simplified
+from buildkit.lang.format.walk import Visit, walk
 
 
 def rewrite(file: layout.File, comments: Sequence[str], *, build_file: bool) -> None:
     """Change a file's tree; `comments` are all comments in the file."""
+    visits = list(walk(file.statements))
     if build_file:
-        file.statements = [simplified(statement) for statement in file.statements]
-        for call, alone in _calls(file.statements, alone=False):
-            if not alone:
-                _sort_arguments(call)
-                labels.fix(call)
-    lists.sort(file.statements, build_file=build_file)
+        if any(isinstance(visit.node, layout.Group) and visit.node.kind == "(" for visit in visits):
+            file.statements = [simplified(statement) for statement in file.statements]
+            visits = list(walk(file.statements))
+        for visit in visits:
+            if isinstance(visit.node, layout.Call) and not visit.alone:
+                _sort_arguments(visit.node)
+                labels.fix(visit.node)
+    lists.sort(visits, build_file=build_file)
     loads.arrange(file, comments)
-    for statement in file.statements:
-        _finish(statement, _depth=1)
-        if build_file:
-            lists.join_lines(statement)
-
-
-def _calls(nodes: Sequence[Node], *, alone: bool) -> Iterator[tuple[layout.Call, bool]]:
-    """All calls, the outer ones first, and whether each is to be left alone."""
-    for node in nodes:
-        here = alone or says(node, LEAVE_ALONE)
-        if isinstance(node, layout.Call):
-            yield node, here
-        yield from _calls(pieces(node), alone=here)
+    for visit in visits:
+        _finish(visit, build_file)
 
 
 def _sort_arguments(call: layout.Call) -> None:
@@ -59,16 +51,16 @@ def _priority(rule: str, name: str) -> tuple[int, str]:
     return tables.RULE_PRIORITY.get((rule, name), tables.PRIORITY.get(name, 0)), name
 
 
-def _finish(node: Node, _depth: int) -> None:
-    """What is done in all files, in a piece and all in it; `_depth` counts the blocks around it."""
+def _finish(visit: Visit, build_file: bool) -> None:
+    node = visit.node
     if isinstance(node, layout.Call):
         node.items.sort(key=_argument_kind)
     elif isinstance(node, layout.Load):
         loads.sort_names(node)
     elif isinstance(node, layout.Definition):
-        _indent_docstring(node.body[0], _depth)
-    for piece in pieces(node):
-        _finish(piece, _depth + node.is_block)
+        _indent_docstring(node.body[0], visit.blocks + 1)
+    elif isinstance(node, layout.Binary) and build_file:
+        lists.join_lines(node)
 
 
 def _argument_kind(node: Node) -> int:
