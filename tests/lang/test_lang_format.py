@@ -59,6 +59,15 @@ BZL = {
         "def f():\n  for x, in y: pass\n",
         "def f():\n    for x, in y:\n        pass\n",
     ),
+    "numbers are written plainly": (
+        "x = [.5, 00.5, 1.5E+05, 1.5e-05, 1.5e00, 05e3, 00, 0x1F]\n",
+        "x = [0.5, 0.5, 1.5e5, 1.5e-05, 1.5, 5e3, 0o0, 0x1F]\n",
+    ),
+    "what is in a subscript": ("x = y[1 , 2][1 ,][a :b: 2][ : ]\n", "x = y[1, 2][1,][a:b:2][:]\n"),
+    "conditions that are functions": (
+        "x = [y for y in z if lambda : 0 if a]\n",
+        "x = [y for y in z if lambda: 0 if a]\n",
+    ),
     "bytes stay as they are": ("x = b'a'\ny = 1e-3\n", "x = b'a'\ny = 1e-3\n"),
     "an else with an if is an elif": (
         "def f():\n  if a: b\n  else:\n    if c: d\n    else: e\n",

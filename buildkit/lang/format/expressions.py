@@ -25,6 +25,7 @@ _LEVELS = (
     ("+", "-"),
     ("*", "/", "//", "%"),
 )
+_COMPARISON = 2
 LEVEL = {operator: level for level, operators in enumerate(_LEVELS) for operator in operators}
 
 
@@ -63,7 +64,7 @@ class Expressions:
     def _listed(self, first: Node, read: Callable[[], Node]) -> Node:
         items = [first]
         while self.take(","):
-            if self.token.text in ("in", "="):
+            if self.token.text in ("in", "=", "]"):
                 return layout.Group(
                     first.start, items[-1].end, first.first, items[-1].last, "", items, None, forced=True
                 )
@@ -73,7 +74,7 @@ class Expressions:
     def expression(self) -> Node:
         """A test: an expression without a comma outside brackets."""
         if self.token.text == "lambda" and self.token.kind == tokens.NAME:
-            return self._lambda()
+            return self._lambda(self.expression)
         node = self._operation()
         while self.take("if"):
             condition = self._operation()
@@ -82,10 +83,14 @@ class Expressions:
             node = layout.Conditional(node.start, otherwise.end, node.first, otherwise.last, node, condition, otherwise)
         return node
 
-    def _lambda(self) -> Node:
+    def _condition(self) -> Node:
+        """An expression without an `if` of its own."""
+        return self._lambda(self._condition) if self.token.text == "lambda" else self._operation()
+
+    def _lambda(self, read: Callable[[], Node]) -> Node:
         word = self.advance()
         parameters = self.parameters(":")
-        body = self.expression()
+        body = read()
         return layout.Lambda(word.start, body.end, word.line, body.last, parameters, body)
 
     def parameters(self, end: str) -> list[Node]:
@@ -138,9 +143,24 @@ class Expressions:
         token = self.token
         if token.text in ("not", "-", "+", "~") and token.kind in (tokens.NAME, tokens.MARK):
             self.advance()
-            operand = self._unary()
+            twice = token.text == self.token.text == "not"
+            operand = self._negation() if twice else self._unary()
             return layout.Unary(token.start, operand.end, token.line, operand.last, token.text, operand)
         return self._primary()
+
+    def _negation(self) -> Node:
+        """What a second `not` negates: a whole comparison, in brackets; buildifier would take its first operand only."""
+        operands, operators = [self._unary()], []
+        while LEVEL.get(self.token.text, 2 if self.token.text == "not" else 0) >= _COMPARISON:
+            if (operator := self._operator()) is None:
+                break
+            operators.append(operator)
+            operands.append(self._unary())
+        if not operators:
+            return operands[0]
+        node = _grouped(operands, operators)
+        closing = layout.End(node.end, node.end, node.last, node.last)
+        return layout.Group(node.start, node.end, node.first, node.last, "(", [node], closing)
 
     def _primary(self) -> Node:
         base = self._atom()
@@ -252,7 +272,7 @@ class Expressions:
         return layout.ForClause(word.start, iterable.end, word.line, iterable.last, targets, iterable)
 
     def _if(self, word: Token) -> Node:
-        condition = self._operation()
+        condition = self._condition()
         return layout.IfClause(word.start, condition.end, word.line, condition.last, condition)
 
 

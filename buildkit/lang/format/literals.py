@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 from buildkit.lang.format.layout import Text
 
+_FLOAT = re.compile(r"(\d*)(\.\d*)?([eE][+-]?\d+)?")
 _ESCAPES = {"\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v", "\\": "\\", '"': '"'}
+
+
+def number(text: str) -> str:
+    """The text of a number; bytes stay as they are."""
+    if text.isdigit():
+        return "0o" + text[1:] if len(text) > 1 and text[0] == "0" else text
+    found = _FLOAT.fullmatch(text)
+    if found is None:
+        return text
+    whole, fraction, exponent = found.groups()
+    whole = whole.lstrip("0") or "0"
+    if not fraction or not exponent:
+        return whole + (fraction or "") + (exponent or "")
+    digits = exponent[1:].lstrip("+").lstrip("0")
+    return whole + fraction + (f"e{digits}" if digits else "")
 
 
 def printed(node: Text) -> str:

@@ -208,10 +208,7 @@ class Printer:
         self._line += node.text
 
     def _number(self, node: layout.Number, _: int) -> None:
-        text = node.text
-        if len(text) > 1 and text.isdigit() and text[0] == "0":
-            text = "0o" + text[1:]
-        self._write("0" + text if text[0] == "." else text)
+        self._write(literals.number(node.text))
 
     def _text(self, node: layout.Text, _: int) -> None:
         self._write(literals.printed(node))
