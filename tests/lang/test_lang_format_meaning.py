@@ -23,6 +23,8 @@ def meaning(node: Any) -> Any:
         return "call", meaning(node.function), tuple(sorted((meaning(one) for one in node.arguments), key=_argument))
     if isinstance(node, syntax.Binary):
         return _sum(list(node.operators), [meaning(one) for one in node.operands])
+    if isinstance(node, syntax.Branch):
+        return _branch(node)
     if isinstance(node, tuple):
         placed = hasattr(node, "start")
         fields = node[2:] if placed else node
@@ -30,6 +32,15 @@ def meaning(node: Any) -> Any:
             fields = (node.value, node.name)
         return (type(node).__name__, *map(meaning, fields)) if placed else tuple(map(meaning, fields))
     return node
+
+
+def _branch(node: syntax.Branch) -> Any:
+    """An `else` that holds one `if` is an `elif`."""
+    branches, otherwise = list(node.branches), node.otherwise
+    while len(otherwise) == 1 and isinstance(otherwise[0], syntax.Branch):
+        branches += otherwise[0].branches
+        otherwise = otherwise[0].otherwise
+    return "if", meaning(tuple(branches)), meaning(otherwise)
 
 
 def _is_text(node: Any) -> bool:

@@ -149,7 +149,7 @@ class Expressions:
         return self._primary()
 
     def _negation(self) -> Node:
-        """What a second `not` negates: a whole comparison, in brackets; buildifier would take its first operand only."""
+        """What a second `not` negates: a comparison, in brackets; buildifier would take its first operand only."""
         operands, operators = [self._unary()], []
         while LEVEL.get(self.token.text, 2 if self.token.text == "not" else 0) >= _COMPARISON:
             if (operator := self._operator()) is None:
