@@ -47,6 +47,9 @@ class Straight:
     def _evaluation(self, node: syntax.Evaluation) -> None:
         self.value(node.value)
 
+    def _jump(self, node: syntax.Jump) -> None:
+        """`pass`: the others are refused outside of a loop."""
+
     def _assignment(self, node: syntax.Assignment) -> None:
         self._assign(node.target, self.value(node.value))
 
@@ -209,6 +212,7 @@ _STATEMENTS: dict[type, Callable[[Straight, Any], None]] = {
     syntax.Assignment: _S._assignment,
     syntax.Augmented: _S._augmented,
     syntax.Definition: _S._definition,
+    syntax.Jump: _S._jump,
 }
 _EXPRESSIONS: dict[type, Callable[[Straight, Any], Value]] = {
     syntax.Name: _S._name,

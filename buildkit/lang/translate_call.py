@@ -36,8 +36,9 @@ def _invocation(w: Writer, node: syntax.Invocation, into: str | None) -> Operand
             direct = _direct(w, node, where, w.unit.definitions[where], into)
             if direct is not None:
                 return Operand(direct)
-    function = w.expression(node.function)
-    return Operand(_unknown(w, node, function.text, into))
+    function = w.expression(node.function).text
+    function = function if function.isidentifier() else w.store(function, node.function, None)
+    return Operand(_unknown(w, node, function, into))
 
 
 def _settled(node: syntax.Invocation) -> bool:

@@ -191,7 +191,7 @@ def _membership(operator: str, left: Operand, right: Operand) -> str:
     general = f"{OPERATORS[operator]}({left.text}, {right.text})"
     if left.kind is not None and not is_int(left.kind) and left.kind != "string":
         return general
-    entries = f"{left.text} {operator} {right.text}.entries"
+    entries = f"{left.text} {operator} ({right.text}).entries"
     plain = left.kind is not None
     if left.kind == "string" and right.kind in (None, "string"):
         text = f"{left.text} {operator} {right.text}"
