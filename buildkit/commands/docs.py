@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from buildkit.graph.kinds import KINDS
 from buildkit.graph.loader import Loader
 from buildkit.graph.modules import PRELUDE
 from buildkit.label import Label
-from buildkit.report.documentation import pages
+from buildkit.report.documentation import INDEX, pages
 
 DEFAULT_FOLDER = "docs/rules"
 _STANDARD_HEAD = """\
@@ -33,14 +33,19 @@ class Page:
 
 
 def reference(session: Session, patterns: Sequence[str]) -> dict[str, str]:
-    """The pages of all .bzl files that are meant, by name. Raises BuildError where there are none."""
+    """The pages of all .bzl files that are meant, by name; of some files only, without the index of all.
+
+    Raises BuildError where there are none.
+    """
     loader = Loader(session.workspace, session.parsed, session.print_from_code)
     asked = patterns or ["//..."]
     labels = files_of_patterns(loader, asked, package_of(session))
     if not labels:
         hint = "name one, or make one with 'mbuild new rule NAME'"
         raise BuildError(f"no .bzl file among {' '.join(asked)}", hint=hint)
-    return _reference(loader, labels)
+    made = _reference(loader, labels)
+    every = files_of_patterns(loader, ["@mbuild//rules" if labels[0].repository else "//..."], "")
+    return made if labels == every else {name: text for name, text in made.items() if name != INDEX}
 
 
 def standard_reference(loader: Loader) -> dict[str, str]:
@@ -54,8 +59,12 @@ def _reference(loader: Loader, labels: Sequence[Label]) -> dict[str, str]:
     if any(not label.repository for label in labels):
         name = loader.workspace.config.name or "this workspace"
         return pages(modules, title=f"Rules of {name}", head=_OWN_HEAD, prelude=known)
-    whole = [*modules, native()] if len(labels) > 1 else modules
-    return pages(whole, title="The standard rules", head=_STANDARD_HEAD, prelude={*known, *KINDS})
+    return pages(
+        [*modules, native()] if len(labels) > 1 else modules,
+        title="The standard rules",
+        head=_STANDARD_HEAD,
+        prelude={*known, *KINDS},
+    )
 
 
 def _preludes(loader: Loader) -> list[Label]:
@@ -86,18 +95,23 @@ def check(session: Session, made: Mapping[str, str], output: str) -> list[Page]:
     """Compare pages with those of a folder. Raises BuildFailure that names each stale page."""
     compared = _compared(session, made, output)
     stale = [f"'{page.path}' is behind" for page in compared if page.changed]
-    folder = _root(session, output)
-    known = {page.path for page in compared}
-    stale += [
-        f"'{name}' is made from no file any more"
-        for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.md"))
-        if name not in known
-    ]
+    if INDEX in made:
+        stale += [f"'{name}' is made from no file any more" for name in _left(_root(session, output), made)]
     if stale:
         raise BuildFailure(
             "the pages are not what the .bzl files say", notes=stale, hint="run 'mbuild docs' without --check"
         )
     return compared
+
+
+def _left(folder: Path, made: Collection[str]) -> list[str]:
+    """The pages of a folder that were made from files which are gone: such a page begins with its file's name."""
+    found = []
+    for path in sorted(folder.rglob("*.md")):
+        name = path.relative_to(folder).as_posix()
+        if name not in made and (_read(path) or "").startswith(f"# {path.stem}.bzl\n"):
+            found.append(name)
+    return found
 
 
 def _compared(session: Session, made: Mapping[str, str], output: str) -> list[Page]:

@@ -40,7 +40,8 @@ def page_name(module: Module) -> str:
     """`tools/count.bzl` → `tools/count.md`; the standard rules' stand without their folder."""
     label = module.label
     path = label.name if label.repository else label.path
-    return path.removesuffix(".bzl") + ".md"
+    name = path.removesuffix(".bzl") + ".md"
+    return name if name != INDEX else f"{path}.md"
 
 
 def _text(lines: Iterator[str]) -> str:

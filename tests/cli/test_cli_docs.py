@@ -144,7 +144,14 @@ def test_every_public_name_of_a_workspace_is_documented(place: Place) -> None:
 def test_stale_pages_are_named(place: Place) -> None:
     assert place.mbuild("docs").code == 0
     assert place.mbuild("docs", "--check").code == 0
-    place.write({"tools/more.bzl": "def other():\n    pass\n", "docs/rules/gone.md": "", "tools/count.bzl": "x = 1\n"})
+    place.write(
+        {
+            "tools/more.bzl": "def other():\n    pass\n",
+            "docs/rules/gone.md": "# gone.bzl\n",
+            "docs/rules/own.md": "# Own\n",
+            "tools/count.bzl": "x = 1\n",
+        }
+    )
     assert place.mbuild("docs", "--check") == Ran(
         1,
         "",
@@ -166,6 +173,19 @@ def test_one_file_can_be_printed_or_written_elsewhere(place: Place) -> None:
     )
     assert place.mbuild("docs", "//tools:more.bzl", "--output", "pages").code == 0
     assert (place.root / "pages" / "tools" / "more.md").is_file()
+
+
+def test_a_page_by_itself_leaves_the_others_alone(place: Place) -> None:
+    assert place.mbuild("docs").code == 0
+    index = (place.root / "docs" / "rules" / "index.md").read_text()
+    assert place.mbuild("docs", "//tools:more.bzl") == Ran(0, "tools/more.md current\n", "")
+    assert place.mbuild("docs", "//tools:more.bzl", "--check") == Ran(0, "tools/more.md current\n", "")
+    assert (place.root / "docs" / "rules" / "index.md").read_text() == index
+
+
+def test_a_file_called_index_has_a_page_beside_the_index(place: Place) -> None:
+    place.write({"BUILD": "", "index.bzl": "x = 1\n"})
+    assert "index.bzl.md written" in place.mbuild("docs").stdout.splitlines()
 
 
 def test_the_standard_rules_are_documented_anywhere(place: Place) -> None:
