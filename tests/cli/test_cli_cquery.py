@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from invocations import Place, Ran
@@ -122,3 +123,16 @@ def test_code_says_what_to_print_of_each_target(place: Place) -> None:
     assert ran == Ran(
         2, "", "<starlark>:2:8: error: struct has no .nam field or method\n    target.nam\n           ^~~\n"
     )
+
+
+MODEL = """\
+model(name = "m", framework = "sklearn", srcs = ["big.bin"])
+model_volume(name = "v", models = [":m"])
+"""
+
+
+def test_a_large_source_is_not_read_for_a_key(place: Place) -> None:
+    place.write({"b/BUILD": MODEL, "b/big.bin": ""})
+    os.truncate(place.root / "b" / "big.bin", 1 << 40)  # sparse: reading it would take an hour
+    lines = place.mbuild("aquery", "deps(//b:v)").stdout.splitlines()
+    assert "  Key: unknown until 'b/big.bin' is read" in lines
