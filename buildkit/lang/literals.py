@@ -45,7 +45,10 @@ def string(text: str, start: int) -> str:
 def byte_string(text: str, start: int) -> bytes:
     """The value of a bytes literal; text stands for its UTF-8 bytes, hexadecimal and octal escapes for one byte."""
     # Escapes for single bytes come back as surrogates, as Python's own file names do.
-    return _unquote(text, start, text=False).encode("utf-8", "surrogateescape")
+    try:
+        return _unquote(text, start, text=False).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # only a host's own text can hold such, no file
+        raise ScanError("bytes literal holds half of a character", start, start + len(text)) from None
 
 
 def _unquote(literal: str, start: int, *, text: bool) -> str:

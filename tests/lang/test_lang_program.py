@@ -49,3 +49,8 @@ def test_what_is_printed_is_handed_over_with_its_place() -> None:
 @pytest.mark.parametrize("plain", [{"a": [1, (2.5, None)]}, [True, b"x"], "s"])
 def test_plain_values_go_there_and_back(plain: Value) -> None:
     assert to_python(run("y = x", "a.star", predeclared={"x": from_python(plain)})["y"]) == plain
+
+
+def test_text_with_half_a_character_is_a_mistake_of_the_text() -> None:
+    with pytest.raises(BuildError, match="bytes literal holds half of a character"):
+        run('x = b"\ud800"', "a.star")
