@@ -88,22 +88,28 @@ def counted(thread: Thread, numbers: range) -> Iterable[int]:
     return rounds(thread, numbers)  # type: ignore[return-value]
 
 
+def over(thread: Thread, value: Any) -> Iterable[Value]:
+    """The elements that a loop goes over, which nothing changes meanwhile."""
+    kind = type(value)
+    if kind is List or kind is tuple:
+        values = value.items if kind is List else value
+        count = len(values)
+        if count <= CHUNK:
+            thread.left -= count
+            if thread.left < 0:
+                thread.refill()
+            return values  # type: ignore[no-any-return]
+        return rounds(thread, values)
+    if kind is Range:
+        return counted(thread, value.numbers)
+    elements = operators.elements(value)
+    return rounds(thread, elements if type(elements) is list else list(elements))
+
+
 def iterate(thread: Thread, value: Any) -> Iterable[Value]:
     """The elements that a loop goes over; a list, dict or set may not change until `release`."""
-    kind = type(value)
-    if kind is List:
-        elements = value.items
-    elif kind is tuple:
-        return rounds(thread, value)
-    elif kind is Range:
-        return counted(thread, value.numbers)
-    else:
-        elements = operators.elements(value)
-        if type(elements) is not list:
-            elements = list(elements)
-    # Counting may fail, and then nothing is iterated over.
-    elements = rounds(thread, elements)
-    if kind is List or kind is Dict or kind is Set:
+    elements = over(thread, value)  # counting may fail, and then nothing is iterated over
+    if type(value) in (List, Dict, Set):
         value.iterating += 1
     return elements
 
@@ -290,6 +296,7 @@ RUNTIME: Mapping[str, Any] = {
             counted,
             upto,
             between,
+            over,
             iterate,
             release,
             sized,

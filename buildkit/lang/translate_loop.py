@@ -31,7 +31,8 @@ def loop(w: Writer, target: Any, iterable: Any) -> Iterator[None]:
         yield
     w.guards.pop()
     if guarded:
-        w.line(f"release({guarded})", iterable)
+        w.line(f"if type({guarded}) is List: {guarded}.iterating -= 1", iterable)
+        w.line(f"else: release({guarded})", iterable)
 
 
 def _values(w: Writer, iterable: Any) -> tuple[str, str]:
@@ -42,7 +43,7 @@ def _values(w: Writer, iterable: Any) -> tuple[str, str]:
         return _range(w, iterable), ""
     value = w.expression(iterable)
     if name in _FRESH or type(iterable) is syntax.Comprehension:
-        return f"iterate(T, {value.text})", ""
+        return f"over(T, {value.text})", ""
     if value.kind == "tuple":
         return f"rounds(T, {value.text})", ""
     guarded = w.temporary()
