@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from buildkit.lang import syntax
-from buildkit.lang.inference import BIG, Kind, combine, is_int
+from buildkit.lang.inference import BIG, STEPS_BITS, Kind, combine, is_int
 from buildkit.lang.runtime import COMPARISONS, LONG, OPERATORS
 from buildkit.lang.translation import Operand, Translator, Writer
 
@@ -124,8 +124,13 @@ def _may_be_int(operand: Operand) -> bool:
 def _tested(w: Writer, name: str, operator: str, left: Operand, right: Operand, node: Any) -> None:
     """An operation on values that are known to be integers by now."""
     w.line(f"{name} = {left.text} {operator} {right.text}", node, OPERATORS[operator], "T", left.text, right.text)
-    if operator in ("+", "-", "*"):
+    if operator == "*" or (operator in ("+", "-") and not (_is_small(left) or _is_small(right))):
         _bound(w, name, node)
+
+
+def _is_small(operand: Operand) -> bool:
+    """Whether adding it, as often as steps allow, adds next to nothing to an integer at the bound."""
+    return type(operand.kind) is int and operand.kind <= STEPS_BITS
 
 
 def _bound(w: Writer, name: str, node: Any) -> None:
