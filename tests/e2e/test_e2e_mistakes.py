@@ -68,7 +68,7 @@ MISTAKES = {
         p/BUILD:1:41: error: rule 'filegroup' has no attribute 'colour'
             filegroup(name = "x", srcs = ["a.txt"], colour = "red")
                                                     ^~~~~~
-        hint: its attributes are: name, srcs, tags, visibility
+        hint: its attributes are: deprecation, licenses, name, srcs, tags, target_compatible_with, testonly, visibility
         """,
     ),
     "an unknown rule": (
@@ -242,9 +242,10 @@ MISTAKES = {
         'genrule(name = "x", outs = ["o"], cmd = "true", srcs = [":y"], host_tools = True)\n'
         'genrule(name = "y", outs = ["o"], cmd = "true", host_tools = True)',
         """
-        p/BUILD:1:1: error: 'p/o' is made by two targets: '//p:y' and '//p:x'
-            genrule(name = "x", outs = ["o"], cmd = "true", srcs = [":y"], host_tools = True)
-            ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+        p/BUILD:2:21: error: 'o' is made by two targets: '//p:x' and '//p:y'
+            genrule(name = "y", outs = ["o"], cmd = "true", host_tools = True)
+                                ^~~~
+          first declared at p/BUILD:1:21
         """,
     ),
 }
@@ -274,7 +275,7 @@ def test_faults_of_several_packages_are_told_together_and_each_once(place: Place
         q/BUILD:1:39: error: rule 'filegroup' has no attribute 'bare'
             filegroup(name = "y", source = ["a"], bare = True)
                                                   ^~~~
-        hint: its attributes are: name, srcs, tags, visibility
+        hint: its attributes are: deprecation, licenses, name, srcs, tags, target_compatible_with, testonly, visibility
         q/BUILD:2:11: error: rule 'filegroup' has no attribute 'nam'
             filegroup(nam = "z", srcs = [])
                       ^~~
