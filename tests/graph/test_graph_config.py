@@ -78,7 +78,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (
             "[zzz]\n",
             "mbuild.toml:1:2: error: unknown table 'zzz'\n    [zzz]\n     ^~~\n"
-            "hint: the tables are: workspace, python, debian, cache, registry, config",
+            "hint: the tables are: workspace, python, debian, cache, limits, registry, config",
         ),
         (
             'cache = "x"\n',
