@@ -8,19 +8,25 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
+
+from buildkit.lang.watchdog import NAME as WATCHDOG
 
 
 def can_fork() -> bool:
     """Whether a copy of this process is safe: only where no other thread could hold a lock in it."""
-    return sys.platform == "linux" and threading.active_count() == 1
+    others = [thread for thread in threading.enumerate() if thread.name != WATCHDOG]  # that one holds none
+    return sys.platform == "linux" and others == [threading.main_thread()]
 
 
 def forked(work: Callable[[], bytes]) -> Callable[[], bytes]:
     """Start some work; what is returned waits for its bytes, which are b'' where it failed."""
     reading, writing = os.pipe()
-    process = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, for any thread; `can_fork` knows better
+        process = os.fork()
     if process == 0:
         _work(work, writing)
     os.close(writing)

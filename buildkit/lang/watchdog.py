@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Protocol
 
+NAME = "mbuild-watchdog"  # of its thread
 _PERIOD = 1.0  # seconds
 
 
@@ -33,7 +34,7 @@ class _Watchdog:
         self._watched[id(evaluation)] = evaluation
         if self._process != os.getpid():  # threads do not live on in a forked process
             self._process = os.getpid()
-            threading.Thread(target=self._look, name="mbuild-watchdog", daemon=True).start()
+            threading.Thread(target=self._look, name=NAME, daemon=True).start()
 
     def release(self, evaluation: Watched) -> None:
         """An evaluation is over."""
