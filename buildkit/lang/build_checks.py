@@ -92,8 +92,8 @@ def check_arguments(arguments: tuple[syntax.Argument, ...]) -> None:
         error = None
         if argument.kind == "" and latest:
             error = f"a positional argument follows a {_ARGUMENTS[latest]}"
-        elif argument.kind == "=" and latest == "**":
-            error = "a keyword argument follows '**'"
+        elif argument.kind == "=" and latest in ("*", "**"):
+            error = f"a keyword argument follows '{latest}'"
         elif argument.kind == "=" and argument.name in seen:
             error = f"keyword argument '{argument.name}' is there twice"
         elif argument.kind in ("*", "**") and latest in ("**", argument.kind):
