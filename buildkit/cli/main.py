@@ -116,6 +116,8 @@ def _read(argv: Sequence[str]) -> tuple[Arguments | None, ModuleType | None]:
     rest[0] = "version" if rest[0] == "--version" else rest[0]
     name = rest.pop(0) if rest[0] in COMMANDS else "build"
     if name == "build" and _is_misspelt(rest):
+        if rest[0] in COMMANDS:
+            raise BuildError(f"'{rest[0]}' is no target", hint=f"write 'mbuild {rest[0]} …', without 'build'")
         raise BuildError(
             f"unknown command '{rest[0]}'",
             hint=did_you_mean(rest[0], COMMANDS) or f"a target is written ':{rest[0]}'; see 'mbuild --help'",

@@ -59,6 +59,8 @@ def configure(graph: TargetGraph, rules: Mapping[Label, Rule], configuration: Co
         try:
             found = conditions.resolved(target)
             lacking = conditions.lacking(found)
+            if found.rule == "config_setting":  # what is wrong with it is told even where no select asks
+                conditions.requirements(found.label, found, "name")
         except (BuildError, BuildErrors) as error:
             faults += error.errors if isinstance(error, BuildErrors) else (error,)
             continue

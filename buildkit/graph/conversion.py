@@ -121,6 +121,13 @@ def _exactly(kind: type) -> Callable[[Value, Place], Any]:
     return check
 
 
+def _bool(value: Value, place: Place) -> bool:
+    """True or False, or the 1 and 0 that many BUILD files have."""
+    if type(value) is not bool and not (type(value) is int and value in (0, 1)):
+        raise TypeError(value)
+    return bool(value)
+
+
 def _number(value: Value, place: Place) -> float:
     if type(value) not in (int, float):
         raise TypeError(value)
@@ -157,6 +164,14 @@ def _label(value: Value, place: Place) -> Label:
         raise BuildError(error.message, span=place.span, hint=error.hint) from None
 
 
+def _label_list(value: Value, place: Place) -> tuple[Label, ...]:
+    found: tuple[Label, ...] = _labels(value, place)
+    if len(found) > 1 and len(set(found)) < len(found):
+        twice = next(label for position, label in enumerate(found) if label in found[:position])
+        raise BuildError(f"'{twice}' is in the list twice", span=place.span, hint="name it once")
+    return found
+
+
 def _label_keyed(value: Value, place: Place) -> dict[Label, str]:
     if not isinstance(value, Dict):
         raise TypeError(value)
@@ -190,17 +205,19 @@ def _check_plain(plain: Any) -> None:
         raise TypeError(plain)
 
 
+_labels = _list(_label)
+
 _CONVERT: dict[str, Callable[[Value, Place], Any]] = {
     "string": _string,
     "int": _exactly(int),
     "float": _number,
-    "bool": _exactly(bool),
+    "bool": _bool,
     "string_list": _list(_string),
     "int_list": _list(_exactly(int)),
     "string_dict": _dict(_string),
     "string_list_dict": _dict(_list(_string)),
     "label": _label,
-    "label_list": _list(_label),
+    "label_list": _label_list,
     "label_dict": _dict(_label),
     "string_keyed_label_dict": _dict(_label),
     "label_keyed_string_dict": _label_keyed,

@@ -142,7 +142,7 @@ def _named_by(loader: Loader, text: str, package: str) -> list[Label]:
             return _standard(loader)
         return [_existing(loader, label)]
     if text.endswith(_EXTENSION):
-        return [_existing(loader, Label.parse(text if text[0] in "/:" else f":{text}", package))]
+        return [_existing(loader, Label.parse(text, package) if text[0] in "/:" else _file(loader, text, package))]
     pattern = TargetPattern.parse(text, package)
     if pattern.negative or (pattern.name is not None and ":" in text):
         raise BuildError(
@@ -152,6 +152,17 @@ def _named_by(loader: Loader, text: str, package: str) -> list[Label]:
     return [
         Label("", name, file) for name in packages for file in loader.files.files_of(name) if file.endswith(_EXTENSION)
     ]
+
+
+def _file(loader: Loader, path: str, package: str) -> Label:
+    """The label of a file by its path from `package`: it is of the nearest package above it, if there is one."""
+    label = Label.parse(f":{path}", package)
+    folder = label.path
+    while "/" in folder:
+        folder = folder.rpartition("/")[0]
+        if loader.files.build_file(folder):
+            return Label("", folder, label.path.removeprefix(f"{folder}/"))
+    return label
 
 
 def _standard(loader: Loader) -> list[Label]:

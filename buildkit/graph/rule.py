@@ -205,7 +205,7 @@ class _Declaration:
 
     def _label(self, name: str | None) -> Label | None:
         try:
-            return Label.parse(f":{name}", self.scope.package, self.scope.repository) if name else None
+            return Label.parse(f":{name}", self.scope.package, self.scope.repository) if name is not None else None
         except BuildError:
             self.faults.append(BuildError(f"{name!r} is not a target name", span=self._span("name")))
             return None

@@ -10,13 +10,14 @@ All undefined names of a file are reported together.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from buildkit.errors import BuildError, did_you_mean
 from buildkit.lang import syntax
+from buildkit.lang.values import HostValue, Value
 
 
 class Home(Enum):
@@ -97,7 +98,7 @@ class _Scope:
         return inner
 
 
-def resolve(file: syntax.File, predeclared: Collection[str]) -> tuple[Resolution, list[BuildError]]:
+def resolve(file: syntax.File, predeclared: Mapping[str, Value]) -> tuple[Resolution, list[BuildError]]:
     """Find the home of every name; the errors are for the caller to raise."""
     resolver = _Resolver(file, predeclared)
     resolver.run()
@@ -108,7 +109,7 @@ def resolve(file: syntax.File, predeclared: Collection[str]) -> tuple[Resolution
 
 
 class _Resolver:
-    def __init__(self, file: syntax.File, predeclared: Collection[str]) -> None:
+    def __init__(self, file: syntax.File, predeclared: Mapping[str, Value]) -> None:
         self.file = file
         self.predeclared = predeclared
         self.bindings: dict[int, Binding] = {}
@@ -245,7 +246,15 @@ class _Resolver:
         while scope is not None:
             known.update(*scope.names)
             scope = scope.parent
-        self.error(f"name '{node.name}' is not defined", node.start, node.end, did_you_mean(node.name, known))
+        hint = self._as_member(node.name) or did_you_mean(node.name, known)
+        self.error(f"name '{node.name}' is not defined", node.start, node.end, hint)
+
+    def _as_member(self, name: str) -> str | None:
+        """For a name that is no name by itself here, such as `glob` in .bzl files: whose member it is."""
+        for owner, value in sorted(self.predeclared.items(), key=lambda pair: pair[0]):
+            if isinstance(value, HostValue) and name in value.attributes():
+                return f"write '{owner}.{name}'"
+        return None
 
     def _literal(self, node: syntax.Literal) -> None:
         """A literal names nothing."""

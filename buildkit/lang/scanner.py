@@ -293,4 +293,6 @@ def _unreadable(text: str, start: int) -> ScanError:
         return ScanError(
             "unexpected '\\'", start, start + 1, "a line goes on inside brackets, or after a '\\' at its very end"
         )
+    if "\udc80" <= text[start] <= "\udcff":  # how a byte that is not UTF-8 is read
+        return ScanError(f"not UTF-8 text: there is a byte 0x{ord(text[start]) - 0xDC00:02x}", start, start + 1)
     return ScanError(f"unexpected character {text[start]!r}", start, start + 1)

@@ -22,6 +22,8 @@ GOOD = [
     ("float()", "1", "1.0"),
     ("bool()", "True", "True"),
     ("bool()", "None", "False"),
+    ("bool()", "1", "True"),
+    ("bool()", "0", "False"),
     ("string_list()", '["a", "b"]', '["a", "b"]'),
     ("string_list()", '("a",)', '["a"]'),
     ("string_list()", "None", "[]"),
@@ -31,7 +33,7 @@ GOOD = [
     ("label()", '"//:y"', "<target //:y>"),
     ("label()", "None", "None"),
     ('label(default = "//:y")', "None", "<target //:y>"),
-    ("label_list()", '[":y", "y"]', "[<target //:y>, <target //:y>]"),
+    ("label_list()", '["y"]', "[<target //:y>]"),
     ("label_list()", "None", "[]"),
     ("label_dict()", '{"k": ":y"}', '{"k": <target //:y>}'),
     ("data()", '{"a": [1, 2.5, None, (True, "x")]}', '{"a": [1, 2.5, None, (True, "x")]}'),
@@ -61,7 +63,7 @@ BAD = [
     ("int()", '"1"', "must be an int, found a string"),
     ("int()", "True", "must be an int, found a bool"),
     ("float()", "False", "must be a number, found a bool"),
-    ("bool()", "1", "must be a bool, found an int"),
+    ("bool()", "2", "must be a bool, found an int"),
     ("string_list()", '"a"', "must be a list of strings, found a string"),
     ("string_list()", '["a", 1]', "must be a list of strings, found a list with 1"),
     ("string_list()", '{"a": "b"}', "must be a list of strings, found a dict"),
@@ -101,6 +103,39 @@ def test_a_label_that_is_none_is_refused(tmp_path: Path) -> None:
         '    thing(name = "a", x = "//a//b:c")\n'
         "                      ^\n"
         "hint: labels look like '//package:name' or ':name'"
+    )
+
+
+def test_a_list_names_a_label_once_however_it_is_written(tmp_path: Path) -> None:
+    files = one_rule('{"x": attr.label_list()}') | {"BUILD": LOAD + 'thing(name = "a", x = [":y", "//:y"])\n'}
+    assert place(tmp_path, files).told() == (
+        "BUILD:2:19: error: '//:y' is in the list twice\n"
+        '    thing(name = "a", x = [":y", "//:y"])\n'
+        "                      ^\n"
+        "hint: name it once"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "a:b", "b/", "../b"])
+def test_a_target_has_a_name_that_labels_can_name(tmp_path: Path, name: str) -> None:
+    files = one_rule("{}") | {"BUILD": LOAD + f'thing(name = "{name}")\n'}
+    assert place(tmp_path, files).told().startswith(f"BUILD:2:7: error: '{name}' is not a target name\n")
+
+
+def test_a_condition_that_asks_for_nothing_is_told_even_where_no_select_asks(tmp_path: Path) -> None:
+    files = {"BUILD": 'config_setting(name = "f")\n'}
+    assert place(tmp_path, files).told() == (
+        "BUILD:1:1: error: config_setting '//:f' asks for nothing\n"
+        '    config_setting(name = "f")\n'
+        "    ^~~~~~~~~~~~~~~~~~~~~~~~~~\n"
+        "hint: give it define_values, constraint_values or values"
+    )
+
+
+def test_a_macro_that_calls_glob_by_itself_is_told_where_it_is(tmp_path: Path) -> None:
+    files = {"BUILD": 'load(":f.bzl", "f")\nf()\n', "f.bzl": 'def f():\n    glob(["*"])\n'}
+    assert place(tmp_path, files).told() == (
+        "f.bzl:2:5: error: name 'glob' is not defined\n    glob([\"*\"])\n    ^~~~\nhint: write 'native.glob'"
     )
 
 
