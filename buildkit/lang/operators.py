@@ -401,7 +401,11 @@ def take_slice(value: Any, low: Any, high: Any, step: Any) -> Value:
     if kind is tuple or kind is str or kind is bytes:
         return value[part]
     if kind is Range:
-        return Range(value.numbers[part])
+        numbers = value.numbers[part]
+        check_integer(numbers.step)
+        check_integer(numbers.start)
+        check_integer(numbers.stop)
+        return Range(numbers)
     raise BuildError(f"value of type '{type_name(value)}' cannot be sliced")
 
 

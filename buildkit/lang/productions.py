@@ -67,8 +67,9 @@ def grow(builder: Builder, parts: Parts) -> Parts:
 
 
 def _spread(parts: Parts, kept: list[int], lists: list[int]) -> Parts:
-    found: Parts = []
-    for place in kept:
+    begun = kept[0] in lists
+    found: Parts = parts[kept[0]] if begun else []  # it grows in place: it has no other owner
+    for place in kept[begun:]:
         if place in lists:
             found += parts[place]
         else:

@@ -19,6 +19,8 @@ from buildkit.errors import BuildError, did_you_mean
 from buildkit.lang import syntax
 from buildkit.lang.values import HostValue, Value
 
+_HINTS = 20  # finding what was meant takes time
+
 
 class Home(Enum):
     """Where a name's value lives."""
@@ -241,13 +243,18 @@ class _Resolver:
             self._undefined(node)
 
     def _undefined(self, node: syntax.Name) -> None:
+        hint = self._as_member(node.name)
+        if hint is None and len(self.errors) < _HINTS:
+            hint = did_you_mean(node.name, self._known())
+        self.error(f"name '{node.name}' is not defined", node.start, node.end, hint)
+
+    def _known(self) -> set[str]:
         known = {*self.predeclared, *self.global_slots}
         scope: _Scope | None = self.scope
         while scope is not None:
             known.update(*scope.names)
             scope = scope.parent
-        hint = self._as_member(node.name) or did_you_mean(node.name, known)
-        self.error(f"name '{node.name}' is not defined", node.start, node.end, hint)
+        return known
 
     def _as_member(self, name: str) -> str | None:
         """For a name that is no name by itself here, such as `glob` in .bzl files: whose member it is."""

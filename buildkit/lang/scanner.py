@@ -95,7 +95,7 @@ class Scanner:
         self._pattern = re.compile("|".join(patterns))
         self._token = re.compile(rf"(?:[ \t\f]|\\\r?\n)*(?:#[^\n]*+)?(?:{'|'.join(patterns)}|(?P<newline>\r?\n))")
         plain = [f"(?:{t.pattern})" for t in terminals if t.pattern] + list(map(re.escape, marks))
-        self._find = re.compile("|".join([_FREQUENT, *plain, _SPACE, "(?s:.)"])).findall
+        self._find = re.compile("|".join([_FREQUENT, *plain, _SPACE, "[\"'](?s:.)*", "(?s:.)"])).findall
         self._kinds = _Kinds(self)
         self._opens = [(kind in self._of("([{")) - (kind in self._of(")]}")) for kind in range(WRONG + 1)]
 

@@ -162,9 +162,8 @@ def interpolate(pattern: str, arguments: Value) -> str:
             f"not all arguments converted: the pattern has {used} placeholders, found {len(values)} values"
         )
     parts.append(pattern[position:])
-    result = "".join(parts)
-    check_length(len(result))
-    return result
+    check_length(sum(map(len, parts)))
+    return "".join(parts)
 
 
 def _named(arguments: Value, name: str, end: int) -> Value:
@@ -262,9 +261,8 @@ def format_string(pattern: str, positional: Sequence[Value], keyword: dict[str, 
         if name not in keyword:
             raise _missing(name)
         parts.append(show(keyword[name]))
-    result = "".join(parts)
-    check_length(len(result))
-    return result
+    check_length(sum(map(len, parts)))
+    return "".join(parts)
 
 
 def _conversion(field: str) -> tuple[str, Callable[[Value], str]]:

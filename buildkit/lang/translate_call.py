@@ -44,7 +44,8 @@ def _invocation(w: Writer, node: syntax.Invocation, into: str | None) -> Operand
 def _settled(node: syntax.Invocation) -> bool:
     """Whether the call says by itself how many arguments there are, in names that Python takes."""
     return all(
-        one.kind == "" or (one.kind == "=" and one.name.isascii() and not keyword.iskeyword(one.name))
+        one.kind == ""
+        or (one.kind == "=" and one.name.isascii() and not keyword.iskeyword(one.name) and one.name != "__debug__")
         for one in node.arguments
     )
 
@@ -93,7 +94,7 @@ def _length(w: Writer, node: syntax.Invocation, builtin: Any, into: str | None) 
     if value.kind in ("string", "tuple"):
         return f"len({value.text})"
     if value.kind == "list":
-        return f"len({value.text}.items)"
+        return w.store(f"len({value.text}.items)", node, into)  # what comes after it may change the list
     general = f"{w.constant(builtin.function)}({value.text})"
     if value.kind is not None:
         return w.store(general, node, into)

@@ -15,6 +15,7 @@ SMALL = (1 << 63) - 1
 TINY = (1 << 30) - 1  # what Python compares quickest
 _LONGEST = 160  # characters of text that an operand may have before it becomes a variable
 _DEEP = 6
+_PLACEHOLDERS = 8  # more could make a string far beyond the bound, before it is checked
 _PLACEHOLDER = re.compile(r"%.?", re.DOTALL)
 
 
@@ -23,7 +24,7 @@ def _unary(w: Writer, node: syntax.Unary, into: str | None) -> Operand:
     if node.operator == "not":
         return Operand(w.store(f"not {truth(w, node.operand)}", node, into), "bool")
     value = w.expression(node.operand)
-    if is_int(value.kind) and value.kind != BIG and node.operator in "+-":
+    if is_int(value.kind) and value.kind != BIG and node.operator in "+-" and len(value.text) < _LONGEST:
         return Operand(f"({node.operator}{value.text})", value.kind)
     text = f'unary("{node.operator}", {value.text})'
     if value.kind is None and node.operator == "-":
@@ -97,7 +98,7 @@ def format_text(
     if type(pattern) is not syntax.Literal or type(pattern.value) is not str:
         return ""
     codes = _PLACEHOLDER.findall(pattern.value)
-    if len(codes) != len(parts) or not all(code in ("%s", "%d") for code in codes):
+    if len(codes) != len(parts) or len(codes) > _PLACEHOLDERS or not all(code in ("%s", "%d") for code in codes):
         return ""
     tests = [
         f"type({part.text}) is int" if code == "%d" else f"(type({part.text}) is str or type({part.text}) is int)"
@@ -213,8 +214,13 @@ def _membership(operator: str, left: Operand, right: Operand) -> str:
 
 def truth(w: Writer, node: Any) -> str:
     """The text of a condition, good for one line right after; what it needs is written before."""
-    if type(node) is syntax.Unary and node.operator == "not":
-        return f"(not {truth(w, node.operand)})"
+    negated = False
+    while type(node) is syntax.Unary and node.operator == "not":  # Python nests brackets to 200 levels
+        node, negated = node.operand, not negated
+    return f"(not {_truth(w, node)})" if negated else _truth(w, node)
+
+
+def _truth(w: Writer, node: Any) -> str:
     if _is_comparison(node):
         left = w.expression(node.operands[0])
         right = w.expression(node.operands[1])
