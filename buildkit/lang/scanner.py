@@ -25,6 +25,7 @@ _RESERVED = re.compile(
 ).fullmatch
 _NEWLINE = r"\r?\n(?:[ \t\f\r]*(?:#[^\n]*)?\n)*[ \t]*"  # and the blank lines and comments after it, and the indentation
 _SPACE = r"[ \t\f]+|\\\r?\n|#[^\n]*"
+_UNUSUAL = re.compile(r'["\\\r\n]').search
 _BLANK = re.compile(_SPACE).fullmatch
 # Most tokens are one of these; blanks are taken along, which spares their own matches.
 _FREQUENT = r'[^\W\d]\w*+(?!["\']) *|"[^"\\\r\n]*"(?!")|[()\[\]{},:] *|' + _NEWLINE + "|=(?!=) *"
@@ -104,7 +105,7 @@ class Scanner:
 
     def kind(self, text: str) -> int:
         """Which kind of token a text is, that `quick` has found."""
-        if text[0] == '"' and len(text) > 1:
+        if text[0] == text[-1] == '"' and len(text) > 1 and not _UNUSUAL(text, 1, len(text) - 1):
             return self.numbers["STRING"]
         if text[0] in "\r\n":
             return NEWLINE if "\n" in text else WRONG
