@@ -222,6 +222,10 @@ REFUSED = {
         ["x"],
         "error: unknown command 'x'\nhint: a target is written ':x'; see 'mbuild --help'\n",
     ),
+    "two commands": (
+        ["build", "test", "//p:x"],
+        "error: 'test' is no target\nhint: write 'mbuild test …', without 'build'\n",
+    ),
     "no target": (
         ["build"],
         "error: no target named\nhint: name one, such as //models:fraud, or //... for all\n",

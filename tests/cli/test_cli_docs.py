@@ -175,6 +175,11 @@ def test_one_file_can_be_printed_or_written_elsewhere(place: Place) -> None:
     assert (place.root / "pages" / "tools" / "more.md").is_file()
 
 
+def test_a_file_named_by_its_path_is_of_the_package_that_holds_it(place: Place) -> None:
+    by_label = place.mbuild("docs", "//tools:more.bzl", "--output", "-")
+    assert place.mbuild("docs", "tools/more.bzl", "--output", "-") == by_label
+
+
 def test_a_page_by_itself_leaves_the_others_alone(place: Place) -> None:
     assert place.mbuild("docs").code == 0
     index = (place.root / "docs" / "rules" / "index.md").read_text()

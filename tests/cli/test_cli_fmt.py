@@ -98,6 +98,12 @@ def test_paths_that_cannot_be_meant(place: Place, words: list[str], message: str
     assert (ran.code, ran.stderr) == (2, message.format(root=place.root))
 
 
+def test_standard_input_that_is_not_utf8_is_told() -> None:
+    ran = subprocess.run([*MBUILD, "fmt", "-"], input=b"x = 1\n\xff", capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert ran.stderr.startswith(b"<stdin>:2:1: error: not UTF-8 text: there is a byte 0xff\n")
+
+
 def test_standard_input_goes_to_standard_output() -> None:
     ran = subprocess.run([*MBUILD, "fmt", "-"], input=ODD, capture_output=True, text=True, check=True)
     assert ran.stdout == GOOD
