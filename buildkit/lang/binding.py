@@ -48,7 +48,7 @@ def bind(
             others[name] = value
         elif values[slot] is not UNBOUND:
             raise BuildError(
-                f"{code.name}() got multiple values for parameter '{name}'",
+                f'{code.name}() got multiple values for parameter "{name}"',
                 span=site.argument_spans.get(name) or site.span,
             )
         else:
@@ -83,9 +83,8 @@ def _unexpected(function: str, name: str, known: Iterable[str], site: Site) -> B
 
 
 def _missing(function: str, names: list[str], site: Site) -> BuildError:
-    listed = ", ".join(f"'{name}'" for name in names)
     noun = "argument" if len(names) == 1 else "arguments"
-    return BuildError(f"{function}() missing {len(names)} required {noun}: {listed}", span=site.span)
+    return BuildError(f"{function}() missing {len(names)} {noun} ({', '.join(names)})", span=site.span)
 
 
 def mismatch(
@@ -117,17 +116,21 @@ def _binding_error(
     places = [one for one in parameters if one.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
     named = [one.name for one in parameters if one.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)]
     if len(positional) > len(places) and not any(one.kind is kinds.VAR_POSITIONAL for one in parameters):
-        return BuildError(
-            f"{name}() accepts {_count(len(places), 'positional argument')}, found {len(positional)}", span=site.span
-        )
+        least = sum(one.default is kinds.empty for one in places)
+        most = _count(len(places), "positional argument")
+        wanted = most if least < len(places) else most.removeprefix("at most ")
+        found = _count(len(positional), "argument").removeprefix("at most ")
+        return BuildError(f"{name}: got {found}, want {wanted}", span=site.span)
     taken = {one.name for one in places[: len(positional)]}
     for key in keyword:
         if key in taken and key in named:
             return BuildError(
-                f"{name}() got multiple values for parameter '{key}'", span=site.argument_spans.get(key) or site.span
+                f'{name}() got multiple values for parameter "{key}"', span=site.argument_spans.get(key) or site.span
             )
         if key not in named:
-            return _unexpected(name, key, named, site)
+            said = f"unexpected keyword argument {key}" if named else f"unexpected keyword arguments: {key}"
+            place = site.argument_spans.get(key) or site.span
+            return BuildError(f"{name}: {said}", span=place, hint=did_you_mean(key, named))
     given = taken | set(keyword)
     missing = [
         one.name
@@ -136,4 +139,7 @@ def _binding_error(
         and one.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)
         and one.name not in given
     ]
-    return _missing(name, missing, site)
+    given_count = _count(len(positional), "argument").removeprefix("at most ").replace("no ", "0 ")
+    least = sum(one.default is kinds.empty for one in places)
+    said = f"got {given_count}, want {least}: missing argument for {', '.join(missing)}"
+    return BuildError(f"{name}: {said}", span=site.span)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cmp_to_key
 from operator import itemgetter
 from typing import Any
@@ -14,7 +14,7 @@ from buildkit.lang.collection_methods import fill
 from buildkit.lang.functions import Builtin, Call
 from buildkit.lang.limits import check_digits, check_elements, check_integer
 from buildkit.lang.operators import elements, iterable, listed, order, sort_values, sorts_alone
-from buildkit.lang.text import brief, display, float_text, represent, to_float
+from buildkit.lang.text import brief, display, no_integer, represent, to_float
 from buildkit.lang.values import Dict, List, Range, Set, Struct, Value, type_name
 
 _MISSING = object()
@@ -55,11 +55,19 @@ def _bytes(x: Any, /) -> bytes:
         return x
     if type(x) is str:
         return x.encode("utf-8", "replace")
+    if type(x) is int:
+        raise BuildError("bytes: got int, want string, bytes, or iterable of ints")
     items = iterable(x, "bytes")
     for number, item in enumerate(items):
         if type(item) is not int or not 0 <= item < 256:
-            raise BuildError(f"bytes(): element {number} is {brief(item)}, want int from 0 to 255")
+            raise _no_byte(number, item)
     return bytes(items)  # type: ignore[arg-type]
+
+
+def _no_byte(number: int, item: Value) -> BuildError:
+    if type(item) is int:
+        return BuildError(f"bytes: at index {number}, {brief(item)} out of range (want value in unsigned 8-bit range)")
+    return BuildError(f"bytes: at index {number}, got {type_name(item)}, want int")
 
 
 def _dict(pairs: Value = (), /, **named: Value) -> Dict:
@@ -79,13 +87,19 @@ def _enumerate(x: Value, start: Any = 0, /) -> List:
 
 
 def _fail(call: Call, *args: Value, msg: Value = None, attr: Any = None, sep: Any = " ") -> Value:
+    raise call.error(_told(args, msg, attr, sep) or "fail() was called")
+
+
+def _fail_alone(call: Call, *args: Value, msg: Value = None, attr: Any = None, sep: Any = " ") -> Value:
+    raise call.error(f"fail: {_told(args, msg, attr, sep)}")
+
+
+def _told(args: tuple[Value, ...], msg: Value, attr: Any, sep: Any) -> str:
     parts = [display(arg) for arg in args]
     if msg is not None:
         parts.append(display(msg))
     text = _string(sep, "fail", "sep").join(parts)
-    if attr is not None:
-        text = f"attribute {_string(attr, 'fail', 'attr')}: {text}"
-    raise call.error(text or "fail() was called")
+    return text if attr is None else f"attribute {_string(attr, 'fail', 'attr')}: {text}"
 
 
 def _float(x: Any = 0.0, /) -> float:
@@ -94,17 +108,22 @@ def _float(x: Any = 0.0, /) -> float:
     if type(x) is int or type(x) is bool:
         return to_float(x)
     if type(x) is not str:
-        raise BuildError(f"float(): parameter 'x' got {type_name(x)}, want string, int, float or bool")
+        raise BuildError(f"float: got {type_name(x)}, want number or string")
     try:
         value = float(x) if "_" not in x and x == x.strip() else math.nan
     except ValueError:
-        raise BuildError(f"float(): invalid literal {brief(x)}") from None
+        raise BuildError(f"invalid float literal: {_unquoted(x)}") from None
     words = x.lower().lstrip("+-")
     if math.isnan(value) and words != "nan":
-        raise BuildError(f"float(): invalid literal {brief(x)}")
+        raise BuildError(f"invalid float literal: {_unquoted(x)}")
     if math.isinf(value) and words not in ("inf", "infinity"):
-        raise BuildError("float(): number is too large")
+        raise BuildError("float: floating-point number too large")
     return value
+
+
+def _unquoted(text: str) -> str:
+    shown = brief(text)
+    return shown[1:-1] if shown[0] == '"' else shown
 
 
 def _getattr(x: Value, name: Any, default: Value = _MISSING, /) -> Value:
@@ -142,7 +161,7 @@ def _int(x: Any, base: Any = _MISSING) -> int:
         return int(x)
     if type(x) is float:
         if math.isnan(x) or math.isinf(x):
-            raise BuildError(f"cannot convert float {float_text(x)} to an integer")
+            raise no_integer(x)
         return int(x)
     raise BuildError(f"int(): parameter 'x' got {type_name(x)}, want string, int, float or bool")
 
@@ -172,11 +191,11 @@ def _parse_int(text: str, base: int) -> int:
         used = base or 10
     check_digits(len(digits), used)
     if not (digits.isascii() and digits.isalnum()):
-        raise BuildError(f"int(): invalid literal with base {base}: {brief(text)}")
+        raise BuildError(f"int: invalid literal with base {base}: {_unquoted(text)}")
     try:
         value = int(digits, used)
     except ValueError:
-        raise BuildError(f"int(): invalid literal with base {base}: {brief(text)}") from None
+        raise BuildError(f"int: invalid literal with base {base}: {_unquoted(text)}") from None
     return check_integer(-value if text[0] == "-" else value)
 
 
@@ -254,10 +273,17 @@ def _set(x: Value = (), /) -> Set:
     return Set(iterable(x, "set"))
 
 
+def _no_code_point(code: int) -> str:
+    if code < 0:
+        return f"{brief(code)} out of range (<0)"
+    why = ">0x10FFFF" if code >= 0x110000 else "a surrogate"
+    return f"U+{code:04X} out of range ({why})" if code < 1 << 64 else f"out of range ({why})"
+
+
 def _chr(i: Any, /) -> str:
     code = _integer(i, "chr", "i")
     if not 0 <= code < 0x110000 or 0xD800 <= code < 0xE000:
-        raise BuildError(f"chr(): Unicode code point {brief(code)} out of range")
+        raise BuildError(f"chr: Unicode code point {_no_code_point(code)}")
     return chr(code)
 
 
@@ -267,7 +293,7 @@ def _ord(x: Any, /) -> int:
     if len(x) != 1:
         unit = "bytes has length" if type(x) is bytes else "string encodes"
         tail = "" if type(x) is bytes else " Unicode code points"
-        raise BuildError(f"ord(): {unit} {len(x)}{tail}, want 1")
+        raise BuildError(f"ord: {unit} {len(x)}{tail}, want 1")
     return x[0] if type(x) is bytes else ord(x)
 
 
@@ -293,7 +319,16 @@ def _zip(*args: Value) -> List:
     counts = [arg.count() if type(arg) is Range else 0 for arg in args]
     if counts and min(counts) > 0:
         check_elements(min(counts))
-    return List(list(zip(*[elements(arg) for arg in args], strict=False)))
+    return List(list(zip(*[_zipped(number, arg) for number, arg in enumerate(args)], strict=False)))
+
+
+def _zipped(number: int, value: Value) -> Iterable[Value]:
+    try:
+        return elements(value)
+    except BuildError as error:
+        if not error.message.endswith("not iterable"):
+            raise
+        raise BuildError(f"zip: argument {number} is not iterable: {type_name(value)}", hint=error.hint) from None
 
 
 _PLAIN: Mapping[str, Callable[..., Value]] = {
@@ -339,3 +374,6 @@ UNIVERSE: Mapping[str, Value] = {
     **{name: Builtin(name, function, plain=True) for name, function in _PLAIN.items()},
     **{name: Builtin(name, function) for name, function in _CALLING.items()},
 }
+
+# In a program by itself; a rule's user is told what is wrong in the rule's words alone.
+ALONE: Mapping[str, Value] = {"fail": Builtin("fail", _fail_alone)}

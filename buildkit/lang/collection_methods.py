@@ -38,7 +38,7 @@ def _index(self: List, item: Value, start: Any = None, end: Any = None, /) -> in
     for place in range(*slice(start, end).indices(size)):
         if equal(self.items[place], item):
             return place
-    raise BuildError(f"value {brief(item)} not found in list")
+    raise BuildError(f"index: value not in list: {brief(item)}")
 
 
 def _insert(self: List, index: Any, item: Value, /) -> None:
@@ -61,7 +61,7 @@ def _remove(self: List, item: Value, /) -> None:
         if equal(one, item):
             del self.items[place]
             return
-    raise BuildError(f"value {brief(item)} not found in list")
+    raise BuildError(f"remove: element not found in list: {brief(item)}")
 
 
 LIST_METHODS: dict[str, Callable[..., Value]] = {
@@ -101,7 +101,7 @@ def _pop_dict(self: Dict, key: Value, default: Value = _REQUIRED, /) -> Value:
     if token in self.entries:
         return self.entries.pop(token)
     if default is _REQUIRED:
-        raise BuildError(f"pop(): key {brief(key)} not found in dictionary")
+        raise BuildError(f"pop: missing key {brief(key)}")
     return default
 
 
@@ -109,7 +109,7 @@ def _popitem(self: Dict, /) -> tuple[Value, Value]:
     self.check_mutable("delete from")
     for token in self.entries:
         return from_key(token), self.entries.pop(token)
-    raise BuildError("popitem(): empty dictionary")
+    raise BuildError("popitem: empty dict")
 
 
 def _setdefault(self: Dict, key: Value, default: Value = None, /) -> Value:
@@ -137,7 +137,7 @@ def fill(target: Dict, pairs: Any, function: str) -> None:
     for number, pair in enumerate(iterable(pairs, function)):
         if type(pair) not in (tuple, List):
             raise BuildError(
-                f"{function}(): got non-pair element {number}, of type {type_name(pair)}: not iterable as key and value"
+                f"{function}: non-pair element {number} is not iterable ({type_name(pair)}): want key and value"
             )
         items = listed(pair)
         if len(items) != 2:

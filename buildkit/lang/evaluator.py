@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from buildkit.errors import BuildError, Span, did_you_mean
+from buildkit.errors import BuildError, Span, nearest
 from buildkit.lang import syntax
 from buildkit.lang.builtins import UNIVERSE
 from buildkit.lang.functions import invoke
@@ -89,11 +89,10 @@ def _load(unit: Unit, statement: syntax.Load, load: Load) -> None:
         raise place(error, span) from None
     for name in statement.names:
         if name.original not in module:
-            raise BuildError(
-                f"file '{module_name}' does not define '{name.original}'",
-                span=file.span(name.start, name.end),
-                hint=did_you_mean(name.original, [known for known in module if not known.startswith("_")]),
-            )
+            near = nearest(name.original, [known for known in module if not known.startswith("_")])
+            meant = f" (did you mean {near}?)" if near else ""
+            message = f"load: name {name.original} not found in module {module_name}{meant}"
+            raise BuildError(message, span=file.span(name.start, name.end))
         slot = unit.resolution.global_names.index(name.local)
         unit.namespace[f"g{slot}"] = module[name.original]
 

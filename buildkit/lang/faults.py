@@ -116,10 +116,14 @@ def _unset(error: NameError, spot: _Spot) -> BuildError:
     else:
         name = unit.resolution.global_names[number]
     spans = [unit.file.span(node.start, node.end) for node in _names(spot.step.node) if node.name == name]
-    kind = "local" if letter == "v" else "global"
-    return BuildError(
-        f"{kind} variable '{name}' is referenced before assignment", span=spans[0] if spans else spot.span
-    )
+    said = unset(name, unit) if letter != "v" else BuildError(f"local variable {name} referenced before assignment")
+    return place(said, spans[0] if spans else spot.span)
+
+
+def unset(name: str, unit: Any) -> BuildError:
+    """The error for a name of the file that has no value yet; loaded ones are local to their file."""
+    kind = "local" if name in unit.resolution.loaded else "global"
+    return BuildError(f"{kind} variable {name} referenced before assignment")
 
 
 def _names(node: Any) -> Iterator[syntax.Name]:

@@ -25,7 +25,8 @@ def _numbers(left: Value, right: Value) -> bool:
 
 def _refused(operator: str, left: Value, right: Value) -> BuildError:
     hint = "turn the other one into a string: str(x)" if operator == "+" and str in (type(left), type(right)) else None
-    return BuildError(f"unsupported binary operation: {type_name(left)} {operator} {type_name(right)}", hint=hint)
+    kinds = f"{type_name(left)} {operator} {type_name(right)}"
+    return BuildError(f"unknown binary op: {kinds} (unsupported binary operation)", hint=hint)
 
 
 def _by_host(operator: str, left: Any, right: Any) -> Value:
@@ -92,15 +93,23 @@ def multiply(left: Any, right: Any) -> Value:
     if type(right) is int:
         count = max(right, 0)
         if type(left) is str or type(left) is bytes:
-            check_length(len(left) * count)
+            _check_repeat(len(left), count, check_length)
             return left * count
         if type(left) is tuple:
-            check_elements(len(left) * count)
+            _check_repeat(len(left), count, check_elements)
             return left * count
         if type(left) is List:
-            check_elements(len(left) * count)
+            _check_repeat(len(left), count, check_elements)
             return List(left.items * count)
     raise _refused("*", left, right)
+
+
+def _check_repeat(size: int, count: int, check: Callable[[int], None]) -> None:
+    try:
+        check(size * count)
+    except BuildError as error:
+        said = f"repeat count {count} too large: excessive repeat ({size} * {count} elements)"
+        raise BuildError(f"{said}: {error.message.rpartition(': ')[2]}", hint=error.hint) from None
 
 
 def divide(left: Any, right: Any) -> Value:
@@ -112,7 +121,7 @@ def divide(left: Any, right: Any) -> Value:
     try:
         return left / right
     except OverflowError:
-        raise BuildError("integer is too large to be a float") from None
+        raise BuildError("int too large to convert to float") from None
 
 
 def floor_divide(left: Any, right: Any) -> Value:
@@ -120,7 +129,7 @@ def floor_divide(left: Any, right: Any) -> Value:
     if not _numbers(left, right):
         raise _refused("//", left, right)
     if right == 0:
-        kind = "floating-point" if float in (type(left), type(right)) else "integer"
+        kind = "floored" if float in (type(left), type(right)) else "integer"
         raise BuildError(f"{kind} division by zero")
     left, right = _floats(left, right)
     if type(left) is float:
@@ -206,7 +215,9 @@ def member(left: Any, right: Any) -> bool:
             return left in right
         raise BuildError(f"'in <string>' requires string as left operand, not {type_name(left)}")
     if kind is bytes:
-        if type(left) is bytes or (type(left) is int and 0 <= left < 256):
+        if type(left) is int and not 0 <= left < 256:
+            raise BuildError(f"int in bytes: {brief(left)} out of range, want 0 to 255")
+        if type(left) is bytes or type(left) is int:
             return left in right
         raise BuildError(f"'in <bytes>' requires bytes or int as left operand, not {type_name(left)}")
     test = getattr(right, "contains", None)
@@ -321,7 +332,7 @@ def elements(value: Any) -> Iterable[Value]:
     if iterate is not None:
         return iterate()  # type: ignore[no-any-return]
     hint = "use x.elems()" if kind is str or kind is bytes else None
-    raise BuildError(f"value of type '{type_name(value)}' is not iterable", hint=hint)
+    raise BuildError(f"{type_name(value)} value is not iterable", hint=hint)
 
 
 def listed(value: Any) -> list[Value]:
@@ -339,7 +350,7 @@ def addend(current: List, value: Any) -> list[Value]:
         raise _refused("+", current, value) if error.message.endswith("not iterable") else error from None
 
 
-def iterable(value: Any, function: str) -> list[Value]:
+def iterable(value: Any, function: str, parameter: str | int = "iterable") -> list[Value]:
     """The elements of a function's parameter as a new Python list. Raises BuildError where it is not iterable."""
     try:
         return listed(value)
@@ -347,7 +358,7 @@ def iterable(value: Any, function: str) -> list[Value]:
         kind = type_name(value)
         if not error.message.endswith("not iterable"):
             raise
-        message = f"{function}(): value of type '{kind}' is not iterable: got {kind}, want iterable"
+        message = f"{function}: for parameter {parameter}: got {kind}, want iterable: type '{kind}' is not iterable"
         raise BuildError(message, hint=error.hint) from None
 
 
@@ -367,13 +378,13 @@ def index(value: Any, key: Any) -> Value:
         try:
             return lookup(key)
         except KeyError:
-            raise _no_key((), key) from None
-    raise BuildError(f"value of type '{type_name(value)}' cannot be indexed")
+            raise BuildError(f"key {brief(key)} not found in {type_name(value)}") from None
+    raise BuildError(f"unhandled index operation: value of type '{type_name(value)}' cannot be indexed")
 
 
 def _no_key(value: Iterable[Value], key: Value) -> BuildError:
     hint = did_you_mean(key, [name for name in value if type(name) is str]) if type(key) is str else None
-    return BuildError(f"key {brief(key)} not found in dictionary", hint=hint)
+    return BuildError(f"key {brief(key)} not in dict", hint=hint)
 
 
 def position(key: Any, size: int, kind: str) -> int:
@@ -383,7 +394,9 @@ def position(key: Any, size: int, kind: str) -> int:
     place = key + size if key < 0 else key
     if not 0 <= place < size:
         shown = key if abs(key) < 10**20 else "given"
-        raise BuildError(f"index {shown} out of range: the {kind} has {size} element" + ("" if size == 1 else "s"))
+        if not size:
+            raise BuildError(f"{kind} index {shown} out of range: the {kind} is empty")
+        raise BuildError(f"{kind} index {shown} out of range [-{size}:{size - 1}]")
     return place
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from buildkit.lang.builtins import ALONE
 from buildkit.lang.evaluator import Load, evaluate, load_nothing, print_to_stderr
 from buildkit.lang.limits import Limits, active, within
 from buildkit.lang.parser import parse
@@ -32,4 +33,4 @@ def run(
     """
     with within(limits or active()):
         file = parse(text, filename, build_file=False)
-        return evaluate(file, predeclared=predeclared, load=load, printer=printer)
+        return evaluate(file, predeclared={**ALONE, **(predeclared or {})}, load=load, printer=printer)

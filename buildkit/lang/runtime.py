@@ -18,7 +18,7 @@ from buildkit.lang.limits import check_elements, check_integer, check_length, ex
 from buildkit.lang.set_methods import SET_METHODS
 from buildkit.lang.text import brief
 from buildkit.lang.thread import UNBOUND, Site, Thread
-from buildkit.lang.values import Dict, List, Range, Set, Value, equal, to_key, type_name
+from buildkit.lang.values import Dict, HostValue, List, Range, Set, Value, equal, to_key, type_name
 
 CHUNK = 4096  # elements of a long loop that are charged at once
 LONG = 1024  # what is shorter is not charged
@@ -28,7 +28,7 @@ _RANGE = 1 << 62
 def refuse(thread: Thread, code: Code) -> None:
     """Say why a function may not be called now."""
     if code.key in thread.active:
-        raise BuildError(f"function '{code.name}' is called recursively", hint="use a loop")
+        raise BuildError(f"function {code.name} called recursively", hint="use a loop")
     raise exceeded("calls are nested too deeply", "depth", thread.deepest)
 
 
@@ -168,7 +168,7 @@ _UPDATES = {
 def augment(thread: Thread, operator: str, current: Any, value: Any) -> Value:
     """`current operator= value`: `+=` on a list, `|=` on a dict or set change it; all else makes a new value."""
     if operator == "+" and type(current) is List and not hasattr(value, "operate"):
-        current.check_mutable("extend")
+        current.check_mutable("apply += to")
         added = operators.addend(current, value)
         thread.charge(len(added))
         check_elements(len(current.items) + len(added))
@@ -208,37 +208,47 @@ def unpack(value: Any, count: int) -> Sequence[Value]:
     """The values that an assignment to `count` targets hands out."""
     if type(value) is tuple:
         values: Sequence[Value] = value
-    elif type(value) is str or type(value) is bytes:
-        raise BuildError(f"value of type '{type_name(value)}' cannot be unpacked: expected {count} values")
     else:
-        values = operators.listed(value)
+        values = _parts(value, count)
     if len(values) != count:
         few = "few" if len(values) < count else "many"
-        raise BuildError(f"too {few} values to unpack: expected {count}, found {len(values)}")
+        raise BuildError(f"too {few} values to unpack (got {len(values)}, want {count})")
     return values
 
 
-def no_field(value: Any, name: str) -> None:
-    """Fields are never assigned."""
-    raise BuildError(f"cannot assign to field '{name}' of a value of type '{type_name(value)}'")
+def _parts(value: Any, count: int) -> Sequence[Value]:
+    try:
+        return operators.listed(value)
+    except BuildError as error:
+        if not error.message.endswith("not iterable"):
+            raise
+        message = f"got {type_name(value)} in sequence assignment (want {count}-element sequence): not iterable"
+        raise BuildError(message, hint=error.hint) from None
+
+
+def set_field(owner: Any, name: str, value: Value) -> None:
+    """`owner.name = value`: only values of the host may take it."""
+    if not isinstance(owner, HostValue):
+        raise BuildError(f"can't assign to .{name} field of {type_name(owner)}")
+    owner.assign(name, value)
 
 
 def spread(positional: list[Value], value: Any) -> None:
     """Add the elements of `*value` to a call's arguments."""
     if type(value) not in (List, tuple, Dict) and not hasattr(value, "__iter__"):
-        raise BuildError(f"argument after '*' must be iterable, found '{type_name(value)}'")
+        raise BuildError(f"argument after * must be iterable, not {type_name(value)}")
     positional += operators.listed(value)
 
 
 def merge(keyword: dict[str, Value], value: Any) -> None:
     """Add the entries of `**value` to a call's arguments."""
     if type(value) is not Dict:
-        raise BuildError(f"argument after '**' must be a dict, found '{type_name(value)}'")
+        raise BuildError(f"argument after ** must be a dict, not {type_name(value)}")
     for name, item in value.items():
         if type(name) is not str:
             raise BuildError(f"keys of the argument after '**' must be strings, found '{type_name(name)}'")
         if name in keyword:
-            raise BuildError(f"duplicate keyword argument: '{name}'")
+            raise BuildError(f'multiple values for parameter "{name}": duplicate keyword argument')
         keyword[name] = item
 
 
@@ -306,7 +316,7 @@ RUNTIME: Mapping[str, Any] = {
             mapped,
             entry_key,
             unpack,
-            no_field,
+            set_field,
             spread,
             merge,
         )

@@ -12,10 +12,10 @@ from typing import Any
 from buildkit.errors import BuildError
 from buildkit.lang import operators, syntax
 from buildkit.lang.attributes import attribute
-from buildkit.lang.faults import FAULTS, located
+from buildkit.lang.faults import FAULTS, located, unset
 from buildkit.lang.functions import CodeSite, Function, invoke
 from buildkit.lang.resolver import Home, parameter_order
-from buildkit.lang.runtime import augment, entry_key, merge, no_field, sized, spread, unpack
+from buildkit.lang.runtime import augment, entry_key, merge, set_field, sized, spread, unpack
 from buildkit.lang.thread import UNBOUND, Thread, place
 from buildkit.lang.translate import function_of, thunk_of
 from buildkit.lang.translate_function import code_of, doc_of
@@ -64,7 +64,7 @@ class Straight:
         elif kind is syntax.Index:
             self._general(target, operators.store, self.value(target.value), self.value(target.key), value)
         else:
-            self._general(target, no_field, self.value(target.value), target.name)
+            self._general(target, set_field, self.value(target.value), target.name, value)
 
     def _general(self, node: Any, function: Callable[..., Any], *values: Any) -> Any:
         """An operation; its errors get the place of a node."""
@@ -81,7 +81,10 @@ class Straight:
             result = self._general(node, augment, self.thread, node.operator, current, self.value(node.value))
             self._general(target, operators.store, owner, key, result)
         elif type(target) is syntax.Dot:
-            self._assign(target, None)
+            owner = self.value(target.value)
+            current = self._general(target, attribute, owner, target.name)
+            result = self._general(node, augment, self.thread, node.operator, current, self.value(node.value))
+            self._general(target, set_field, owner, target.name, result)
         else:
             current = self.value(target)
             self._assign(
@@ -121,7 +124,7 @@ class Straight:
             return self.unit.predeclared[where]
         value = self.namespace.get(f"g{where}", UNBOUND)
         if value is UNBOUND:
-            raise self.place(BuildError(f"global variable '{node.name}' is referenced before assignment"), node)
+            raise self.place(unset(node.name, self.unit), node)
         return value
 
     def _literal(self, node: syntax.Literal) -> Value:

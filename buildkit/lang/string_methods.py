@@ -7,7 +7,7 @@ from typing import Any
 
 from buildkit.errors import BuildError
 from buildkit.lang.limits import check_length
-from buildkit.lang.operators import elements
+from buildkit.lang.operators import iterable
 from buildkit.lang.text import brief, format_string
 from buildkit.lang.values import List, Value, type_name
 
@@ -107,10 +107,10 @@ def _format(self: str, /, *positional: Value, **keyword: Value) -> str:
 
 
 def _join(self: str, items: Value, /) -> str:
-    parts = list(elements(items))
+    parts = iterable(items, "join")
     for number, part in enumerate(parts if set(map(type, parts)) - {str} else ()):
         if type(part) is not str:
-            raise BuildError(f"join(): element {number} must be a string, got {type_name(part)}")
+            raise BuildError(f"join: in list, want string, got {type_name(part)}: element {number} must be a string")
     check_length(sum(map(len, parts)) + len(self) * len(parts))  # type: ignore[arg-type]
     return self.join(parts)  # type: ignore[arg-type]
 

@@ -152,14 +152,14 @@ def interpolate(pattern: str, arguments: Value) -> str:
                 raise BuildError(f"unsupported format character '%{code}': use %% for literal percent sign")
             if used >= len(values):
                 raise BuildError(
-                    "not enough arguments for format pattern " + quote(pattern) + f": {represent(tuple(values))}"
+                    "not enough arguments for format string " + quote(pattern) + f": {represent(tuple(values))}"
                 )
             value = values[used]
             used += 1
         parts.append(_converted(code, value))
     if used < len(values) and not (type(arguments) is Dict and not parts):
         raise BuildError(
-            f"not all arguments converted: the pattern has {used} placeholders, found {len(values)} values"
+            f"too many arguments for format string: not all arguments converted, {len(values)} values for {used}"
         )
     parts.append(pattern[position:])
     check_length(sum(map(len, parts)))
@@ -182,20 +182,40 @@ def _converted(code: str, value: Any) -> str:
     if code == "r":
         return represent(value)
     if code == "c":
-        if type(value) is int and 0 <= value < 0x110000 and not 0xD800 <= value < 0xE000:
-            return chr(value)
-        if type(value) is str and len(value) == 1:
-            return value
-        raise BuildError(f"format '%c' requires one character or its code, found {brief(value)}")
+        return _character(value)
     if type(value) is not int and type(value) is not float:
-        raise BuildError(f"format '%{code}' requires a number, found '{type_name(value)}'")
+        raise _no_number(code, value)
     if code in "fFeEgG":
         return _float(code, value)
     if type(value) is float:
         if math.isnan(value) or math.isinf(value):
-            raise BuildError(f"cannot convert {float_text(value)} to an integer")
+            raise no_integer(value)
         value = int(value)
     return format(value, code if code in "xXo" else "d")
+
+
+def _character(value: Any) -> str:
+    if type(value) is int:
+        if 0 <= value < 0x110000 and not 0xD800 <= value < 0xE000:
+            return chr(value)
+        raise BuildError(f"format '%c' requires a valid Unicode code point, got {brief(value)}")
+    if type(value) is not str:
+        raise BuildError(f"format '%c' requires int or single-character string, not {type_name(value)}")
+    if len(value) != 1:
+        raise BuildError(f"format '%c' requires a single-character string, got {brief(value)}")
+    return value
+
+
+def _no_number(code: str, value: Value) -> BuildError:
+    kind = type_name(value)
+    if code in "fFeEgG":
+        return BuildError(f"format '%{code}' requires float, not {kind}: want a number")
+    return BuildError(f"format '%{code}' requires a number: cannot convert {kind} to int")
+
+
+def no_integer(value: float) -> BuildError:
+    """The error for a float that is no number."""
+    return BuildError(f"cannot convert float {'NaN' if math.isnan(value) else 'infinity'} to integer")
 
 
 def _float(code: str, value: float) -> str:
@@ -213,7 +233,7 @@ def to_float(value: int | float) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise BuildError("integer is too large to be a float") from None
+        raise BuildError("int too large to convert to float") from None
 
 
 def brief(value: Value) -> str:
@@ -249,12 +269,14 @@ def format_string(pattern: str, positional: Sequence[Value], keyword: dict[str, 
         position = end + 1
         if name == "" or name.isdecimal():
             if (manual and name == "") or (automatic and name != ""):
-                raise BuildError("cannot mix manual and automatic numbering in a format pattern")
+                raise BuildError(
+                    "cannot switch from automatic field numbering to manual: cannot mix the two in a format pattern"
+                )
             manual = manual or name != ""
             number = _number(name) if name else automatic
             automatic += name == ""
             if number >= len(positional):
-                raise BuildError(f"no replacement found for index {number}")
+                raise BuildError(f"no replacement found for index {number}: tuple index out of range")
             parts.append(show(positional[number]))
             continue
         _check_field(name)
@@ -281,7 +303,7 @@ def _number(digits: str) -> int:
 
 def _missing(name: str) -> BuildError:
     if name[1:].isdecimal() and name[0] == "-":
-        return BuildError(f"no replacement found for index {name}")
+        return BuildError(f"no replacement found for index {name}: keyword {name} not found")
     return BuildError(f"missing argument '{name}' for format pattern: keyword {name} not found")
 
 
@@ -290,4 +312,6 @@ def _check_field(name: str) -> None:
         raise BuildError("nested replacement fields are not supported in a format pattern")
     for char in ".[],:":
         if char in name:
-            raise BuildError(f"invalid character '{char}' inside replacement field '{name}'")
+            known = {".": "syntax x.y is not supported", "[": "syntax a[i] is not supported"}
+            said = known.get(char, f"keyword {name} not found")
+            raise BuildError(f"invalid character '{char}' inside replacement field '{name}': {said}")

@@ -74,7 +74,7 @@ def assign_to(w: Writer, target: Any, value: Operand, node: Any) -> None:
         store_item(w, container, w.expression(target.key), value, target)
     else:
         owner = w.expression(target.value)
-        w.line(f"no_field({owner.text}, {target.name!r})", target)
+        w.line(f"set_field({owner.text}, {target.name!r}, {value.text})", target)
 
 
 def variable(w: Writer, name: syntax.Name) -> str:

@@ -47,8 +47,17 @@ def _augmented(w: Writer, node: syntax.Augmented) -> None:
             w.line(f"{current.text} = {result.text}", node)
     elif type(target) is syntax.Index:
         _augmented_item(w, node, target)
-    else:
-        assign_to(w, target, Operand("None"), node)
+    elif type(target) is syntax.Dot:
+        _augmented_field(w, node, target)
+
+
+def _augmented_field(w: Writer, node: syntax.Augmented, target: syntax.Dot) -> None:
+    owner, current = w.temporary(), w.temporary()
+    w.line(f"{owner} = {w.expression(target.value).text}", target)
+    w.line(f"{current} = attribute({owner}, {target.name!r})", target)
+    value = w.expression(node.value)
+    result = translate_operators.operation(w, node.operator, Operand(current), value, node, None, update=True)
+    w.line(f"set_field({owner}, {target.name!r}, {result.text})", target)
 
 
 def _augmented_item(w: Writer, node: syntax.Augmented, target: syntax.Index) -> None:

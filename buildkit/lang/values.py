@@ -33,6 +33,10 @@ class HostValue:
         """The value of a field or method; KeyError where there is none."""
         raise KeyError(name)
 
+    def assign(self, name: str, value: Value) -> None:
+        """`x.name = value`: refused unless a subclass takes it. Raises BuildError."""
+        raise BuildError(f"can't assign to .{name} field of {self.type_name}")
+
     def attributes(self) -> Iterable[str]:
         """The names that `attribute` knows."""
         return ()
@@ -124,7 +128,7 @@ def _key(value: Any, depth: int, budget: list[int]) -> Any:
         hash(value)
     except TypeError:
         hint = "use a tuple" if kind is List else None
-        raise BuildError(f"unhashable type: '{type_name(value)}'", hint=hint) from None
+        raise BuildError(f"unhashable type: {type_name(value)}", hint=hint) from None
     return value
 
 
@@ -226,10 +230,11 @@ class Set:
         result.entries = entries
         return result
 
-    def check_mutable(self, change: str = "change") -> None:
+    def check_mutable(self, change: str = "change", method: str = "") -> None:
         """Raise BuildError if the set is frozen or being iterated over; `change` is what was to be done."""
         if self.frozen or self.iterating:
-            raise _immutable(change, "set", self.frozen)
+            error = _immutable(change, "set", self.frozen)
+            raise BuildError(method + error.message, hint=error.hint)
 
     def __iter__(self) -> Iterator[Value]:
         return map(from_key, self.entries)
@@ -305,10 +310,11 @@ class Struct:
 
 
 def _immutable(change: str, kind: str, frozen: bool) -> BuildError:
+    noun, tail = (kind, "") if kind == "list" else ("hash table", f" (a {kind})")
     if frozen:
         hint = f"values freeze when their file has run; change a copy: {kind}(x)"
-        return BuildError(f"cannot {change} frozen {kind}", hint=hint)
-    return BuildError(f"cannot {change} {kind} during iteration", hint="iterate over a copy: list(x)")
+        return BuildError(f"cannot {change} frozen {noun}{tail}", hint=hint)
+    return BuildError(f"cannot {change} {noun} during iteration{tail}", hint="iterate over a copy: list(x)")
 
 
 _NAMES: dict[type, str] = {

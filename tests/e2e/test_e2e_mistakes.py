@@ -182,7 +182,7 @@ MISTAKES = {
     "a load of a missing name": (
         'load("//good:defs.bzl", "colours")',
         """
-        p/BUILD:1:25: error: file '//good:defs.bzl' does not define 'colours'
+        p/BUILD:1:25: error: load: name colours not found in module //good:defs.bzl
             load("//good:defs.bzl", "colours")
                                     ^~~~~~~~~
         hint: did you mean 'colors'?

@@ -201,7 +201,7 @@ REFUSED = [
     (
         's = None + select({":release": "r"})',
         {},
-        "BUILD:12:23: error: unsupported binary operation: NoneType + select\n"
+        "BUILD:12:23: error: unknown binary op: NoneType + select (unsupported binary operation)\n"
         '    thing(name = "x", s = None + select({":release": "r"}))\n'
         "                          ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~",
     ),

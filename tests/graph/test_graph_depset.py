@@ -129,7 +129,7 @@ x = [e.a for e in d.to_list()]
         ),
         ("[x for x in depset()]", "value of type 'depset' is not iterable (use x.to_list())"),
         ("1 in depset([1])", "value of type 'depset' is not iterable (use value in x.to_list())"),
-        ("depset([1]) + [2]", "unsupported binary operation: depset + list"),
+        ("depset([1]) + [2]", "unknown binary op: depset + list (unsupported binary operation)"),
     ],
 )
 def test_wrong_use_is_refused(expression: str, message: str) -> None:

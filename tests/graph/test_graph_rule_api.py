@@ -165,7 +165,7 @@ RULES = [
     ),
     ("implementation = _f, provides = ['A']", "'provides' must be a list of providers, found a list"),
     ("implementation = _f, test = True", "a rule with test = True must end in '_test': 'thing'"),
-    ("implementation = _f, toolchains = []", "rule() has no parameter 'toolchains'"),
+    ("implementation = _f, toolchains = []", "rule: unexpected keyword argument toolchains"),
 ]
 
 

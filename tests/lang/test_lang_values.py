@@ -84,7 +84,7 @@ def fresh():
     values = run(source)
     assert represent(values["x"]) == "[1, 2]"
     for name, kind in (("add", "list"), ("put", "dict")):
-        with pytest.raises(BuildError, match=f"cannot .* frozen {kind}"):
+        with pytest.raises(BuildError, match=f"cannot .* frozen .*{kind}"):
             call(values[name], [], {})
     assert represent(call(values["fresh"], [], {})) == "[[1, 2]]"
 
@@ -259,4 +259,4 @@ def test_a_host_value_takes_part_in_addition_and_union_on_both_sides() -> None:
 def test_an_operator_that_a_host_value_refuses_is_an_error() -> None:
     with pytest.raises(BuildError) as caught:
         run("a = True + s\n", s=Sum("s"))
-    assert str(caught.value) == "f.bzl:1:5: error: unsupported binary operation: bool + sum"
+    assert str(caught.value) == "f.bzl:1:5: error: unknown binary op: bool + sum (unsupported binary operation)"
