@@ -139,7 +139,8 @@ def _binding_error(
         and one.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)
         and one.name not in given
     ]
-    given_count = _count(len(positional), "argument").removeprefix("at most ").replace("no ", "0 ")
-    least = sum(one.default is kinds.empty for one in places)
-    said = f"got {given_count}, want {least}: missing argument for {', '.join(missing)}"
+    said = f"missing argument for {', '.join(missing)}"
+    if not keyword and set(missing) <= {one.name for one in places}:
+        found = _count(len(positional), "argument").removeprefix("at most ").replace("no ", "0 ")
+        said = f"got {found}, want {len(taken) + len(missing)}: {said}"
     return BuildError(f"{name}: {said}", span=site.span)
