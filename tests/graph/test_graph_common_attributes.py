@@ -132,7 +132,7 @@ WRONG = {
         "p/BUILD:2:23: error: '//p:y' is not testonly, and depends on '//p:o', which is for tests only",
     ),
     "testonly of another type": (
-        {"p/BUILD": group("x", more=", testonly = 1")},
+        {"p/BUILD": group("x", more=", testonly = 2")},
         "p/BUILD:1:34: error: attribute 'testonly' must be a bool, found an int",
     ),
     "licenses of another type": (
