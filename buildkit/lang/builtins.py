@@ -12,8 +12,8 @@ from buildkit.errors import BuildError
 from buildkit.lang.attributes import attribute, attribute_names
 from buildkit.lang.collection_methods import fill
 from buildkit.lang.functions import Builtin, Call
-from buildkit.lang.limits import check_digits, check_elements, check_integer
-from buildkit.lang.operators import elements, iterable, listed, order, sort_values, sorts_alone
+from buildkit.lang.limits import check_digits, check_elements, check_integer, check_time
+from buildkit.lang.operators import arrange, elements, iterable, listed, order, sort_values, sorts_alone
 from buildkit.lang.text import brief, display, no_integer, represent, to_float
 from buildkit.lang.values import Dict, List, Range, Set, Struct, Value, type_name
 
@@ -142,12 +142,16 @@ def _hasattr(x: Value, name: Any, /) -> bool:
 def _hash(x: Any, /) -> int:
     if type(x) is bytes:
         code = 0x811C9DC5
-        for byte in x:
+        for place, byte in enumerate(x):
+            if not place & 0xFFFFF:
+                check_time()
             code = ((code ^ byte) * 0x01000193) & 0xFFFFFFFF
         return code
     code = 0
     data = _string(x, "hash", "x").encode("utf-16-be", "surrogatepass")
     for place in range(0, len(data), 2):
+        if not place & 0xFFFFF:
+            check_time()
         code = (31 * code + (data[place] << 8 | data[place + 1])) & 0xFFFFFFFF
     return code - (1 << 32) if code >= 1 << 31 else code
 
@@ -262,10 +266,10 @@ def _sorted(call: Call, x: Value, /, *, key: Value = None, reverse: Any = False)
     ranks = list(map(call.key_function(key), items))
     pairs: list[Any] = list(zip(ranks, items, strict=True))
     if sorts_alone(ranks):
-        pairs.sort(key=itemgetter(0), reverse=reverse)
+        arrange(pairs, itemgetter(0), descending=reverse)
     else:
         rank: Callable[[Any], Any] = cmp_to_key(order)
-        pairs.sort(key=lambda pair: rank(pair[0]), reverse=reverse)
+        arrange(pairs, lambda pair: rank(pair[0]), descending=reverse)
     return List([item for _, item in pairs])
 
 
@@ -318,7 +322,7 @@ def _type(x: Value, /) -> str:
 def _zip(*args: Value) -> List:
     counts = [arg.count() if type(arg) is Range else 0 for arg in args]
     if counts and min(counts) > 0:
-        check_elements(min(counts))
+        check_elements(min(counts) * len(counts))
     return List(list(zip(*[_zipped(number, arg) for number, arg in enumerate(args)], strict=False)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from buildkit.errors import BuildError
-from buildkit.lang.limits import check_elements
+from buildkit.lang.limits import check_elements, check_time
 from buildkit.lang.operators import iterable, listed, position
 from buildkit.lang.text import brief
 from buildkit.lang.values import Dict, List, Value, equal, from_key, to_key, type_name
@@ -36,6 +36,8 @@ def _index(self: List, item: Value, start: Any = None, end: Any = None, /) -> in
         if bound is not None and type(bound) is not int:
             raise BuildError(f"index(): parameter '{name}' got {type_name(bound)}, want int")
     for place in range(*slice(start, end).indices(size)):
+        if not place % 64:
+            check_time()
         if equal(self.items[place], item):
             return place
     raise BuildError(f"index: value not in list: {brief(item)}")
@@ -58,6 +60,8 @@ def _pop_list(self: List, index: Any = -1, /) -> Value:
 def _remove(self: List, item: Value, /) -> None:
     self.check_mutable("remove from")
     for place, one in enumerate(self.items):
+        if not place % 64:
+            check_time()
         if equal(one, item):
             del self.items[place]
             return
@@ -135,6 +139,8 @@ def fill(target: Dict, pairs: Any, function: str) -> None:
         target.entries.update(pairs.entries)
         return
     for number, pair in enumerate(iterable(pairs, function)):
+        if not number % 1024:
+            check_time()
         if type(pair) not in (tuple, List):
             raise BuildError(
                 f"{function}: non-pair element {number} is not iterable ({type_name(pair)}): want key and value"

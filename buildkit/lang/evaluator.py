@@ -15,7 +15,7 @@ from buildkit.errors import BuildError, Span, nearest
 from buildkit.lang import syntax
 from buildkit.lang.builtins import UNIVERSE
 from buildkit.lang.functions import invoke
-from buildkit.lang.limits import Limits, active, within
+from buildkit.lang.limits import Limits, active, until, within
 from buildkit.lang.parser import raise_errors
 from buildkit.lang.resolver import resolve
 from buildkit.lang.stack import DEEP_STACK
@@ -136,7 +136,8 @@ def call(
 def _watched(thread: Thread) -> Iterator[None]:
     WATCHDOG.watch(thread)
     try:
-        yield
+        with until(thread.deadline):
+            yield
     finally:
         WATCHDOG.release(thread)
 

@@ -9,6 +9,7 @@ bounds of its own, which follow from the interpreter's stack and cannot be raise
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -73,6 +74,30 @@ def within(limits: Limits) -> Iterator[None]:
         yield
     finally:
         _ACTIVE.reset(token)
+
+
+_DEADLINE: ContextVar[float] = ContextVar("deadline", default=float("inf"))
+
+
+@contextmanager
+def until(deadline: float) -> Iterator[None]:
+    """Bound the time of what is done inside, by the clock of `time.monotonic`."""
+    token = _DEADLINE.set(deadline)
+    try:
+        yield
+    finally:
+        _DEADLINE.reset(token)
+
+
+def check_time() -> None:
+    """End an operation that goes over many values when the evaluation's time is over. Raises BuildError."""
+    if time.monotonic() > _DEADLINE.get():
+        raise too_slow(_ACTIVE.get().seconds)
+
+
+def too_slow(seconds: float) -> BuildError:
+    """The error for an evaluation whose time is over."""
+    return exceeded("evaluation takes too long", "seconds", f"{seconds:g} seconds")
 
 
 def exceeded(message: str, limit: str, bound: object) -> BuildError:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import cmp_to_key
+from itertools import chain
 from operator import ge, gt, le, lt
 from typing import Any
 
 from buildkit.errors import BuildError, did_you_mean
-from buildkit.lang.limits import DEPTH, check_bits, check_elements, check_integer, check_length, too_deep
+from buildkit.lang.limits import DEPTH, check_bits, check_elements, check_integer, check_length, check_time, too_deep
 from buildkit.lang.text import brief, interpolate, to_float
 from buildkit.lang.values import Dict, List, Range, Set, Value, contains, equal, type_name
 
@@ -228,11 +229,14 @@ def member(left: Any, right: Any) -> bool:
 
 _ORDERED = (str, bytes, bool)
 _ALONE = frozenset((str, int, bytes))
+_SHORT = 1 << 26
+_RUN = 1 << 20
 
 
 def order(left: Any, right: Any, operator: str = "<", depth: int = 0) -> int:
     """-1, 0 or 1: how two values compare. Raises BuildError for values without an order."""
     kind = type(left)
+    check_time()
     if kind is type(right):
         if kind is int or kind in _ORDERED:
             return int(left > right) - int(left < right)
@@ -248,7 +252,9 @@ def order(left: Any, right: Any, operator: str = "<", depth: int = 0) -> int:
 def _order_sequences(left: Sequence[Any], right: Sequence[Any], operator: str, depth: int) -> int:
     if depth > DEPTH:
         raise too_deep("compared")
-    for one, two in zip(left, right, strict=False):
+    for place, (one, two) in enumerate(zip(left, right, strict=False)):
+        if not place % 64:
+            check_time()
         if not equal(one, two):
             return order(one, two, operator, depth + 1)
     return (len(left) > len(right)) - (len(left) < len(right))
@@ -259,16 +265,33 @@ def sorts_alone(values: Sequence[Any]) -> bool:
     kinds = set(map(type, values))
     if kinds == {tuple}:
         shapes = {tuple(map(type, value)) for value in values}
-        return len(shapes) == 1 and set(shapes.pop()) <= _ALONE
-    return len(kinds) <= 1 and kinds <= _ALONE
+        return len(shapes) == 1 and set(shapes.pop()) <= _ALONE and _are_short(chain.from_iterable(values))
+    return len(kinds) <= 1 and kinds <= _ALONE and (kinds == {int} or _are_short(values))
+
+
+def _are_short(values: Iterable[Any]) -> bool:
+    """Whether strings are short enough, all together, to be compared many times."""
+    return sum(len(value) for value in values if type(value) is not int) <= _SHORT
+
+
+def arrange(values: list[Any], key: Callable[[Any], Any] | None, *, descending: bool) -> None:
+    """Sort a list in place; a long one in runs, which are then merged, with looks at the clock."""
+    width = _RUN
+    for start in range(0, len(values), width):
+        values[start : start + width] = sorted(values[start : start + width], key=key, reverse=descending)
+        check_time()
+    while width < len(values):
+        width *= 2
+        for start in range(0, len(values), width):
+            values[start : start + width] = sorted(values[start : start + width], key=key, reverse=descending)
+            check_time()
 
 
 def sort_values(values: Iterable[Value], *, descending: bool) -> list[Value]:
     """Values in order; equal ones keep theirs."""
     listed = list(values)
-    if sorts_alone(listed):
-        return sorted(listed, reverse=descending)  # type: ignore[type-var]
-    return sorted(listed, key=cmp_to_key(order), reverse=descending)
+    arrange(listed, None if sorts_alone(listed) else cmp_to_key(order), descending=descending)
+    return listed
 
 
 _CONTAIN: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}

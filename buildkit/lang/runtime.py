@@ -127,7 +127,7 @@ def sized(thread: Thread, value: Any) -> Value:
         cost = len(value) >> 4
     elif kind is List:
         cost = len(value.items)
-    elif kind is tuple:
+    elif kind is tuple or kind is Dict or kind is Set:
         cost = len(value)
     else:
         return value

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from buildkit.errors import BuildError
-from buildkit.lang.limits import check_elements
+from buildkit.lang.limits import check_elements, check_time
 from buildkit.lang.operators import iterable
 from buildkit.lang.text import brief
 from buildkit.lang.values import Set, Value, from_key, to_key
@@ -15,7 +15,12 @@ from buildkit.lang.values import Set, Value, from_key, to_key
 def _tokens(values: Any, method: str, parameter: int = 1) -> dict[Any, None]:
     if type(values) is Set:
         return values.entries
-    return dict.fromkeys([_token(value, method) for value in iterable(values, method, parameter)])
+    tokens: dict[Any, None] = {}
+    for place, value in enumerate(iterable(values, method, parameter)):
+        if not place % 1024:
+            check_time()
+        tokens[_token(value, method)] = None
+    return tokens
 
 
 def _token(element: Value, method: str) -> Any:

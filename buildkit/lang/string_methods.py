@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from buildkit.errors import BuildError
-from buildkit.lang.limits import check_length
+from buildkit.lang.limits import active, check_elements, check_length
 from buildkit.lang.operators import iterable
 from buildkit.lang.text import brief, format_string
 from buildkit.lang.values import List, Value, type_name
@@ -41,20 +41,28 @@ def _istitle(self: str, /) -> bool:
     return self.istitle() and not any(char.isupper() and char.title() != char for char in self)
 
 
+def _is_slow(text: str, part: str) -> bool:
+    """Whether Python's search from the end, which takes up to the product of the lengths, might take seconds."""
+    return len(text) * len(part) > 1 << 30
+
+
 def _count(self: str, sub: Any, start: Any = None, end: Any = None, /) -> int:
     low, high = _bounds(self, start, end, "count")
     return self[low:high].count(_text(sub, "count", "sub")) if low <= high else 0
 
 
 def _elems(self: str, /) -> List:
+    check_elements(len(self))
     return List(list(self))
 
 
 def _codepoints(self: str, /) -> List:
+    check_elements(len(self))
     return List(list(self))
 
 
 def _ords(self: str, /) -> List:
+    check_elements(len(self))
     return List([ord(char) for char in self])
 
 
@@ -83,7 +91,12 @@ def _search(name: str) -> Callable[..., Value]:
 
     def method(self: str, sub: Any, start: Any = None, end: Any = None, /) -> int:
         low, high = _bounds(self, start, end, name)
-        found: int = function(self, _text(sub, name, "sub"), low, high) if low <= high else -1
+        if low > high:
+            return -1
+        if name == "rfind" and _is_slow(self, _text(sub, name, "sub")):
+            place = self[low:high][::-1].find(sub[::-1])
+            return -1 if place < 0 else high - place - len(sub)
+        found: int = function(self, _text(sub, name, "sub"), low, high)
         return found
 
     return method
@@ -119,7 +132,9 @@ def _strip(name: str) -> Callable[..., Value]:
     function = getattr(str, name)
 
     def method(self: str, chars: Any = None, /) -> str:
-        return function(self, chars if chars is None else _text(chars, name, "chars"))  # type: ignore[no-any-return]
+        if chars is not None and _is_slow(self, _text(chars, name, "chars")):
+            chars = "".join(sorted(set(chars) & set(self)))
+        return function(self, chars)  # type: ignore[no-any-return]
 
     return method
 
@@ -130,6 +145,9 @@ def _partition(name: str) -> Callable[..., Value]:
     def method(self: str, sep: Any, /) -> tuple[str, str, str]:
         if not _text(sep, name, "sep"):
             raise BuildError(f"{name}(): empty separator")
+        if name == "rpartition" and _is_slow(self, sep):
+            after, between, before = self[::-1].partition(sep[::-1])
+            return before[::-1], between[::-1], after[::-1]
         return function(self, sep)  # type: ignore[no-any-return]
 
     return method
@@ -162,7 +180,13 @@ def _split(name: str) -> Callable[..., Value]:
         if maxsplit is not None and type(maxsplit) is not int:
             raise BuildError(f"{name}(): parameter 'maxsplit' got {type_name(maxsplit)}, want int")
         most = -1 if maxsplit is None or maxsplit < 0 or maxsplit >= 2**31 else maxsplit
-        return List(function(self, sep, most))
+        most = active().elements if most < 0 else min(most, active().elements)
+        if name == "rsplit" and sep is not None and _is_slow(self, sep):
+            parts = [part[::-1] for part in self[::-1].split(sep[::-1], most)][::-1]
+        else:
+            parts = function(self, sep, most)
+        check_elements(len(parts))
+        return List(parts)
 
     return method
 
@@ -227,6 +251,7 @@ STRING_METHODS: dict[str, Callable[..., Value]] = {
 
 
 def _bytes_elems(self: bytes, /) -> List:
+    check_elements(len(self))
     return List(list(self))
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from buildkit.errors import BuildError
-from buildkit.lang.limits import DEPTH, NODES, check_length, spend, too_deep
+from buildkit.lang.limits import DEPTH, NODES, check_length, check_time, spend, too_deep
 from buildkit.lang.values import Dict, HostValue, List, Range, Set, Struct, Value, type_name
 
+_BLOCK = 1 << 18
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -29,7 +30,13 @@ def quote(text: str) -> str:
     """A string as a literal in double quotes."""
     if text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
-    return '"' + "".join(map(_escaped, text)) + '"'
+    parts, length = [], 0
+    for start in range(0, len(text), _BLOCK):
+        check_time()
+        parts.append("".join(map(_escaped, text[start : start + _BLOCK])))
+        length += len(parts[-1])
+        check_length(length)
+    return '"' + "".join(parts) + '"'
 
 
 def _escaped(char: str) -> str:
@@ -132,6 +139,8 @@ def interpolate(pattern: str, arguments: Value) -> str:
     parts: list[str] = []
     used = position = 0
     while True:
+        if not len(parts) & 0xFFFE:
+            check_time()
         place = pattern.find("%", position)
         if place < 0:
             break

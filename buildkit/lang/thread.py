@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from buildkit.errors import BuildError, Span
-from buildkit.lang.limits import Limits, exceeded
+from buildkit.lang.limits import Limits, exceeded, too_slow
 
 
 class _Unbound:
@@ -88,7 +88,7 @@ class Thread:
         self.rest -= taken
         self.left += taken
         if time.monotonic() > self.deadline:
-            raise exceeded("evaluation takes too long", "seconds", f"{self.limits.seconds:g} seconds")
+            raise too_slow(self.limits.seconds)
         if self.left < 0:
             raise exceeded("evaluation takes too many steps", "steps", self.limits.steps)
 

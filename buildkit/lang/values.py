@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 from buildkit.errors import BuildError
-from buildkit.lang.limits import DEPTH, NODES, check_elements, spend, too_deep
+from buildkit.lang.limits import DEPTH, NODES, check_elements, check_time, spend, too_deep
 
 Value: TypeAlias = object
 
@@ -101,6 +101,7 @@ class _Key:
         return type(other) is _Key and self.token == other.token
 
 
+_LARGE = 1024
 _BOOL_KEYS = {True: _Key(True, ("bool", True)), False: _Key(False, ("bool", False))}
 
 
@@ -136,11 +137,22 @@ def _keys(values: tuple[Value, ...], depth: int, budget: list[int]) -> tuple[Any
     if depth > DEPTH:
         raise too_deep("a key")
     spend(budget, len(values), "a key")
+    check_time()
     return tuple([_key(value, depth + 1, budget) for value in values])
 
 
 def _is(left: object, right: object) -> bool:
     return left is right
+
+
+def keys_of(values: Iterable[Value]) -> dict[Any, None]:
+    """What stands for values as the elements of a set. Raises BuildError for what is not hashable."""
+    keys: dict[Any, None] = {}
+    for place, value in enumerate(values):
+        if not place % _LARGE:
+            check_time()
+        keys[to_key(value)] = None
+    return keys
 
 
 def from_key(key: Any) -> Value:
@@ -219,7 +231,7 @@ class Set:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, items: Iterable[Value] = ()) -> None:
-        self.entries: dict[Any, None] = dict.fromkeys(map(to_key, items))
+        self.entries: dict[Any, None] = keys_of(items)
         self.frozen = False
         self.iterating = 0
 
@@ -343,6 +355,7 @@ def type_name(value: Value) -> str:
 
 
 _PLAIN = frozenset((str, int, bytes, bool, type(None)))
+_BLOCK = 64  # values that are compared between two looks at the clock
 _EXACT = frozenset((str, int, bytes, type(None)))  # of which Python finds equal what Starlark does
 
 
@@ -383,20 +396,37 @@ def _equal(left: Any, right: Any, depth: int, seen: set[tuple[int, int]]) -> boo
     if len(left) != len(right):
         return False
     items, others = (left.items, right.items) if kind is List else (left, right)
-    if {*map(type, items), *map(type, others)} <= _EXACT:
-        return bool(items == others)
-    return all(_equal(one, two, depth + 1, seen) for one, two in zip(items, others, strict=True))
+    exact = {*map(type, items), *map(type, others)} <= _EXACT
+    for start in range(0, len(items), _BLOCK):  # strings may be long, and the same one may be there often
+        check_time()
+        one, two = items[start : start + _BLOCK], others[start : start + _BLOCK]
+        if exact:
+            if one != two:
+                return False
+        elif not all(_equal(left, right, depth + 1, seen) for left, right in zip(one, two, strict=True)):
+            return False
+    return True
 
 
 def _same_entries(left: dict[Any, Value], right: dict[Any, Value], depth: int, seen: set[tuple[int, int]]) -> bool:
-    return len(left) == len(right) and all(
-        key in right and _equal(value, right[key], depth + 1, seen) for key, value in left.items()
-    )
+    if len(left) != len(right):
+        return False
+    for place, (key, value) in enumerate(left.items()):
+        if not place % _BLOCK:
+            check_time()
+        if key not in right or not _equal(value, right[key], depth + 1, seen):
+            return False
+    return True
 
 
 def contains(items: Iterable[Value], value: Value) -> bool:
     """Whether an element equals a value."""
-    return any(equal(item, value) for item in items)
+    for place, item in enumerate(items):
+        if not place % _BLOCK:
+            check_time()
+        if equal(item, value):
+            return True
+    return False
 
 
 def freeze(value: Value) -> Value:
