@@ -425,7 +425,9 @@ def position(key: Any, size: int, kind: str) -> int:
 
 def take_slice(value: Any, low: Any, high: Any, step: Any) -> Value:
     """`value[low:high:step]`."""
-    for name, bound in (("start", low), ("end", high), ("step", step)):
+    if step is not None and type(step) is not int:
+        raise BuildError(f"got {type_name(step)} for slice step, want int")
+    for name, bound in (("start", low), ("end", high)):
         if bound is not None and type(bound) is not int:
             raise BuildError(f"invalid {name} index: got {type_name(bound)}, want int")
     if step == 0:

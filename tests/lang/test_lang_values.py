@@ -13,6 +13,7 @@ from buildkit.lang import (
     HostValue,
     List,
     Range,
+    Set,
     Struct,
     Value,
     call,
@@ -24,6 +25,7 @@ from buildkit.lang import (
     to_python,
     type_name,
 )
+from buildkit.lang import run as run_program
 
 
 def run(source: str, **predeclared: Value) -> dict[str, Any]:
@@ -260,3 +262,42 @@ def test_an_operator_that_a_host_value_refuses_is_an_error() -> None:
     with pytest.raises(BuildError) as caught:
         run("a = True + s\n", s=Sum("s"))
     assert str(caught.value) == "f.bzl:1:5: error: unknown binary op: bool + sum (unsupported binary operation)"
+
+
+class Box(HostValue):
+    """Takes any field."""
+
+    type_name = "box"
+
+    def __init__(self) -> None:
+        self.held: dict[str, Value] = {}
+
+    def assign(self, name: str, value: Value) -> None:
+        self.held[name] = value
+
+    def attribute(self, name: str) -> Value:
+        return self.held[name]
+
+
+@pytest.mark.parametrize("source", ["b.x = 1\nb.x += 2\n", "def f():\n    b.x = 1\n    b.x += 2\nf()\n"])
+def test_a_host_value_may_take_assignments_to_its_fields(source: str) -> None:
+    box = Box()
+    run_program(source, "f.bzl", predeclared={"b": box})
+    assert box.held == {"x": 3}
+
+
+def test_a_host_value_that_takes_no_fields_says_so() -> None:
+    with pytest.raises(BuildError, match=r"can't assign to \.x field of value"):
+        run_program("b.x = 1", "f.bzl", predeclared={"b": HostValue()})
+
+
+def test_a_frozen_set_refuses_an_element_that_it_has() -> None:
+    items = Set([1])
+    freeze(items)
+    with pytest.raises(BuildError, match=r"add: cannot insert into frozen hash table \(a set\)"):
+        run_program("s.add(1)", "f.bzl", predeclared={"s": items})
+
+
+def test_a_loaded_name_without_a_value_yet_is_local_to_its_file() -> None:
+    with pytest.raises(BuildError, match="local variable x referenced before assignment"):
+        run_program("y = x\nload('m', 'x')", "f.bzl", load=lambda module, span: {"x": 1})
