@@ -63,7 +63,7 @@ def common_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("-C", dest="directory", metavar="DIR", default=".", help="work as if started in DIR")
     add("-j", "--jobs", type=_positive, default=0, metavar="N", help="actions at once (default: one a core)")
-    add("-k", "--keep-going", action="store_true", help="after a failure, build what does not depend on it")
+    add("-k", "--keep-going", action="store_true", help="after a fault or failure, build what does not depend on it")
     add("--offline", action="store_true", help="never use the network")
     add("--cache-dir", metavar="DIR", help="where the store is (or MBUILD_CACHE)")
     add(

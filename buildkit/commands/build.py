@@ -45,8 +45,11 @@ class BuildResult:
 
 
 def build(session: Session, patterns: Sequence[str]) -> BuildResult:
-    """Build all that patterns name. Faults of loading and analysis are raised, those of actions are in the result."""
-    analyzed = analysis(session, patterns)
+    """Build all that patterns name. Faults of loading and analysis are raised, those of actions are in the result.
+
+    To keep going is to have all of them there, beside what could be built nevertheless.
+    """
+    analyzed = analysis(session, patterns, keep_going=session.options.keep_going)
     return build_analyzed(session, analyzed, [analyzed.configured[label] for label in analyzed.requested])
 
 
@@ -71,7 +74,8 @@ def build_analyzed(
     )
     built = tuple(_built(target, execution.digests) for target in targets)
     show_outputs(session, analyzed, targets, execution.digests)
-    return BuildResult(analyzed, execution, built, tuple(failed.error for failed in execution.failures))
+    faults = (*analyzed.faults, *(failed.error for failed in execution.failures))
+    return BuildResult(analyzed, execution, built, faults)
 
 
 def _built(target: ConfiguredTarget, digests: Mapping[Artifact, Digest]) -> Built:

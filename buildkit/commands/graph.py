@@ -16,11 +16,14 @@ from buildkit.lang import within
 from buildkit.tools import TOOLS
 
 
-def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
-    """Load and analyze what patterns name. Tells which targets a pattern passed over, since they cannot be built."""
+def analysis(session: Session, patterns: Sequence[str], *, keep_going: bool = False) -> Analysis:
+    """Load and analyze what patterns name. Tells which targets a pattern passed over, since they cannot be built.
+
+    Raises BuildErrors with the faults of what cannot be; with `keep_going`, they are in the result beside what can.
+    """
     if not patterns:
         raise BuildError("no target named", hint="name one, such as //models:fraud, or //... for all")
-    analyzed = _analysis(session, patterns)
+    analyzed = _analysis(session, patterns, keep_going)
     for warning in analyzed.warnings:
         session.warn(warning)
     if analyzed.skipped:
@@ -30,7 +33,7 @@ def analysis(session: Session, patterns: Sequence[str]) -> Analysis:
     return analyzed
 
 
-def _analysis(session: Session, patterns: Sequence[str]) -> Analysis:
+def _analysis(session: Session, patterns: Sequence[str], keep_going: bool) -> Analysis:
     workspace = session.workspace
     configuration = configuration_of(session)
     tools = [(name, tool.version) for name, tool in sorted(TOOLS.items())]
@@ -44,11 +47,11 @@ def _analysis(session: Session, patterns: Sequence[str]) -> Analysis:
         session.print_from_code(span, text)
 
     loader = Loader(workspace, session.parsed, printer, jobs=session.jobs)
-    graph = loader.graph(_parsed(session, patterns), configuration, manual=False)
+    graph = loader.graph(_parsed(session, patterns), configuration, manual=False, keep_going=keep_going)
     with within(workspace.config.limits):
-        analyzed = analyze(graph, loader.rules, TOOLS, printer, configuration=configuration)
+        analyzed = analyze(graph, loader.rules, TOOLS, printer, configuration=configuration, keep_going=keep_going)
     loader.keep()
-    if not printed:  # what prints is loaded anew each time, so that it is seen each time
+    if not printed and not analyzed.faults:  # what prints is loaded anew each time, so that it is seen each time
         keep(key, loader.files, analyzed, session.parsed)
     return analyzed
 

@@ -48,8 +48,10 @@ class TestResult:
 
 def test(session: Session, patterns: Sequence[str]) -> TestResult:
     """Run all tests that patterns name, also after one has failed; passes are cached, as all results of actions are."""
-    analyzed = analysis(session, patterns)
+    analyzed = analysis(session, patterns, keep_going=session.options.keep_going)
     tests = [analyzed.configured[label] for label in analyzed.requested if analyzed.configured[label].test]
+    if not tests and analyzed.faults:
+        raise BuildErrors(analyzed.faults)
     if not tests:
         raise NoTests(f"no tests among {' '.join(patterns)}", hint="tests are declared with model_test")
     owners = {target.label for target in tests}
@@ -64,7 +66,7 @@ def test(session: Session, patterns: Sequence[str]) -> TestResult:
         for built in result.built
     )
     in_order = sorted((fault for _, fault in faults), key=lambda fault: isinstance(fault, TestFailure))
-    return TestResult(result, verdicts, tuple(in_order))
+    return TestResult(result, verdicts, (*analyzed.faults, *in_order))
 
 
 def _as_test_failure(error: BuildError) -> BuildError:

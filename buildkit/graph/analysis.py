@@ -61,7 +61,10 @@ class ConfiguredTarget:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What will run, and what each target offers. `skipped` were asked for, but are not for the platform."""
+    """What will run, and what each target offers. `skipped` were asked for, but are not for the platform.
+
+    `faults` are those of what was left out, where loading and analysis were to keep going.
+    """
 
     actions: ActionGraph
     configured: Mapping[Label, ConfiguredTarget]
@@ -69,6 +72,7 @@ class Analysis:
     packages: int
     skipped: tuple[Label, ...] = ()
     warnings: tuple[str, ...] = ()
+    faults: tuple[BuildError, ...] = ()
 
 
 def analyze(
@@ -79,13 +83,14 @@ def analyze(
     *,
     configuration: Configuration = DEFAULT,
     missing_locks: bool = False,
+    keep_going: bool = False,
 ) -> Analysis:
     """Run the rules of all targets that are needed in a configuration, dependencies first.
 
-    Raises BuildErrors with the faults of all that fail.
+    Raises BuildErrors with the faults of all that fail; with `keep_going` only where all that was asked for does.
     `missing_locks` lets locks that are missing or stale pass, for the command that writes them.
     """
-    return _Analyzer(graph, rules, tools, printer, missing_locks).run(configuration)
+    return _Analyzer(graph, rules, tools, printer, missing_locks).run(configuration, keep_going)
 
 
 class _Analyzer:
@@ -112,7 +117,7 @@ class _Analyzer:
         self.facts: Mapping[str, Value] = {}
         self.incompatible: Mapping[Label, Label] = {}
 
-    def run(self, configuration: Configuration) -> Analysis:
+    def run(self, configuration: Configuration, keep_going: bool) -> Analysis:
         self.configuration = configuration
         configured = configure(self.graph, self.rules, configuration)
         self.incompatible = configured.incompatible
@@ -128,7 +133,8 @@ class _Analyzer:
                 faults.append(_placed(error, target))
             except BuildErrors as errors:
                 faults += [_placed(error, target) for error in errors.errors]
-        if faults:
+        faults[:0] = self.graph.faults
+        if faults and not (keep_going and any(label in self.configured for label in self.graph.requested)):
             raise BuildErrors(faults)
         return Analysis(
             ActionGraph.of(self.actions),
@@ -137,12 +143,13 @@ class _Analyzer:
             self.graph.packages,
             self._skipped(),
             self.graph.warnings,
+            tuple(faults),
         )
 
     def _requested(self) -> tuple[Label, ...]:
         """What was asked for: what aliases stand for, the tests of suites; no conditions, unless only these were."""
-        compatible = [label for label in self.graph.requested if label not in self.incompatible]
-        named = dict.fromkeys(self.configured[label].label for label in compatible)
+        sound = [label for label in self.graph.requested if label in self.configured]
+        named = dict.fromkeys(self.configured[label].label for label in sound)
         asked = dict.fromkeys(one for label in named for one in self.suites.get(label, (label,)))
         built = [label for label in asked if self.values[label].target.rule not in KINDS]
         return tuple(built or asked)

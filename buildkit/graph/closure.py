@@ -24,17 +24,22 @@ def closure(
     *,
     origin: Origin = lambda target, attribute: target.label.package,
     warn: Callable[[str], None] = lambda message: None,
+    faults: list[BuildError] | None = None,
 ) -> dict[Label, Target]:
     """The targets and all that they need. Raises BuildErrors with every fault found, each once.
 
-    `warn` hears of deprecated targets that others depend on.
+    `warn` hears of deprecated targets that others depend on. With `faults`, these are added to it, and what has one, or
+    needs what has one, is left out.
     """
     walk = _Walk(find, origin, warn)
     for label in sorted(requested):
         walk.visit(find(label))
-    if walk.faults:
+    if not walk.faults:
+        return walk.done
+    if faults is None:
         raise BuildErrors(walk.faults.values())
-    return walk.done
+    faults += walk.faults.values()
+    return walk.sound()
 
 
 class _Walk:
@@ -47,7 +52,16 @@ class _Walk:
         self.visibility = Visibility(find)
         self.done: dict[Label, Target] = {}
         self.faults: dict[tuple[object, ...], BuildError] = {}
+        self.faulty: set[Label] = set()
         self.path: dict[Label, Target] = {}
+
+    def sound(self) -> dict[Label, Target]:
+        """The targets that have no fault, and need none that has."""
+        found: dict[Label, Target] = {}
+        for label, target in self.done.items():
+            if label not in self.faulty and all(needed in found for needed, _ in target.dependencies):
+                found[label] = target
+        return found
 
     def visit(self, start: Target) -> None:
         """Add a target, after all that it needs."""
@@ -70,7 +84,7 @@ class _Walk:
         for label, attribute in target.dependencies:
             span = target.spans.get(attribute, target.span)
             if label in self.path:
-                self._fault(_cycle(self.path, label))
+                self._fault(_cycle(self.path, label), target)
                 continue
             needed = self.done.get(label) or self._found(label, target, span)
             if needed:
@@ -83,9 +97,9 @@ class _Walk:
         """Note what forbids a dependency, and what speaks against it."""
         package = self.origin(target, attribute)
         if not needed.visible_from(package) and not self.visibility.visible(needed, package):
-            self._fault(_hidden(target, needed, span, package))
+            self._fault(_hidden(target, needed, span, package), target)
         if needed.testonly and target.rule not in ("", "alias") and not target.testonly:
-            self._fault(_for_tests(target, needed, span))
+            self._fault(_for_tests(target, needed, span), target)
         if needed.deprecation and not target.deprecation and needed.label.package != target.label.package:
             said = needed.deprecation
             self.warn(f"target '{needed.label}' is deprecated: {said} (needed by '{target.label}', {span})")
@@ -105,9 +119,11 @@ class _Walk:
         key = (error.span or span, error.message, error.notes)
         notes = (*error.notes, f"needed by {target.label} ({target.span})")
         fault = type(error)(error.message, span=error.span or span, hint=error.hint, notes=notes, details=error.details)
+        self.faulty.add(target.label)
         self.faults.setdefault(key, fault)
 
-    def _fault(self, fault: BuildError) -> None:
+    def _fault(self, fault: BuildError, target: Target) -> None:
+        self.faulty.add(target.label)
         self.faults.setdefault((fault.span, fault.message, fault.notes), fault)
 
 

@@ -62,26 +62,48 @@ class Loader:
         return self._modules.module(label)
 
     def graph(
-        self, patterns: Sequence[TargetPattern], configuration: Configuration = DEFAULT, *, manual: bool = True
+        self,
+        patterns: Sequence[TargetPattern],
+        configuration: Configuration = DEFAULT,
+        *,
+        manual: bool = True,
+        keep_going: bool = False,
     ) -> TargetGraph:
         """Load what the patterns name, what the configuration does, and all that these need.
 
-        Raises BuildErrors with every fault found. Without `manual`, patterns such as //... leave out what has that tag.
+        Raises BuildErrors with every fault found; with `keep_going` only where nothing is left without one. Without
+        `manual`, patterns such as //... leave out what has that tag.
         """
-        requested = self.expand(patterns, manual=manual)
+        faults: list[BuildError] = []
+        requested = self.expand(patterns, manual=manual, faults=faults if keep_going else None)
         warnings: dict[str, None] = {}
 
         def warn(message: str) -> None:
             warnings[message] = None
 
-        wanted = [*requested, *self._platform(configuration)]
-        targets = closure(wanted, self.target, origin=self._origin, warn=warn)
+        platform = self._platform(configuration)
+        targets = closure(
+            [*requested, *platform],
+            self.target,
+            origin=self._origin,
+            warn=warn,
+            faults=faults if keep_going else None,
+        )
+        sound = [label for label in requested if label in targets]
+        if not sound or any(label not in targets for label in platform):
+            _raise(faults)
         packages = {label.package for label in targets if not label.repository}
         named = frozenset(
             Label("", one.package, one.name) for one in patterns if one.name is not None and not one.negative
         )
         return TargetGraph(
-            targets, tuple(sorted(requested)), len(packages), self.workspace.config.name, named, tuple(warnings)
+            targets,
+            tuple(sorted(sound)),
+            len(packages),
+            self.workspace.config.name,
+            named,
+            tuple(warnings),
+            tuple(_once(faults)),
         )
 
     def _platform(self, configuration: Configuration) -> list[Label]:
@@ -99,25 +121,36 @@ class Loader:
             return written_in(rule.span.path)[1]
         return target.label.package
 
-    def expand(self, patterns: Sequence[TargetPattern], *, manual: bool = True) -> list[Label]:
-        """The targets that patterns name, in order; a pattern with '-' takes away what came before it."""
+    def expand(
+        self, patterns: Sequence[TargetPattern], *, manual: bool = True, faults: list[BuildError] | None = None
+    ) -> list[Label]:
+        """The targets that patterns name, in order; a pattern with '-' takes away what came before it.
+
+        Raises BuildErrors with every fault found; with `faults`, these are added to it instead.
+        """
         found: dict[Label, None] = {}
-        faults: list[BuildError] = []
+        met: list[BuildError] = []
         for index, pattern in enumerate(patterns):
             if pattern.negative:
                 found = {label: None for label in found if not pattern.matches(label)}
                 continue
             left_out = [later for later in patterns[index + 1 :] if later.negative]
             try:
-                found |= dict.fromkeys(self._named_by(pattern, left_out, manual))
+                found |= dict.fromkeys(self._named_by(pattern, left_out, manual, met))
             except BuildErrors as errors:
-                faults += errors.errors
+                met += errors.errors
             except BuildError as error:
-                faults.append(error)
-        _raise(faults)
+                met.append(error)
+        if faults is None:
+            _raise(met)
+        else:
+            faults += met
         return list(found)
 
-    def _named_by(self, pattern: TargetPattern, left_out: Sequence[TargetPattern], manual: bool) -> list[Label]:
+    def _named_by(
+        self, pattern: TargetPattern, left_out: Sequence[TargetPattern], manual: bool, faults: list[BuildError]
+    ) -> list[Label]:
+        """The targets of a pattern; the faults of its packages are added to `faults`."""
         if pattern.name is not None:
             return [self.target(Label("", pattern.package, pattern.name)).label]
         names = list(self.files.packages_below(pattern.package)) if pattern.below else [pattern.package]
@@ -127,7 +160,6 @@ class Loader:
         # A package that is left out whole need not even be readable.
         names = [name for name in names if not any(pattern.covers(name) for pattern in left_out)]
         self.prefetch(names)
-        faults: list[BuildError] = []
         labels: list[Label] = []
         for name in names:
             try:
@@ -139,7 +171,6 @@ class Loader:
             labels += [
                 Label("", name, target) for target in names_of_targets if manual or "manual" not in found[target].tags
             ]
-        _raise(faults)
         return labels
 
     def target(self, label: Label) -> Target:
@@ -306,9 +337,14 @@ def _source(label: Label, *visibility: str) -> Target:
 
 
 def _raise(faults: list[BuildError]) -> None:
-    """Raise the faults, if there are any; each once, though a broken file is met by everything that needs it."""
+    """Raise the faults, if there are any."""
     if faults:
-        first: dict[tuple[object, ...], BuildError] = {}
-        for fault in faults:
-            first.setdefault((fault.span, fault.message), fault)
-        raise BuildErrors(first.values())
+        raise BuildErrors(_once(faults))
+
+
+def _once(faults: list[BuildError]) -> list[BuildError]:
+    """Each fault once, though a broken file is met by everything that needs it."""
+    first: dict[tuple[object, ...], BuildError] = {}
+    for fault in faults:
+        first.setdefault((fault.span, fault.message), fault)
+    return list(first.values())

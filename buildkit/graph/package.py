@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from buildkit.errors import Span
+from buildkit.errors import BuildError, Span
 from buildkit.label import Label
 
 PUBLIC, PRIVATE = "//visibility:public", "//visibility:private"
@@ -117,7 +117,8 @@ class Package:
 class TargetGraph:
     """What was asked, and everything that it depends on; dependencies come before those that need them.
 
-    `named` are those that were asked for one by one, not by a pattern that takes in many.
+    `named` are those that were asked for one by one, not by a pattern that takes in many. `faults` are those of what
+    was left out, where loading was to keep going.
     """
 
     targets: Mapping[Label, Target]
@@ -126,3 +127,4 @@ class TargetGraph:
     workspace: str = ""
     named: frozenset[Label] = frozenset()
     warnings: tuple[str, ...] = ()
+    faults: tuple[BuildError, ...] = ()
