@@ -81,7 +81,7 @@ ASSEMBLED = {
 CODES = {"BuildError": 2, "BuildFailure": 1, "EnvironmentFault": 36, "TestFailure": 3, "ScanError": 2}
 # What tests fill in, as the page shows it.
 FILLED = {
-    "tmp_path": "/work/shop",
+    "tmp_path": "/shop",
     "host": "registry.example",
     "server": "host.example",
     "address": "host.example",
