@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from buildkit.errors import BuildError
+from buildkit.lang.iteration import iterable, listed
 from buildkit.lang.limits import check_elements, check_time
-from buildkit.lang.operators import iterable, listed, position
+from buildkit.lang.subscripts import position
 from buildkit.lang.text import brief
 from buildkit.lang.values import Dict, List, Value, equal, from_key, to_key, type_name
 

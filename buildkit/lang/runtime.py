@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from buildkit.errors import BuildError
-from buildkit.lang import operators
+from buildkit.lang import iteration, operators, subscripts
 from buildkit.lang.attributes import attribute
 from buildkit.lang.functions import Call, Code, Function, invoke, weight
 from buildkit.lang.limits import check_elements, check_integer, check_length, exceeded
@@ -102,7 +102,7 @@ def over(thread: Thread, value: Any) -> Iterable[Value]:
         return rounds(thread, values)
     if kind is Range:
         return counted(thread, value.numbers)
-    elements = operators.elements(value)
+    elements = iteration.elements(value)
     return rounds(thread, elements if type(elements) is list else list(elements))
 
 
@@ -218,7 +218,7 @@ def unpack(value: Any, count: int) -> Sequence[Value]:
 
 def _parts(value: Any, count: int) -> Sequence[Value]:
     try:
-        return operators.listed(value)
+        return iteration.listed(value)
     except BuildError as error:
         if not error.message.endswith("not iterable"):
             raise
@@ -237,7 +237,7 @@ def spread(positional: list[Value], value: Any) -> None:
     """Add the elements of `*value` to a call's arguments."""
     if type(value) not in (List, tuple, Dict) and not hasattr(value, "__iter__"):
         raise BuildError(f"argument after * must be iterable, not {type_name(value)}")
-    positional += operators.listed(value)
+    positional += iteration.listed(value)
 
 
 def merge(keyword: dict[str, Value], value: Any) -> None:
@@ -289,9 +289,9 @@ RUNTIME: Mapping[str, Any] = {
     "len": len,
     "equal": equal,
     "unary": operators.unary,
-    "index": operators.index,
-    "store": operators.store,
-    "take_slice": operators.take_slice,
+    "index": subscripts.index,
+    "store": subscripts.store,
+    "take_slice": subscripts.take_slice,
     "attribute": attribute,
     "check_integer": check_integer,
     "to_key": to_key,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from buildkit.errors import BuildError
+from buildkit.lang.iteration import iterable
 from buildkit.lang.limits import check_elements, check_time
-from buildkit.lang.operators import iterable
 from buildkit.lang.text import brief
 from buildkit.lang.values import Set, Value, from_key, to_key
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from buildkit.errors import BuildError
-from buildkit.lang import operators, syntax
+from buildkit.lang import operators, subscripts, syntax
 from buildkit.lang.attributes import attribute
 from buildkit.lang.faults import FAULTS, located, unset
 from buildkit.lang.functions import CodeSite, Function, invoke
@@ -62,7 +62,7 @@ class Straight:
             for item, part in zip(target.items, self._general(target, unpack, value, len(target.items)), strict=True):
                 self._assign(item, part)
         elif kind is syntax.Index:
-            self._general(target, operators.store, self.value(target.value), self.value(target.key), value)
+            self._general(target, subscripts.store, self.value(target.value), self.value(target.key), value)
         else:
             self._general(target, set_field, self.value(target.value), target.name, value)
 
@@ -77,9 +77,9 @@ class Straight:
         target = node.target
         if type(target) is syntax.Index:
             owner, key = self.value(target.value), self.value(target.key)
-            current = self._general(target, operators.index, owner, key)
+            current = self._general(target, subscripts.index, owner, key)
             result = self._general(node, augment, self.thread, node.operator, current, self.value(node.value))
-            self._general(target, operators.store, owner, key, result)
+            self._general(target, subscripts.store, owner, key, result)
         elif type(target) is syntax.Dot:
             owner = self.value(target.value)
             current = self._general(target, attribute, owner, target.name)
@@ -194,12 +194,12 @@ class Straight:
         return self._general(syntax.Name(node.name_start, node.end, node.name), attribute, receiver, node.name)
 
     def _index(self, node: syntax.Index) -> Value:
-        return self._general(node, operators.index, self.value(node.value), self.value(node.key))
+        return self._general(node, subscripts.index, self.value(node.value), self.value(node.key))
 
     def _slice(self, node: syntax.Slice) -> Value:
         value = self.value(node.value)
         bounds = [None if part is None else self.value(part) for part in (node.low, node.high, node.step)]
-        return self._general(node, sized, self.thread, self._general(node, operators.take_slice, value, *bounds))
+        return self._general(node, sized, self.thread, self._general(node, subscripts.take_slice, value, *bounds))
 
     def _translated(self, node: Any) -> Value:
         function = thunk_of(self.unit, node)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from buildkit.errors import BuildError
+from buildkit.lang.iteration import iterable
 from buildkit.lang.limits import active, check_elements, check_length
-from buildkit.lang.operators import iterable
 from buildkit.lang.text import brief, format_string
 from buildkit.lang.values import List, Value, type_name
 
