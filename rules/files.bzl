@@ -50,7 +50,11 @@ genrule = rule(
     doc = """Runs a command that makes files.
 
     It runs in the layers of a `runtime`, or (`host_tools = True`) with the programs of the machine that builds; the
-    latter's results are never shared between machines. `$(location LABEL)`, `$(SRCS)` and `$@` stand for paths.
+    latter's results are never shared between machines.
+
+    In both, these stand for paths: `$(location LABEL)` and `$(locations LABEL)`; `$(SRCS)` and `$(OUTS)`; `$<` and `$@`,
+    the only source and output; `$(RULEDIR)` and `$(@D)`, the folders of the package's outputs and of the only one.
+    `$(NAME)` is what `--define=NAME=…` says. `$$` is `$`: write `$$(date)` for what the shell runs; `$name` needs none.
 
     Example:
         ```python

@@ -277,7 +277,8 @@ def test_a_git_lfs_pointer_is_no_model(place: Place) -> None:
 
 def test_a_failed_command_shows_whose_it_is_what_ran_its_last_words_and_where_the_rest_is(place: Place) -> None:
     loud = "i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo line $i; done; echo oh no >&2; exit 3"
-    place.write({"p/BUILD": f'genrule(name = "x", outs = ["o"], cmd = "{loud}", host_tools = True)'})
+    cmd = loud.replace("$((", "$$((")
+    place.write({"p/BUILD": f'genrule(name = "x", outs = ["o"], cmd = "{cmd}", host_tools = True)'})
     ran = place.mbuild("//p:x")
     last = "\n".join(f"  | line {number}" for number in range(12, 31))
     assert (ran.code, ran.stdout, ran.told) == (

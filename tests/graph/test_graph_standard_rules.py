@@ -7,6 +7,7 @@ from graph_fakes import Place, place
 
 from buildkit.errors import BuildErrors
 from buildkit.graph.analysis import Analysis, analyze
+from buildkit.graph.configuration import Configuration
 from buildkit.label import Label, TargetPattern
 from buildkit.tools import TOOLS
 
@@ -42,6 +43,18 @@ REFUSED = [
     (
         'genrule(name = "x", outs = ["o", "p"], cmd = "$@", host_tools = True)',
         "'$@' needs exactly one output, there are 2",
+    ),
+    (
+        'genrule(name = "x", srcs = ["a.bin", "s.py"], outs = ["o"], cmd = "cat $<", host_tools = True)',
+        "'$<' needs exactly one source file, there are 2",
+    ),
+    (
+        'genrule(name = "x", outs = ["o"], cmd = "echo $(date) > $@", host_tools = True)',
+        "'$(date)' is no variable that mbuild knows; write '$$(date)' for the shell's own",
+    ),
+    (
+        'genrule(name = "x", outs = ["o"], command = ["echo", "$(date"], host_tools = True)',
+        "'$(' has no ')'; write '$$(' for the shell's own",
     ),
     (
         'genrule(name = "x", outs = ["o"], cmd = "$(location :y)", host_tools = True)',
@@ -122,3 +135,33 @@ def test_an_image_of_several_models_serves_each_under_its_name(tmp_path: Path) -
         "x/n/model-settings.json": '{\n  "implementation": "n.N",\n  "name": "n",\n'
         '  "parameters": {\n    "uri": "./a.bin"\n  }\n}\n',
     }
+
+
+EXPANDED = {
+    "$(SRCS)|$(OUTS)": "p/a.txt p/b/c.txt|out/p/o out/p/d/e",
+    "$(location a.txt) $(execpath :a.txt) $(locations //p:b/c.txt)": "p/a.txt p/a.txt p/b/c.txt",
+    "$(RULEDIR)|$(@D)|$(location d/e)": "out/p|out/p|out/p/d/e",
+    "$$(date) $$$$ $$$(SRCS) $$": "$(date) $$ $p/a.txt p/b/c.txt $",
+    "$x ${x} $1 $": "$x ${x} $1 $",
+    "$(mode)": "fast",
+}
+
+
+@pytest.mark.parametrize("cmd", EXPANDED)
+def test_a_command_is_expanded_as_in_bazel(tmp_path: Path, cmd: str) -> None:
+    text = f'genrule(name = "x", srcs = ["a.txt", "b/c.txt"], outs = ["o", "d/e"], cmd = "{cmd}", host_tools = True)'
+    assert command_of(tmp_path, text) == EXPANDED[cmd]
+
+
+def test_a_command_names_its_only_source_and_output(tmp_path: Path) -> None:
+    text = 'genrule(name = "x", srcs = ["a.txt"], outs = ["d/e"], cmd = "cat $< > $@; ls $(@D)", host_tools = True)'
+    assert command_of(tmp_path, text) == "cat p/a.txt > out/p/d/e; ls out/p/d"
+
+
+def command_of(tmp_path: Path, text: str) -> str:
+    made = place(tmp_path, {"p/BUILD": text + "\n", "p/a.txt": "", "p/b/c.txt": ""})
+    loader = made.loader()
+    configuration = Configuration.of(None, (("mode", "fast"),))
+    graph = loader.graph([TargetPattern.parse("//p:x")], configuration)
+    [action] = analyze(graph, loader.rules, TOOLS, made.print, configuration=configuration).actions.actions
+    return str(action.command[-1])
