@@ -23,7 +23,7 @@ filegroup = rule(
         ```
     """,
     attrs = {
-        "srcs": attr.label_list(mandatory = True, allow_files = True, doc = "Files and targets."),
+        "srcs": attr.label_list(allow_files = True, doc = "Files and targets."),
     },
 )
 

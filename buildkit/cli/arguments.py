@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -123,6 +124,12 @@ class Arguments:
     defines: tuple[tuple[str, str], ...]
     environment: Mapping[str, str]
     own: Mapping[str, Any]
+    texts: dict[str, str] = field(default_factory=dict)  # those that are in no file, by what errors call them
+
+    def read_stdin(self) -> str:
+        """The standard input, as '<stdin>'; bytes that are not UTF-8 become lone surrogates."""
+        text = self.texts["<stdin>"] = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+        return text
 
     @classmethod
     def of(cls, common: argparse.Namespace, own: Mapping[str, Any]) -> Arguments:
@@ -146,8 +153,10 @@ class Arguments:
 
     def read_line(self, path: str, number: int) -> str | None:
         """A line of a source file, for an error: paths are from the workspace's root; or of a query's expression."""
-        if path == "<starlark>":  # its first line is not the user's
-            return ["", *str(self.own.get("starlark_expr")).splitlines(), ""][number - 1]
+        if path in self.texts:
+            return _line_of(self.texts[path], number)
+        if path == "<starlark>":
+            return _line_of(self.own.get("starlark_expr") or "", number)
         if path == "<expression>":
             file, words = self.own.get("query_file"), self.own.get("expression") or ()
             return _line(self.directory / file, number) if file else [*" ".join(words).split("\n"), ""][number - 1]
@@ -166,7 +175,11 @@ def read_line(directory: Path, path: str, number: int) -> str | None:
 
 def _line(path: Path, number: int) -> str | None:
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return _line_of(path.read_text(encoding="utf-8", errors="replace"), number)
     except OSError:
         return None
+
+
+def _line_of(text: str, number: int) -> str | None:
+    lines = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").splitlines()
     return lines[number - 1] if 0 < number <= len(lines) else None

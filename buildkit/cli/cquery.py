@@ -19,7 +19,7 @@ from buildkit.cli.asking import (
 from buildkit.cli.opening import opened
 from buildkit.commands.cquery import ConfiguredAnswer, cquery, output_files, starlark_lines
 from buildkit.commands.session import Session
-from buildkit.errors import ExitCode
+from buildkit.errors import BuildError, ExitCode
 from buildkit.report.targets import FORMATS, Listed, in_order
 
 
@@ -34,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--starlark-expr",
         "--starlark:expr",
         metavar="CODE",
-        default="str(target.label)",
         help="with --output starlark: what to print of each target; it has label, kind and files",
     )
 
@@ -42,9 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: Arguments) -> ExitCode:
     """Ask, order, print."""
     name = arguments.own["output"] or ("jsonl" if arguments.json else "label")
+    code = arguments.own["starlark_expr"]
+    if code is not None and name != "starlark":
+        raise BuildError("'--starlark-expr' needs '--output starlark'", hint=f"it says nothing of '--output {name}'")
     with opened(arguments) as (session, _):
         asked = cquery(session, question_of(arguments))
-        special = _special(session, asked, name, arguments.own["starlark_expr"])
+        special = _special(session, asked, name, "str(target.label)" if code is None else code)
     found, labels = asked.found, tuple(asked.found.answer.labels)
     listed = Listed(labels, found.target, found.needs, asked.graph.name_of)
     ordered = in_order(listed, arguments.own["order_output"], path=found.answer.path)

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: Arguments) -> ExitCode:
     """Nothing on stdout: a program's values are its own."""
     path = arguments.own["program"]
-    text = sys.stdin.read() if path == "-" else None
+    text = arguments.read_stdin() if path == "-" else None
     limits = dict(map(_limit, arguments.own["limit"]))
     evaluate("<stdin>" if path == "-" else path, text, folder=arguments.directory, limits=limits, printer=_print)
     return ExitCode.SUCCESS

@@ -53,7 +53,7 @@ def _printable(text: str) -> str:
 
 def _filter(arguments: Arguments) -> ExitCode:
     """Standard input → standard output."""
-    text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+    text = arguments.read_stdin()
     formatted = format_text(text, arguments.own["type"] == "build")
     if arguments.own["diff"]:
         sys.stdout.write(_printable(formatted.lines()))

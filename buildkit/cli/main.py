@@ -110,6 +110,8 @@ def _complete(words: Sequence[str]) -> ExitCode:
 
 def _read(argv: Sequence[str]) -> tuple[Arguments | None, ModuleType | None]:
     common, rest = common_parser().parse_known_args(shield_negative(with_configs(argv)))
+    if rest[:1] == ["help"] and len(rest) > 1:
+        rest = [rest[1], "--help"]
     if not rest or rest[0] in ("-h", "--help", "help"):
         sys.stdout.write(_usage())
         return None, None

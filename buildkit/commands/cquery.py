@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from buildkit.commands.graph import configuration_of
 from buildkit.commands.query import Found, Question, declared, signatures
 from buildkit.commands.session import Session
 from buildkit.digest import Key
-from buildkit.errors import BuildError
+from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.execution import known_keys
 from buildkit.graph.action import Action, Artifact
 from buildkit.graph.analysis import Analysis, analyze
@@ -26,6 +27,7 @@ from buildkit.graph.query import (
     evaluate,
     parse,
     roots,
+    with_conditions,
 )
 from buildkit.graph.query.expression import Expression
 from buildkit.graph.query.functions import Function
@@ -34,6 +36,7 @@ from buildkit.label import Label, TargetPattern
 from buildkit.lang import Struct, represent
 from buildkit.lang import evaluate as evaluate_code
 from buildkit.lang import parse as parse_code
+from buildkit.lang.syntax import Evaluation
 from buildkit.tools import TOOLS
 
 EXPRESSION = "<starlark>"
@@ -90,15 +93,49 @@ def output_files(session: Session, asked: ConfiguredAnswer) -> list[str]:
 
 def starlark_lines(session: Session, asked: ConfiguredAnswer, expression: str) -> Iterator[str]:
     """What an expression of the language gives for each target, as text; it knows `target`: label, kind, files."""
+    _check(expression)
     file = parse_code(f"result = (\n{expression}\n)", EXPRESSION, build_file=False)
     configured = analysis_of(session, asked).configured
+
+    def printer(span: Span, text: str) -> None:
+        session.print_from_code(_above(span), text)
+
     for label in sorted(asked.found.answer.labels):
         target, known = asked.graph.target(label), configured.get(label)
         files = [FileValue(artifact) for artifact in known.files] if known else []
         fields = {"label": LabelValue(label), "kind": target.kind if target else "", "files": Depset("default", files)}
-        values = evaluate_code(file, predeclared={"target": Struct("struct", fields)}, printer=session.print_from_code)
+        with _in_expression():
+            values = evaluate_code(file, predeclared={"target": Struct("struct", fields)}, printer=printer)
         result = values["result"]
         yield result if isinstance(result, str) else represent(result)
+
+
+def _check(expression: str) -> None:
+    """Raise BuildError or BuildErrors for what is no expression by itself."""
+    statements = parse_code(expression, EXPRESSION, build_file=False).statements
+    if len(statements) != 1 or type(statements[0]) is not Evaluation:
+        raise BuildError(f"'--starlark-expr' must be one expression, found '{expression}'")
+
+
+@contextmanager
+def _in_expression() -> Iterator[None]:
+    """Tell faults of the code that an expression is evaluated in as faults of the expression alone."""
+    try:
+        yield
+    except BuildErrors as errors:
+        raise BuildErrors(map(_placed, errors.errors)) from None
+    except BuildError as error:
+        raise _placed(error) from None
+
+
+def _placed(fault: BuildError) -> BuildError:
+    span = _above(fault.span) if fault.span else None
+    return type(fault)(fault.message, span=span, hint=fault.hint, notes=fault.notes, details=fault.details)
+
+
+def _above(span: Span) -> Span:
+    """A place without the line that stands before the expression."""
+    return replace(span, line=span.line - 1, end_line=span.end_line - 1) if span.path == EXPRESSION else span
 
 
 def analysis_of(session: Session, asked: ConfiguredAnswer) -> Analysis:
@@ -119,7 +156,7 @@ def _ask(
     declared_ = everything.loader.graph(patterns, configuration)
     loaded = replace(declared_, named=frozenset())  # what is not for the platform is left out, as by a pattern
     resolved = configure(loaded, everything.loader.rules, configuration).checked()
-    graph = Configured(everything, resolved.targets, configuration)
+    graph = Configured(everything, with_conditions(resolved.targets, loaded.targets), configuration)
     answer = evaluate(expression, graph, functions)
     everything.loader.keep()
     found = Found(Answer(answer.labels, answer.path), graph.target, graph.needs, tuple(graph.faults.values()))

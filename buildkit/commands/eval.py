@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from buildkit.errors import BuildError, Span
+from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.lang import LIMIT_NAMES, JsonModule, Limits, Printer, Value, run, within
 
 # What a program knows besides the language's own names.
+_UNDEFINED = re.compile(r"name '(\w+)' is not defined")
 PREDECLARED: Mapping[str, Value] = {"json": JsonModule()}
 
 
@@ -37,6 +39,10 @@ class _Program:
 
         try:
             return run(text, path, predeclared=PREDECLARED, load=load, printer=self._printer)
+        except BuildErrors as errors:
+            raise BuildErrors(map(_hinted, errors.errors)) from None
+        except BuildError as error:
+            raise _hinted(error) from None
         finally:
             self._loading.pop()
 
@@ -54,6 +60,19 @@ class _Program:
                 raise BuildError(f"cannot load '{name}': {error.message}") from None
             self._modules[path] = self.run(path, text)
         return self._modules[path]
+
+
+def _hinted(error: BuildError) -> BuildError:
+    """A name that only the files of a workspace know is no misspelt one."""
+    found = _UNDEFINED.fullmatch(error.message)
+    if not found:
+        return error
+    from buildkit.graph.modules import BZL_NAMES  # late: only this mistake asks
+
+    if found[1] not in BZL_NAMES:
+        return error
+    hint = f"'{found[1]}' exists only in the .bzl files of a workspace"
+    return BuildError(error.message, span=error.span, hint=hint, notes=error.notes, details=error.details)
 
 
 def _read(file: Path, path: str) -> str:

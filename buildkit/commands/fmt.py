@@ -47,7 +47,7 @@ def differences(session: Session, paths: Sequence[str]) -> Formatted:
     """Compare files with their canonical text. Writes nothing."""
     found: list[Difference] = []
     faults: list[BuildError] = []
-    for file in named_files(session, paths):
+    for file in _once(named_files(session, paths)):
         text = read(file.path)
         try:
             formatted = format_source(text, file.name, file.build_file)
@@ -59,6 +59,12 @@ def differences(session: Session, paths: Sequence[str]) -> Formatted:
             if formatted != text:
                 found.append(Difference(file, text, formatted))
     return Formatted(tuple(found), tuple(faults))
+
+
+def _once(files: Sequence[SourceFile]) -> list[SourceFile]:
+    """The files without links to others of them: a link is written through."""
+    own = {file.path.resolve(): file for file in sorted(files, key=lambda file: not file.path.is_symlink())}
+    return sorted(own.values())
 
 
 def named_files(session: Session, paths: Sequence[str]) -> list[SourceFile]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from buildkit.errors import Span
 from buildkit.graph.attribute import Attribute
+from buildkit.graph.package import PUBLIC
 from buildkit.graph.rule import Rule
 from buildkit.lang import Value
 
@@ -124,6 +125,8 @@ TEST_SUITE = _kind(
     tests=_fixed("label_list", "Tests and other suites."),
 )
 TEST_SUITE.testonly = True
+for _public in (CONFIG_SETTING, CONSTRAINT_SETTING, CONSTRAINT_VALUE, PLATFORM):  # as in Bazel
+    _public.visibility = (PUBLIC,)
 KINDS: dict[str, Rule] = {
     kind.name: kind for kind in (ALIAS, CONFIG_SETTING, CONSTRAINT_SETTING, CONSTRAINT_VALUE, PLATFORM)
 }

@@ -289,7 +289,7 @@ class Loader:
         if path is None:
             folder = f"{name}/" if name else ""
             expected = " or ".join(f"'{folder}{file}'" for file in self.workspace.config.build_files)
-            hint = self._nearest_package(name)
+            hint = self._file_at(name) or self._nearest_package(name)
             raise BuildErrors([BuildError(f"no package '//{name}': there is no {expected}", hint=hint)])
         build_file = Label("", name, path.rpartition("/")[2])
         scope = PackageScope(name, self.files, self._read_lock)
@@ -304,6 +304,16 @@ class Loader:
         names = tuple(sorted(target.label.name for target in scope.targets.values() if target.rule))
         scope.targets = with_tests(scope.targets, scope.rules)
         return Package(name, path, scope.targets, self._modules.loads(build_file), names), scope
+
+    def _file_at(self, path: str) -> str | None:
+        """The label of the file that is where a package was looked for."""
+        parts = path.split("/")
+        for depth in range(len(parts) - 1, -1, -1):
+            folder, name = "/".join(parts[:depth]), "/".join(parts[depth:])
+            if self.files.build_file(folder):
+                there = self.files.is_file("", path)
+                return f"it is a file: write '//{folder}:{name}'" if there else None
+        return None
 
     def _nearest_package(self, name: str) -> str | None:
         found = nearest(name, self.files.packages_below(""))

@@ -56,8 +56,8 @@ class Target:
 
     @property
     def a_kind(self) -> str:
-        """Its kind, with an article."""
-        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+        """What it is, for messages: 'a source file', or such as "a target of 'genrule'"."""
+        return f"a target of '{self.rule}'" if self.rule else f"a {self.kind}"
 
     @property
     def tags(self) -> tuple[str, ...]:

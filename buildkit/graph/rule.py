@@ -14,7 +14,7 @@ from buildkit.graph.attribute import LABELS, OUTPUTS, Attribute
 from buildkit.graph.conversion import convert
 from buildkit.graph.instance import Provider
 from buildkit.graph.outputs import filled
-from buildkit.graph.package import Target
+from buildkit.graph.package import PRIVATE, Target
 from buildkit.graph.scope import PackageScope
 from buildkit.graph.select import SelectValue, convert_select
 from buildkit.graph.selection import Selection, attribute_labels
@@ -67,6 +67,7 @@ class Rule(HostValue):
         self.executable = executable
         self.patterns = dict(outputs or {})
         self.provides = provides
+        self.visibility: tuple[str, ...] = (PRIVATE,)  # where neither a target nor its package says it
         self.testonly = test  # what its targets are that do not say it
         self.implementation = implementation
         self.schema = {**COMMON, **attributes}
@@ -212,7 +213,8 @@ class _Declaration:
 
     def _visibility(self, grants: tuple[str, ...]) -> tuple[str, ...]:
         if self.given.get("visibility") is None:
-            return self.scope.default_visibility
+            default = self.scope.default_visibility
+            return self.rule.visibility if default is None else default
         try:
             return read_grants(grants or (), self.scope.package, self._span("visibility"))
         except BuildError as error:

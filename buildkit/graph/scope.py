@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from buildkit.errors import BuildError, Span
 from buildkit.graph.conversion import LockFile, Place
 from buildkit.graph.files import WorkspaceFiles
-from buildkit.graph.package import PRIVATE, Target
+from buildkit.graph.package import Target
 from buildkit.graph.values import written_in
 from buildkit.label import Label
 
@@ -32,7 +32,7 @@ class PackageScope:
         self.targets: dict[str, Target] = {}
         self.rules: dict[str, Rule] = {}
         self.faults: list[BuildError] = []
-        self.default_visibility: tuple[str, ...] = (PRIVATE,)
+        self.default_visibility: tuple[str, ...] | None = None  # where `package` gives none, each rule has its own
         self.described = False  # whether `package` was called
         self.defaults: dict[str, Any] = {}  # of common attributes, by name
 

@@ -179,7 +179,7 @@ def test_conditions_and_platforms_are_not_among_what_a_pattern_builds(place: Pla
             "error: no target 'ar' in package '//platforms' (platforms/BUILD)\n  asked for by --platform\n"
             "hint: did you mean 'arm'?",
         ),
-        ("--platform=//:g", "error: '//:g' is not a platform: it is a genrule rule"),
+        ("--platform=//:g", "error: '//:g' is not a platform: it is a target of 'genrule'"),
     ],
 )
 def test_a_wrong_flag_is_told_with_its_place(place: Place, flag: str, told: str) -> None:

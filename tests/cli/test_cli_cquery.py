@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from invocations import Place, Ran
@@ -29,7 +30,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 def test_selects_are_resolved_and_labels_have_their_configuration(place: Place) -> None:
     assert place.mbuild("cquery", "deps(//a:x, 1)") == Ran(
-        0, "//a:one (default)\n//a:s.txt (null)\n//a:x (default)\n", ""
+        0, "//a:fast (default)\n//a:one (default)\n//a:s.txt (null)\n//a:x (default)\n", ""
     )
     declared = "//a:f.txt\n//a:fast\n//a:one\n//a:s.txt\n//a:x\n"
     assert place.mbuild("query", "deps(//a:x, 1)").stdout == declared
@@ -37,7 +38,10 @@ def test_selects_are_resolved_and_labels_have_their_configuration(place: Place) 
 
 def test_config_keeps_the_targets_of_a_configuration(place: Place) -> None:
     assert place.mbuild("cquery", "config(deps(//a:x, 1), null)").stdout == "//a:s.txt (null)\n"
-    assert place.mbuild("cquery", "config(deps(//a:x, 1), target)").stdout == "//a:one (default)\n//a:x (default)\n"
+    assert (
+        place.mbuild("cquery", "config(deps(//a:x, 1), target) - //a:fast").stdout
+        == "//a:one (default)\n//a:x (default)\n"
+    )
     assert place.mbuild("cquery", "config(//a:x, exec)") == Ran(
         2,
         "",
@@ -109,8 +113,9 @@ def test_an_action_is_shown_with_all_that_it_is(place: Place) -> None:
 def test_the_flags_decide_which_branches_hold(place: Place) -> None:
     ran = place.mbuild("--define", "speed=fast", "cquery", "deps(//a:x, 1)")
     lines = ran.stdout.splitlines()
-    assert (lines[0], lines[1].partition(" ")[0]) == ("//a:f.txt (null)", "//a:x")
-    name = lines[1].partition(" ")[2].strip("()")
+    assert [line.partition(" ")[0] for line in lines] == ["//a:f.txt", "//a:fast", "//a:x"]
+    assert lines[0] == "//a:f.txt (null)"
+    name = lines[2].partition(" ")[2].strip("()")
     assert len(name) == 7
     assert place.mbuild("--define=speed=fast", "cquery", f"config(//a:x, {name})").stdout == f"//a:x ({name})\n"
 
@@ -121,7 +126,7 @@ def test_code_says_what_to_print_of_each_target(place: Place) -> None:
     assert (ran.code, ran.stdout) == (0, "two a/two.txt\nx a/s.txt a/one.txt\n")
     ran = place.mbuild("cquery", "//a:two", "--output=starlark", "--starlark-expr=target.nam")
     assert ran == Ran(
-        2, "", "<starlark>:2:8: error: struct has no .nam field or method\n    target.nam\n           ^~~\n"
+        2, "", "<starlark>:1:8: error: struct has no .nam field or method\n    target.nam\n           ^~~\n"
     )
 
 
@@ -136,3 +141,61 @@ def test_a_large_source_is_not_read_for_a_key(place: Place) -> None:
     os.truncate(place.root / "b" / "big.bin", 1 << 40)  # sparse: reading it would take an hour
     lines = place.mbuild("aquery", "deps(//b:v)").stdout.splitlines()
     assert "  Key: unknown until 'b/big.bin' is read" in lines
+
+
+def test_conditions_that_a_select_asked_are_needed_as_in_bazel(tmp_path: Path) -> None:
+    place = Place(tmp_path / "workspace", tmp_path / "store")
+    text = """\
+config_setting(name = "one", define_values = {"a": "1"})
+config_setting(name = "two", define_values = {"a": "2"})
+alias(name = "other", actual = ":two")
+filegroup(name = "none")
+filegroup(name = "x", srcs = select({":one": ["BUILD"], ":other": ["f.txt"], "//conditions:default": [":none"]}))
+"""
+    place.write({"mbuild.toml": "", "a/BUILD": text, "a/f.txt": ""})
+    asked = "//a:one (default)\n//a:other (default)\n//a:two (default)\n//a:x (default)\n"
+    for words in ([], ["--noimplicit_deps"]):
+        assert place.mbuild("cquery", "deps(//a:x)", *words) == Ran(0, f"//a:none (default)\n{asked}", "")
+    assert place.mbuild("build", "//a:x").code == 0
+
+
+def test_conditions_are_public_where_nothing_else_is_said(tmp_path: Path) -> None:
+    place = Place(tmp_path / "workspace", tmp_path / "store")
+    setting = 'config_setting(name = "one", define_values = {"a": "1"})\n'
+    place.write(
+        {
+            "mbuild.toml": "",
+            "a/BUILD": setting,
+            "b/BUILD": 'package(default_visibility = ["//visibility:private"])\n' + setting,
+            "x/BUILD": 'filegroup(name = "x", srcs = select({"//a:one": ["BUILD"]}))\n',
+            "y/BUILD": 'filegroup(name = "y", srcs = select({"//b:one": ["BUILD"]}))\n',
+        }
+    )
+    assert place.mbuild("--define=a=1", "build", "//x").code == 0
+    assert place.mbuild("--define=a=1", "cquery", "//y").stderr == (
+        "y/BUILD:1:23: error: '//b:one' is not visible to '//y:y'\n"
+        '    filegroup(name = "y", srcs = select({"//b:one": ["BUILD"]}))\n'
+        "                          ^~~~\n"
+        "hint: add '//y:__pkg__' to its visibility\n"
+    )
+
+
+WRONG = {
+    "str(": "<starlark>:1:4: error: '(' is never closed\n    str(\n       ^\n",
+    "[\n  target.nam]": "<starlark>:2:10: error: struct has no .nam field or method\n    target.nam]\n           ^~~\n",
+    "x = 1": "error: '--starlark-expr' must be one expression, found 'x = 1'\n",
+    "": "error: '--starlark-expr' must be one expression, found ''\n",
+}
+
+
+@pytest.mark.parametrize(("code", "told"), WRONG.items())
+def test_what_is_wrong_with_an_expression_is_told_at_its_place(place: Place, code: str, told: str) -> None:
+    assert place.mbuild("cquery", "//a:two", "--output=starlark", f"--starlark-expr={code}") == Ran(2, "", told)
+
+
+def test_an_expression_that_no_output_asks_for_is_an_error(place: Place) -> None:
+    assert place.mbuild("cquery", "//a:two", "--starlark-expr=1") == Ran(
+        2,
+        "",
+        "error: '--starlark-expr' needs '--output starlark'\nhint: it says nothing of '--output label'\n",
+    )

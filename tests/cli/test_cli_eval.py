@@ -68,3 +68,9 @@ def test_limits_are_raised_by_name(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert evaluated(tmp_path, "none.bzl") == (2, "", "error: file 'none.bzl' does not exist\n")
+
+
+def test_a_mistake_on_the_standard_input_is_shown_in_its_line(tmp_path: Path) -> None:
+    told = "<stdin>:2:5: error: name 'rule' is not defined\n    x = rule()\n        ^~~~\n"
+    hint = "hint: 'rule' exists only in the .bzl files of a workspace\n"
+    assert evaluated(tmp_path, "-", text="\nx = rule()\n") == (2, "", told + hint)

@@ -107,3 +107,17 @@ def test_standard_input_that_is_not_utf8_is_told() -> None:
 def test_standard_input_goes_to_standard_output() -> None:
     ran = subprocess.run([*MBUILD, "fmt", "-"], input=ODD, capture_output=True, text=True, check=True)
     assert ran.stdout == GOOD
+
+
+def test_a_mistake_on_the_standard_input_is_shown_in_its_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*MBUILD, "fmt", "-"], cwd=tmp_path, input="x = (", capture_output=True, text=True, check=False
+    )
+    told = "<stdin>:1:5: error: '(' is never closed\n    x = (\n        ^\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+
+
+def test_a_link_and_its_target_are_one_file(place: Place) -> None:
+    (place.root / "a/link.bzl").symlink_to("x.bzl")
+    assert place.mbuild("fmt", "--check", "a").stdout == "a/BUILD.mbuild\na/x.bzl\n"
+    assert place.mbuild("fmt", "--check", "a/link.bzl").stdout == "a/link.bzl\n"

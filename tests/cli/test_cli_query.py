@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from invocations import Place, Ran
+from invocations import MBUILD, Place, Ran
 
 FILES = {
     "mbuild.toml": "",
@@ -237,3 +237,43 @@ def test_dot_takes_the_graph(place: Place) -> None:
     graph = place.mbuild("query", "deps(//a:x)", "--output", "graph").stdout
     drawn = subprocess.run(["dot", "-Tsvg"], input=graph, capture_output=True, text=True, check=True)
     assert (drawn.stderr, drawn.stdout.count('class="node"')) == ("", 5)
+
+
+def test_attributes_that_nobody_wrote_match_as_in_bazel(tmp_path: Path) -> None:
+    place = Place(tmp_path / "workspace", tmp_path / "store")
+    text = """\
+config_setting(name = "setting", define_values = {"a": "1"})
+filegroup(name = "none")
+filegroup(name = "some", deprecation = "use :none", tags = ["manual"])
+filegroup(name = "empty", deprecation = "")
+"""
+    place.write({"mbuild.toml": "", "a/BUILD": text})
+    assert place.mbuild("query", 'attr(deprecation, "", //a:all)').stdout == lines("//a:empty", "//a:some")
+    assert place.mbuild("query", "attr(tags, manual, //a:all)").stdout == lines("//a:setting", "//a:some")
+
+
+def test_a_suite_without_tests_needs_those_of_its_package_even_without_implicit_ones(tmp_path: Path) -> None:
+    place = Place(tmp_path / "workspace", tmp_path / "store")
+    rule = "def _run(ctx):\n    return []\ncheck_test = rule(implementation = _run, test = True)\n"
+    text = 'load(":d.bzl", "check_test")\ncheck_test(name = "one_test")\ntest_suite(name = "suite")\n'
+    place.write({"mbuild.toml": "", "a/BUILD": text, "a/d.bzl": rule})
+    for words in ([], ["--noimplicit_deps"]):
+        assert place.mbuild("query", "deps(//a:suite)", *words).stdout == lines("//a:one_test", "//a:suite")
+
+
+def test_a_file_written_as_a_package_is_told_its_label(place: Place) -> None:
+    other = Place(place.root.parent / "written", place.cache)
+    other.write({"mbuild.toml": "", "a/BUILD": "", "a/b/c.txt": ""})
+    assert other.mbuild("query", "//a/b/c.txt").stderr == (
+        "<expression>:1:1: error: no package '//a/b/c.txt': there is no 'a/b/c.txt/BUILD.mbuild' or 'a/b/c.txt/BUILD'\n"
+        "    //a/b/c.txt\n"
+        "    ^~~~~~~~~~~\n"
+        "hint: it is a file: write '//a:b/c.txt'\n"
+    )
+
+
+def test_help_names_a_command(place: Place) -> None:
+    for words in (("help", "query"), ("query", "--help")):
+        ran = subprocess.run([*MBUILD, *words], capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stdout[:19], ran.stderr) == (0, "usage: mbuild query", "")
+    assert place.mbuild("help", "qury").stderr == "error: unknown command 'qury'\nhint: did you mean 'query'?\n"

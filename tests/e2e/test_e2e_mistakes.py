@@ -46,11 +46,11 @@ def text(message: str) -> str:
 
 MISTAKES = {
     "a missing attribute": (
-        'filegroup(name = "x")',
+        'alias(name = "x")',
         """
-        p/BUILD:1:1: error: rule 'filegroup' needs the attribute 'srcs'
-            filegroup(name = "x")
-            ^~~~~~~~~~~~~~~~~~~~~
+        p/BUILD:1:1: error: rule 'alias' needs the attribute 'actual'
+            alias(name = "x")
+            ^~~~~~~~~~~~~~~~~
         """,
     ),
     "a misspelt attribute": (

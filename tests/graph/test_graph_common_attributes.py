@@ -99,7 +99,7 @@ WRONG = {
     ),
     "a group that is none": (
         {"p/BUILD": group("x", more=', visibility = [":x"]')},
-        "p/BUILD:1:34: error: '//p:x' is not a package_group: it is a filegroup rule",
+        "p/BUILD:1:34: error: '//p:x' is not a package_group: it is a target of 'filegroup'",
     ),
     "a misspelt visibility": (
         {"p/BUILD": group("x", more=', visibility = ["//visibility:pubic"]')},
@@ -153,7 +153,7 @@ WRONG = {
     ),
     "a suite of what is no test": (
         {"p/BUILD": group("x") + 'test_suite(name = "s", tests = [":x"])\n'},
-        "p/BUILD:2:24: error: '//p:x' cannot stand in 'tests': it is no test, but a filegroup rule",
+        "p/BUILD:2:24: error: '//p:x' cannot stand in 'tests': it is no test, but a target of 'filegroup'",
     ),
 }
 

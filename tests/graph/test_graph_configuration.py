@@ -338,12 +338,12 @@ WRONG = [
     (
         'platform(name = "p", constraint_values = [":x"])',
         "BUILD:3:22: error: '//:x' cannot stand in 'constraint_values': expected a constraint_value, "
-        "found a thing rule",
+        "found a target of 'thing'",
     ),
     (
         'platform(name = "p", parents = ["@mbuild//platforms:linux"])',
         "BUILD:3:22: error: '@mbuild//platforms:linux' cannot stand in 'parents': expected a platform, "
-        "found a constraint_value rule",
+        "found a target of 'constraint_value'",
     ),
     (
         'platform(name = "p", parents = ["@mbuild//platforms:linux_amd64", "@mbuild//platforms:linux_arm64"])',
@@ -351,9 +351,9 @@ WRONG = [
     ),
     (
         'alias(name = "p", actual = select({"@mbuild//platforms:arm64": ":x"}))',
-        "error: '//:p' is not a platform: it is an alias rule",
+        "error: '//:p' is not a platform: it is a target of 'alias'",
     ),
-    ('filegroup(name = "p", srcs = ["BUILD"])', "error: '//:p' is not a platform: it is a filegroup rule"),
+    ('filegroup(name = "p", srcs = ["BUILD"])', "error: '//:p' is not a platform: it is a target of 'filegroup'"),
     (
         'platform(name = "p", constraint_values = ["@mbuild//platforms:arm46"])',
         "BUILD:3:22: error: no target 'arm46' in package '@mbuild//platforms'",
@@ -392,7 +392,7 @@ CONDITIONS = [
     (
         'config_setting(name = "c", constraint_values = [":x"])',
         "BUILD:3:28: error: '//:x' cannot stand in 'constraint_values': expected a constraint_value, "
-        "found a thing rule",
+        "found a target of 'thing'",
     ),
 ]
 

@@ -34,7 +34,7 @@ def workspace(tmp_path: Path, text: str) -> Place:
 
 
 REFUSED = [
-    ('filegroup(name = "x")', "rule 'filegroup' needs the attribute 'srcs'"),
+    ('genrule(name = "x", host_tools = True, cmd = "x")', "rule 'genrule' needs the attribute 'outs'"),
     ('genrule(name = "x", outs = [], cmd = "c", host_tools = True)', "attribute 'outs' must not be empty"),
     (
         'genrule(name = "x", outs = ["o"], host_tools = True)',

@@ -3,7 +3,14 @@
 In: an expression, and what may be asked (`Loaded`: the graph of a loader). Out: labels.
 """
 
-from buildkit.graph.query.configured import AQUERY_FUNCTIONS, CQUERY_FUNCTIONS, Configured, action_filters, roots
+from buildkit.graph.query.configured import (
+    AQUERY_FUNCTIONS,
+    CQUERY_FUNCTIONS,
+    Configured,
+    action_filters,
+    roots,
+    with_conditions,
+)
 from buildkit.graph.query.evaluation import Answer, evaluate
 from buildkit.graph.query.expression import PLACE
 from buildkit.graph.query.functions import FUNCTIONS
@@ -23,4 +30,5 @@ __all__ = [
     "evaluate",
     "parse",
     "roots",
+    "with_conditions",
 ]

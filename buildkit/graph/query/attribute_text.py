@@ -13,6 +13,7 @@ from typing import Any
 from buildkit.graph.conversion import LockFile
 from buildkit.graph.package import Target
 
+_MANUAL = ("config_setting", "constraint_setting", "constraint_value", "platform")  # 'manual' in Bazel's eyes
 _COMBINATIONS = 256  # of the branches of several selects in one attribute
 
 
@@ -24,6 +25,10 @@ def texts(target: Target, name: str) -> list[str]:
         return [text(target.visibility)]
     if name not in target.attributes:
         return []
+    if name == "deprecation" and not target.deprecation and name not in target.spans:
+        return []
+    if name == "tags" and target.rule in _MANUAL:
+        return [text(("manual", *target.tags))]
     return [text(value) for value in values(target.attributes[name]) if value is not None]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from buildkit.errors import BuildError
@@ -17,6 +18,7 @@ from buildkit.graph.query.expression import Expression, Invocation, Let, Number,
 from buildkit.graph.query.functions import FUNCTIONS, Function, regex
 from buildkit.graph.query.loaded import Labels, Loaded
 from buildkit.graph.query.signature import Signature
+from buildkit.graph.selection import Selection
 from buildkit.label import Label
 
 
@@ -39,6 +41,20 @@ class Configured(Loaded):
         """The configuration of a target, as listings show it; a source file has none."""
         target = self.target(label)
         return "null" if target is None or target.is_source else self.configuration.short
+
+
+def with_conditions(resolved: Mapping[Label, Target], declared: Mapping[Label, Target]) -> dict[Label, Target]:
+    """Resolved targets that need, as they do in Bazel, the conditions that their selects asked."""
+    found = dict(resolved)
+    for label, target in resolved.items():
+        if target is declared[label]:  # it selects nothing
+            continue
+        plains = declared[label].attributes.items()
+        asked = [
+            (condition, name) for name, plain in plains if type(plain) is Selection for condition in plain.conditions()
+        ]
+        found[label] = replace(target, dependencies=tuple(dict.fromkeys((*target.dependencies, *asked))))
+    return found
 
 
 def roots(expression: Expression, functions: Mapping[str, Function]) -> Iterator[Word]:

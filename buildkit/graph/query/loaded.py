@@ -12,6 +12,7 @@ from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.graph.loader import Loader
 from buildkit.graph.package import Package, Target
 from buildkit.graph.query.expression import Word
+from buildkit.graph.query.suites import SUITE
 from buildkit.graph.selection import attribute_labels
 from buildkit.graph.visibility import Visibility
 from buildkit.label import Label, TargetPattern
@@ -154,7 +155,8 @@ class Loaded:
         return tuple(needed)
 
     def _counts(self, target: Target, attribute: str, label: Label) -> bool:
-        if not self.edges.implicit and attribute not in target.spans:
+        written = attribute in target.spans or (target.rule == SUITE and attribute == "tests")  # as Bazel has it
+        if not self.edges.implicit and not written:
             return False
         if not self.edges.tools and self._is_tool(target, attribute):
             return False
