@@ -23,11 +23,11 @@ def expand_locations(ctx, text, targets, outputs):
     parts = []
     rest = text
     for _ in range(text.count("$")):
-        before, dollar, rest = rest.partition("$")
-        if not dollar:
+        if "$" not in rest:
             break
-        word = _word(rest)
-        rest = rest[len(word):]
+        before, _, after = rest.partition("$")
+        word = _word(after)
+        rest = after[len(word):]
         parts += [before, _value(ctx, "$" + word, targets, outputs)]
     return "".join(parts) + rest
 

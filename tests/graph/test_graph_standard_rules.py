@@ -142,6 +142,7 @@ EXPANDED = {
     "$(location a.txt) $(execpath :a.txt) $(locations //p:b/c.txt)": "p/a.txt p/a.txt p/b/c.txt",
     "$(RULEDIR)|$(@D)|$(location d/e)": "out/p|out/p|out/p/d/e",
     "$$(date) $$$$ $$$(SRCS) $$": "$(date) $$ $p/a.txt p/b/c.txt $",
+    "i=$$((i+1)); echo $$(date) $i; done": "i=$((i+1)); echo $(date) $i; done",
     "$x ${x} $1 $": "$x ${x} $1 $",
     "$(mode)": "fast",
 }
