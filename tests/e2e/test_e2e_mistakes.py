@@ -182,10 +182,9 @@ MISTAKES = {
     "a load of a missing name": (
         'load("//good:defs.bzl", "colours")',
         """
-        p/BUILD:1:25: error: load: name colours not found in module //good:defs.bzl
+        p/BUILD:1:25: error: load: name colours not found in module //good:defs.bzl (did you mean colors?)
             load("//good:defs.bzl", "colours")
                                     ^~~~~~~~~
-        hint: did you mean 'colors'?
         """,
     ),
     "a glob that matches nothing": (
