@@ -7,15 +7,17 @@
 from buildkit.lang.builtins import UNIVERSE
 from buildkit.lang.conversion import from_python, to_python
 from buildkit.lang.evaluator import Load, call, evaluate
+from buildkit.lang.freezing import freeze
 from buildkit.lang.functions import Builtin, Call, Function
 from buildkit.lang.json_module import JsonModule
 from buildkit.lang.limits import LIMIT_NAMES, Limits, within
 from buildkit.lang.parser import parse
 from buildkit.lang.program import run
+from buildkit.lang.range import Range
 from buildkit.lang.syntax import File
 from buildkit.lang.text import represent
 from buildkit.lang.thread import Printer
-from buildkit.lang.values import Dict, HostValue, List, Range, Set, Struct, Value, equal, freeze, type_name
+from buildkit.lang.values import Dict, HostValue, List, Set, Struct, Value, equal, type_name
 
 __all__ = [
     "run",

@@ -15,8 +15,9 @@ from buildkit.lang.functions import Builtin, Call
 from buildkit.lang.iteration import elements, iterable, listed
 from buildkit.lang.limits import check_digits, check_elements, check_integer, check_time
 from buildkit.lang.operators import arrange, order, sort_values, sorts_alone
+from buildkit.lang.range import Range
 from buildkit.lang.text import brief, display, no_integer, represent, to_float
-from buildkit.lang.values import Dict, List, Range, Set, Struct, Value, type_name
+from buildkit.lang.values import Dict, List, Set, Struct, Value, type_name
 
 _MISSING = object()
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from buildkit.lang.freezing import freeze
 from buildkit.lang.limits import DEPTH, NODES, spend, too_deep
 from buildkit.lang.operators import sort_values
-from buildkit.lang.values import Dict, List, Range, Set, Struct, Value, freeze
+from buildkit.lang.range import Range
+from buildkit.lang.values import Dict, List, Set, Struct, Value
 
 
 def to_python(value: Any) -> Any:

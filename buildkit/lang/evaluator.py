@@ -14,6 +14,7 @@ from typing import Any
 from buildkit.errors import BuildError, Span, nearest
 from buildkit.lang import syntax
 from buildkit.lang.builtins import UNIVERSE
+from buildkit.lang.freezing import freeze
 from buildkit.lang.functions import invoke
 from buildkit.lang.limits import Limits, active, until, within
 from buildkit.lang.parser import raise_errors
@@ -22,7 +23,7 @@ from buildkit.lang.stack import DEEP_STACK
 from buildkit.lang.straight import Straight
 from buildkit.lang.thread import UNBOUND, HostSite, Printer, Thread, place
 from buildkit.lang.translation import Unit
-from buildkit.lang.values import HostValue, Value, freeze
+from buildkit.lang.values import HostValue, Value
 from buildkit.lang.watchdog import WATCHDOG
 
 Load = Callable[[str, Span], Mapping[str, Value]]

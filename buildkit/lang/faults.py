@@ -16,6 +16,7 @@ from typing import Any
 from buildkit.errors import BuildError, Span
 from buildkit.lang import syntax
 from buildkit.lang.binding import mismatch
+from buildkit.lang.site import CodeSite
 from buildkit.lang.thread import place
 
 FAULTS = (BuildError, NameError, TypeError, LookupError, ArithmeticError, AttributeError)
@@ -92,8 +93,6 @@ def _explained(error: Exception, spots: list[_Spot], last: bool) -> BuildError:
 
 def _refused(error: Exception, function: Any, leading: int, spot: _Spot) -> BuildError:
     """Why Python code does not take the arguments of a call; their values do not matter."""
-    from buildkit.lang.functions import CodeSite
-
     if not isinstance(error, TypeError):
         raise error
     node = spot.step.node

@@ -15,9 +15,10 @@ from buildkit.errors import BuildError, Span
 from buildkit.lang import syntax
 from buildkit.lang.binding import Signature, bind, mismatch
 from buildkit.lang.faults import FAULTS, calls_around, located
+from buildkit.lang.range import Range
 from buildkit.lang.resolver import parameter_order
 from buildkit.lang.thread import HostSite, Site, Thread, add_note, place
-from buildkit.lang.values import Dict, HostValue, List, Range, Set, Value, type_name
+from buildkit.lang.values import Dict, HostValue, List, Set, Value, type_name
 
 
 class Call:
@@ -95,34 +96,6 @@ class Method(HostValue):
     def represent(self) -> str:
         """What `repr` shows."""
         return f"<built-in method {self.name} of {type_name(self.receiver)} value>"
-
-
-class CodeSite:
-    """The place of a call in a file."""
-
-    __slots__ = ("file", "node")
-
-    def __init__(self, file: syntax.File, node: syntax.Invocation) -> None:
-        self.file = file
-        self.node = node
-
-    @property
-    def span(self) -> Span:
-        """The call expression."""
-        return self.file.span(self.node.start, self.node.end)
-
-    @property
-    def argument_spans(self) -> Mapping[str | int, Span]:
-        """Keyword → the place of its name; position → the place of the argument."""
-        offsets: dict[str | int, tuple[int, int]] = {}
-        position = 0
-        for start, end, kind, name, _ in self.node.arguments:
-            if kind == "=":
-                offsets[name] = (start, start + len(name))
-            elif kind == "":
-                offsets[position] = (start, end)
-                position += 1
-        return syntax.Places(self.file.path, self.file.lines, offsets)
 
 
 _KEYS = itertools.count(1)

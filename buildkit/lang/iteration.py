@@ -10,7 +10,8 @@ from typing import Any
 
 from buildkit.errors import BuildError
 from buildkit.lang.limits import check_elements
-from buildkit.lang.values import Dict, List, Range, Set, Value, type_name
+from buildkit.lang.range import Range
+from buildkit.lang.values import Dict, List, Set, Value, type_name
 
 
 def elements(value: Any) -> Iterable[Value]:

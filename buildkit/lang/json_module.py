@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 from buildkit.errors import BuildError
 from buildkit.lang.functions import Builtin
 from buildkit.lang.limits import DEPTH, NODES, check_digits, check_integer, check_length, spend, too_deep
+from buildkit.lang.range import Range
 from buildkit.lang.text import brief, display
-from buildkit.lang.values import Dict, HostValue, List, Range, Set, Struct, Value, type_name
+from buildkit.lang.values import Dict, HostValue, List, Set, Struct, Value, type_name
 
 _MISSING = object()
 

@@ -15,8 +15,9 @@ from typing import Any
 from buildkit.errors import BuildError
 from buildkit.lang.iteration import listed
 from buildkit.lang.limits import DEPTH, check_bits, check_elements, check_integer, check_length, check_time, too_deep
+from buildkit.lang.range import Range
 from buildkit.lang.text import brief, interpolate, to_float
-from buildkit.lang.values import Dict, List, Range, Set, Value, contains, equal, type_name
+from buildkit.lang.values import Dict, List, Set, Value, contains, equal, type_name
 
 _NUMBERS = (int, float)
 

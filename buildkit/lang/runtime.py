@@ -15,10 +15,11 @@ from buildkit.lang import iteration, operators, subscripts
 from buildkit.lang.attributes import attribute
 from buildkit.lang.functions import Call, Code, Function, invoke, weight
 from buildkit.lang.limits import check_elements, check_integer, check_length, exceeded
+from buildkit.lang.range import Range
 from buildkit.lang.set_methods import SET_METHODS
 from buildkit.lang.text import brief
 from buildkit.lang.thread import UNBOUND, Site, Thread
-from buildkit.lang.values import Dict, HostValue, List, Range, Set, Value, equal, to_key, type_name
+from buildkit.lang.values import Dict, HostValue, List, Set, Value, equal, to_key, type_name
 
 CHUNK = 4096  # elements of a long loop that are charged at once
 LONG = 1024  # what is shorter is not charged

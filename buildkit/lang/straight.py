@@ -13,9 +13,10 @@ from buildkit.errors import BuildError
 from buildkit.lang import operators, subscripts, syntax
 from buildkit.lang.attributes import attribute
 from buildkit.lang.faults import FAULTS, located, unset
-from buildkit.lang.functions import CodeSite, Function, invoke
+from buildkit.lang.functions import Function, invoke
 from buildkit.lang.resolver import Home, parameter_order
 from buildkit.lang.runtime import augment, entry_key, merge, set_field, sized, spread, unpack
+from buildkit.lang.site import CodeSite
 from buildkit.lang.thread import UNBOUND, Thread, place
 from buildkit.lang.translate import function_of, thunk_of
 from buildkit.lang.translate_function import code_of, doc_of

@@ -10,8 +10,9 @@ from typing import Any
 
 from buildkit.errors import BuildError, did_you_mean
 from buildkit.lang.limits import check_integer
+from buildkit.lang.range import Range
 from buildkit.lang.text import brief
-from buildkit.lang.values import Dict, List, Range, Value, type_name
+from buildkit.lang.values import Dict, List, Value, type_name
 
 
 def index(value: Any, key: Any) -> Value:

@@ -8,7 +8,8 @@ from typing import Any
 
 from buildkit.errors import BuildError
 from buildkit.lang.limits import DEPTH, NODES, check_length, check_time, spend, too_deep
-from buildkit.lang.values import Dict, HostValue, List, Range, Set, Struct, Value, type_name
+from buildkit.lang.range import Range
+from buildkit.lang.values import Dict, HostValue, List, Set, Struct, Value, type_name
 
 _BLOCK = 1 << 18
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}

@@ -19,10 +19,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from buildkit.errors import BuildError
 from buildkit.lang import syntax
-from buildkit.lang.functions import Code, CodeSite
+from buildkit.lang.functions import Code
 from buildkit.lang.inference import Inference, Kind
 from buildkit.lang.resolver import Layout, Resolution, Variable
 from buildkit.lang.runtime import RUNTIME
+from buildkit.lang.site import CodeSite
 from buildkit.lang.values import Value
 
 INDENTATION = 90  # Python's own bound is 100

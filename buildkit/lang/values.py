@@ -1,17 +1,18 @@
 """The values of the language that are not Python's own, and what holds for all of them.
 
-None, bool, int, float, str, bytes and tuple are Python's. `List`, `Dict`, `Range` and `Struct` are here because
+None, bool, int, float, str, bytes and tuple are Python's. `List`, `Dict`, `Set` and `Struct` are here because
 Starlark's differ: `True` and `1` are different keys, values freeze, and nothing changes while it is iterated over.
 `HostValue` is the base of what the engine adds. Mistakes are BuildErrors without a place; the evaluator adds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 from buildkit.errors import BuildError
 from buildkit.lang.limits import DEPTH, NODES, check_elements, check_time, spend, too_deep
+from buildkit.lang.range import Range
 
 Value: TypeAlias = object
 
@@ -264,44 +265,6 @@ class Set:
         return f"Set({list(self)!r})"
 
 
-class Range:
-    """What `range` gives: a sequence of integers that is never stored."""
-
-    __slots__ = ("numbers",)
-
-    def __init__(self, numbers: range) -> None:
-        self.numbers = numbers
-
-    def count(self) -> int:
-        """The length, also where Python's `len` would overflow."""
-        start, stop, step = self.numbers.start, self.numbers.stop, self.numbers.step
-        return max(0, (stop - start + step - (1 if step > 0 else -1)) // step)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.numbers)
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __bool__(self) -> bool:
-        return bool(self.numbers)
-
-    def __getitem__(self, index: int) -> int:
-        return self.numbers[index]
-
-    def __contains__(self, value: Value) -> bool:
-        return type(value) is int and value in self.numbers
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is Range and self.numbers == other.numbers
-
-    def __hash__(self) -> int:
-        return hash(self.numbers)
-
-    def __repr__(self) -> str:
-        return repr(self.numbers)
-
-
 class Struct:
     """Named fields that never change. `constructor` is 'struct', or what makes such instances, like a provider."""
 
@@ -427,37 +390,3 @@ def contains(items: Iterable[Value], value: Value) -> bool:
         if equal(item, value):
             return True
     return False
-
-
-def freeze(value: Value) -> Value:
-    """Make a value and all that it holds immutable, and return it."""
-    pending, seen = [value], set()
-    while pending:
-        item = pending.pop()
-        kind = type(item)
-        if kind in _PLAIN or kind is float or id(item) in seen:
-            continue
-        seen.add(id(item))
-        pending += _held(item)
-    return value
-
-
-def _held(item: Any) -> Iterable[Value]:
-    """What a value holds; lists and dicts are marked on the way."""
-    kind = type(item)
-    if kind is tuple:
-        return item  # type: ignore[no-any-return]
-    if kind is List or kind is Dict or kind is Set:
-        if item.frozen:
-            return ()
-        item.frozen = True
-        return item.items if kind is List else [*item, *item.entries.values()]
-    if isinstance(item, Struct):
-        return item.fields.values()
-    holds: Callable[[], Iterable[Value]] | None = getattr(item, "holds", None)
-    if holds is not None:
-        return holds()
-    notify = getattr(item, "freeze", None)
-    if notify is not None:
-        notify()
-    return ()
