@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.conditions import Conditions
 from buildkit.graph.configuration import Configuration
+from buildkit.graph.kinds import TEST_SUITE
 from buildkit.graph.package import Target, TargetGraph
 from buildkit.graph.platform import Platform
 from buildkit.graph.rule import Rule
@@ -79,7 +80,7 @@ def _compatible(resolved: list[Target], incompatible: dict[Label, Label]) -> dic
     targets: dict[Label, Target] = {}
     for target in reversed(resolved):
         hindrances = [label for label, _ in target.dependencies if label in incompatible] if incompatible else []
-        if hindrances and target.rule == "test_suite":  # the tests that are for the platform are left
+        if hindrances and target.rule == TEST_SUITE.name:  # the tests that are for the platform are left
             kept = tuple(pair for pair in target.dependencies if pair[0] not in incompatible)
             targets[target.label] = replace(target, dependencies=kept)
         elif hindrances:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from buildkit.errors import BuildError
+from buildkit.graph.kinds import TEST_SUITE
 from buildkit.graph.package import Target
 from buildkit.graph.provider import TEST_INFO
 from buildkit.graph.rule import Rule
@@ -29,7 +30,7 @@ def chosen(suite: Target, test: Target) -> bool:
 def with_tests(targets: Mapping[str, Target], rules: Mapping[str, Rule]) -> dict[str, Target]:
     """A package's targets, where suites without `tests` need all its tests that are not manual."""
     suites = [
-        name for name, target in targets.items() if target.rule == "test_suite" and not target.attributes["tests"]
+        name for name, target in targets.items() if target.rule == TEST_SUITE.name and not target.attributes["tests"]
     ]
     if not suites:
         return dict(targets)

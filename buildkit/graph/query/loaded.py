@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from buildkit.errors import BuildError, BuildErrors, Span
+from buildkit.graph.kinds import TEST_SUITE
 from buildkit.graph.loader import Loader
 from buildkit.graph.package import Package, Target
 from buildkit.graph.query.expression import Word
-from buildkit.graph.query.suites import SUITE
 from buildkit.graph.selection import attribute_labels
 from buildkit.graph.visibility import Visibility
 from buildkit.label import Label, TargetPattern
@@ -155,7 +155,8 @@ class Loaded:
         return tuple(needed)
 
     def _counts(self, target: Target, attribute: str, label: Label) -> bool:
-        written = attribute in target.spans or (target.rule == SUITE and attribute == "tests")  # as Bazel has it
+        found_tests = target.rule == TEST_SUITE.name and attribute == "tests"  # count as written, as Bazel has it
+        written = attribute in target.spans or found_tests
         if not self.edges.implicit and not written:
             return False
         if not self.edges.tools and self._is_tool(target, attribute):

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from buildkit.graph.kinds import TEST_SUITE
 from buildkit.graph.package import Target
 from buildkit.label import Label
 
 if TYPE_CHECKING:
     from buildkit.graph.query.loaded import Loaded
-
-SUITE = "test_suite"
 
 
 def tests_in(graph: Loaded, labels: Iterable[Label]) -> dict[Label, None]:
@@ -28,7 +27,7 @@ def tests_in(graph: Loaded, labels: Iterable[Label]) -> dict[Label, None]:
         target = graph.target(label)
         if target is None:
             continue
-        if target.rule == SUITE and label not in met:
+        if target.rule == TEST_SUITE.name and label not in met:
             met.add(label)
             stack += [(held, (*suites, target)) for held in reversed(_held(graph, target))]
         elif graph.is_test(target) and all(_wants(suite, target) for suite in suites):

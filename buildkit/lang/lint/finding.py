@@ -25,8 +25,6 @@ CHECKS = {
     "deprecated-attribute": "an attribute that its rule's author calls deprecated",
 }
 
-FIXABLE = frozenset(["load", "unused-variable"])
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
