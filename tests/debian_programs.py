@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +22,17 @@ WORKSPACE = Path(__file__).parent / "e2e" / "tools"
 _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 _BOOKWORM = ("usr/bin/bwrap", "usr/bin/docker-registry", "usr/bin/skopeo")
 _BACKPORTS = ("usr/bin/umoci",)
+_FORKY = ("usr/bin/crane", "usr/bin/oras")
+# These execute themselves by /proc/self/exe, or each other: they must not be run by a loader, so with the machine's libc.
+_SELF_EXECUTING = ("usr/bin/buildah", "usr/bin/conmon", "usr/bin/podman", "usr/sbin/runc")
+_MACHINES_OWN = ("libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libresolv.so.2")
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """`bwrap`, `docker-registry`, `runc`, `skopeo` and `umoci`, as scripts in a folder."""
+    """Programs as scripts in a folder: `bwrap`, `docker-registry`, `skopeo` (1.9), `newer-skopeo` (1.22), `umoci`, `crane`,
+    `oras`, `podman`, `buildah`, `conmon` and `runc`.
+    """
 
     folder: Path
 
@@ -52,17 +59,31 @@ def unpack_programs(store: Path, folder: Path) -> Programs:
         root = prepare_root([built.digest], session.store).folder
         assert root
         roots[built.label.name] = root
-    bookworm, backports = roots["bookworm"], roots["umoci"]
-    libraries = bookworm / _LIBRARIES
-    start = [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries)]
-    for program in (*(bookworm / name for name in _BOOKWORM), *(backports / name for name in _BACKPORTS)):
-        _script(folder / program.name, [*start, str(program)])
-    # runc executes /proc/self/exe, which must be runc and not a loader: it runs with the machine's libc.
-    seccomp = folder / "seccomp"
-    seccomp.mkdir()
-    (seccomp / "libseccomp.so.2").symlink_to(libraries / "libseccomp.so.2")
-    _script(folder / "runc", ["env", f"LD_LIBRARY_PATH={seccomp}", str(bookworm / "usr/sbin/runc")])
+    _loaded(folder, roots["bookworm"], _BOOKWORM)
+    _loaded(folder, roots["bookworm"], _BACKPORTS, home=roots["umoci"])
+    _loaded(folder, roots["forky"], _FORKY)
+    _loaded(folder, roots["forky"], ("usr/bin/skopeo",), prefix="newer-")
+    _linked(folder, roots["bookworm"], _SELF_EXECUTING)
     return Programs(folder)
+
+
+def _loaded(folder: Path, root: Path, programs: Sequence[str], *, home: Path | None = None, prefix: str = "") -> None:
+    """Programs that are started by their own release's loader, with their own release's libraries."""
+    libraries = root / _LIBRARIES
+    start = [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries)]
+    for program in programs:
+        _script(folder / (prefix + Path(program).name), [*start, str((home or root) / program)])
+
+
+def _linked(folder: Path, root: Path, programs: Sequence[str]) -> None:
+    """Programs that are started as they are, with their own libraries but for the machine's libc."""
+    libraries = folder / "libraries"
+    libraries.mkdir()
+    for library in (root / _LIBRARIES).glob("*.so.*"):
+        if library.name not in _MACHINES_OWN and not library.name.startswith("ld-linux"):
+            (libraries / library.name).symlink_to(library)
+    for program in programs:
+        _script(folder / Path(program).name, ["env", f"LD_LIBRARY_PATH={libraries}", str(root / program)])
 
 
 def _script(path: Path, command: list[str]) -> None:
