@@ -23,14 +23,14 @@ _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 _BOOKWORM = ("usr/bin/bwrap", "usr/bin/docker-registry", "usr/bin/skopeo")
 _BACKPORTS = ("usr/bin/umoci",)
 _FORKY = ("usr/bin/crane", "usr/bin/oras")
-# These execute themselves by /proc/self/exe, or each other: they must not be run by a loader, so with the machine's libc.
+# These execute themselves by /proc/self/exe, or each other: so by no loader of ours, and with the machine's libc.
 _SELF_EXECUTING = ("usr/bin/buildah", "usr/bin/conmon", "usr/bin/podman", "usr/sbin/runc")
 _MACHINES_OWN = ("libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libresolv.so.2")
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Programs as scripts in a folder: `bwrap`, `docker-registry`, `skopeo` (1.9), `newer-skopeo` (1.22), `umoci`, `crane`,
+    """Scripts in a folder: `bwrap`, `docker-registry`, `skopeo` (1.9), `newer-skopeo` (1.22), `umoci`, `crane`,
     `oras`, `podman`, `buildah`, `conmon` and `runc`.
     """
 
