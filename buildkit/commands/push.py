@@ -9,7 +9,7 @@ from buildkit.commands.graph import analysis, one_target
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
 from buildkit.errors import BuildError
-from buildkit.graph.config import RegistryConfig
+from buildkit.graph.registry_config import RegistryConfig
 from buildkit.reference import Reference
 from buildkit.registry import Credentials, connect
 from buildkit.registry import push as push_image

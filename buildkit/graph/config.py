@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from buildkit.errors import BuildError, Span, did_you_mean
+from buildkit.graph.registry_config import LIMITS, REGISTRY, RegistryConfig, registry_config
 from buildkit.lang import LIMIT_NAMES, Limits
 
 MARKER = "mbuild.toml"
@@ -26,15 +27,6 @@ class DebianConfig:
     mirror: str | None = None
     snapshot: str | None = None
     keyring: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryConfig:
-    """`[registry."HOST"]`: how a registry is reached."""
-
-    plain_http: bool = False
-    ca: str | None = None
-    mirror: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +66,6 @@ SCHEMA: dict[str, dict[str, type]] = {
     "cache": {"dir": str, "max_size": str},
     "limits": dict.fromkeys(LIMIT_NAMES, int),
 }
-REGISTRY: dict[str, type] = {"plain_http": bool, "ca": str, "mirror": str}
 FLAGS: dict[str, type] = {"flags": list, "configs": list}
 _TABLES = (*SCHEMA, "registry", "config")
 _TYPE_NAMES: dict[type, str] = {
@@ -82,6 +73,7 @@ _TYPE_NAMES: dict[type, str] = {
     list: "a list of strings",
     bool: "true or false",
     int: "a whole number",
+    dict: "a table",
 }
 
 
@@ -108,7 +100,7 @@ def read_config(path: Path) -> Config:
         debian=DebianConfig(**document.get("debian", {})),
         cache_dir=cache.get("dir"),
         cache_max_size=cache.get("max_size"),
-        registries={host: RegistryConfig(**table) for host, table in document.get("registry", {}).items()},
+        registries={host: _registry(host, table, text) for host, table in document.get("registry", {}).items()},
         configs={config: _flags_config(config, table, text) for config, table in document.get("config", {}).items()},
         limits=_limits(document.get("limits", {}), text),
     )
@@ -127,6 +119,8 @@ def _check(document: dict[str, Any], text: str) -> None:
         if name == "registry":
             for host, settings in table.items():
                 _check_table(f'registry."{host}"', settings, REGISTRY, text, host)
+                if limits := settings.get("limits"):
+                    _check_table(f'registry."{host}".limits', limits, LIMITS, text, host)
         elif name == "config":
             for config, settings in table.items():
                 _check_table(f"config.{config}", settings, FLAGS, text, f"config.{config}")
@@ -180,6 +174,14 @@ def _limits(table: dict[str, int], text: str) -> Limits:
         except BuildError as error:
             raise BuildError(error.message, span=_find(text, name, "limits")) from None
     return limits
+
+
+def _registry(host: str, table: dict[str, Any], text: str) -> RegistryConfig:
+    try:
+        return registry_config(table)
+    except BuildError as error:
+        message = f'{error.message}, in [registry."{host}"]'
+        raise BuildError(message, span=_find(text, error.message.split("'")[1], host), hint=error.hint) from None
 
 
 def _flags_config(name: str, table: dict[str, Any], text: str) -> FlagsConfig:

@@ -7,7 +7,8 @@ from graph_fakes import place
 
 from buildkit.errors import BuildError, Span
 from buildkit.graph.action import Artifact
-from buildkit.graph.config import Config, DebianConfig, FlagsConfig, RegistryConfig
+from buildkit.graph.config import Config, DebianConfig, FlagsConfig
+from buildkit.graph.registry_config import RegistryConfig, RegistryLimits
 from buildkit.graph.workspace import Workspace, standard_rules
 from buildkit.label import Label
 
@@ -30,6 +31,13 @@ max_size = "10GB"
 plain_http = true
 ca = "ca.pem"
 mirror = "mirror.example"
+client_cert = "me.crt"
+client_key = "me.key"
+[registry."registry.example:5000".limits]
+max_blob_size = "10 GB"
+max_layers = 100
+max_manifest_size = "4 MiB"
+chunk_size = "100"
 [registry.localhost]
 [config.base]
 flags = ["--define=mode=release"]
@@ -53,15 +61,17 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         cache_dir=".cache",
         cache_max_size="10GB",
         registries={
-            "registry.example:5000": RegistryConfig(plain_http=True, ca="ca.pem", mirror="mirror.example"),
+            "registry.example:5000": RegistryConfig(
+                True, "ca.pem", "me.crt", "me.key", "mirror.example", RegistryLimits(10**10, 100, 4 << 20, 100)
+            ),
             "localhost": RegistryConfig(),
         },
         configs={
-            "base": FlagsConfig(("--define=mode=release",), (), (Span("mbuild.toml", 22, 10, 22, 33),)),
+            "base": FlagsConfig(("--define=mode=release",), (), (Span("mbuild.toml", 29, 10, 29, 33),)),
             "ci": FlagsConfig(
                 ("--keep-going",),
                 ("base",),
-                (Span("mbuild.toml", 24, 10, 24, 24), Span("mbuild.toml", 25, 12, 25, 18)),
+                (Span("mbuild.toml", 31, 10, 31, 24), Span("mbuild.toml", 32, 12, 32, 18)),
             ),
         },
     )
@@ -117,6 +127,36 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "[registry]\nplain_http = true\n",
             "mbuild.toml:2:1: error: 'registry.\"plain_http\"' must be a table\n    plain_http = true\n    ^~~~~~~~~~\n"
             'hint: a registry is a table: [registry."registry.example:5000"]',
+        ),
+        (
+            '[registry."r.example"]\nmirror = "nowhere"\n',
+            "mbuild.toml:2:1: error: 'mirror' must be HOST or HOST/PREFIX, found 'nowhere', in [registry.\"r.example\"]\n"
+            '    mirror = "nowhere"\n    ^~~~~~',
+        ),
+        (
+            '[registry."r.example"]\nclient_key = "me.key"\n',
+            "mbuild.toml:2:1: error: 'client_key' needs 'client_cert' beside it, in [registry.\"r.example\"]\n"
+            '    client_key = "me.key"\n    ^~~~~~~~~~\nhint: the key may also stand in the same file',
+        ),
+        (
+            '[registry."r.example"]\nlimits = { max_blob_size = "10 GX" }\n',
+            "mbuild.toml:1:1: error: 'max_blob_size' must be a size, found '10 GX', in [registry.\"r.example\"]\n"
+            "    [registry.\"r.example\"]\n    ^\nhint: write '10 GB', '512 MiB' or a number of bytes as text",
+        ),
+        (
+            '[registry."r.example".limits]\nmax_layers = 0\n',
+            "mbuild.toml:2:1: error: 'max_layers' must be 1 or more, found 0, in [registry.\"r.example\"]\n"
+            "    max_layers = 0\n    ^~~~~~~~~~",
+        ),
+        (
+            '[registry."r.example".limits]\nmax_layer = 3\n',
+            "mbuild.toml:2:1: error: unknown key 'max_layer' in [registry.\"r.example\".limits]\n"
+            "    max_layer = 3\n    ^~~~~~~~~\nhint: did you mean 'max_layers'?",
+        ),
+        (
+            '[registry."r.example"]\nlimits = 3\n',
+            "mbuild.toml:2:1: error: 'limits' in [registry.\"r.example\"] must be a table, found 3\n"
+            "    limits = 3\n    ^~~~~~",
         ),
         (
             '[config.ci]\nflag = ["--json"]\n',
