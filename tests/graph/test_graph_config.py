@@ -130,7 +130,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ),
         (
             '[registry."r.example"]\nmirror = "nowhere"\n',
-            "mbuild.toml:2:1: error: 'mirror' must be HOST or HOST/PREFIX, found 'nowhere', in [registry.\"r.example\"]\n"
+            "mbuild.toml:2:1: error: 'mirror' must be HOST or HOST/PREFIX, found 'nowhere',"
+            ' in [registry."r.example"]\n'
             '    mirror = "nowhere"\n    ^~~~~~',
         ),
         (
