@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from buildkit.commands.build import build_analyzed
 from buildkit.commands.graph import analysis, one_target
+from buildkit.commands.registries import registry_of
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
 from buildkit.errors import BuildError
-from buildkit.graph.registry_config import RegistryConfig
 from buildkit.reference import Reference
-from buildkit.registry import Credentials, connect
 from buildkit.registry import push as push_image
 
 
@@ -30,14 +27,7 @@ def push(session: Session, target: str, reference_text: str | None, *, plain_htt
             hint=f"write 'mbuild push {target} HOST/REPOSITORY:TAG'",
         )
     reference = asked or Reference.parse(configured.push.reference if configured.push else "")
-    settings = session.workspace.config.registries.get(reference.host, RegistryConfig())
-    registry = connect(
-        reference.host,
-        Credentials.of_machine(session.options.environment, session.listener),
-        session.listener,
-        plain_http=plain_http or settings.plain_http,
-        ca=str(Path(session.workspace.root, settings.ca)) if settings.ca else None,
-    )
+    registry = registry_of(session, reference.host, plain_http)
     result = build_analyzed(session, analyzed, [configured]).checked()
     digest = result.execution.digests[manifest]
     return reference, push_image(reference, digest, session.store, registry, session.listener, session.jobs)

@@ -1,9 +1,9 @@
-"""An image ↔ a registry: logins from docker's configuration, pushes over oras, each byte checked."""
+"""An image ↔ a registry: logins from docker's configuration, pushes and pulls over oras, each byte checked."""
 
 from buildkit.registry.connection import connect
 from buildkit.registry.credentials import Credential, Credentials
 from buildkit.registry.memory import MemoryRegistry
 from buildkit.registry.push import push
-from buildkit.registry.registry import Registry
+from buildkit.registry.registry import Document, Reader, Registry
 
-__all__ = ["Credential", "Credentials", "MemoryRegistry", "Registry", "connect", "push"]
+__all__ = ["Credential", "Credentials", "Document", "MemoryRegistry", "Reader", "Registry", "connect", "push"]

@@ -21,7 +21,7 @@ class BlobBody:
     """An iterable with a length: `requests` sends such a body with a Content-Length and in flat memory."""
 
     def __init__(self, digest: Digest, open_blob: OpenBlob, moved: Moved) -> None:
-        self._digest = digest
+        self.digest = self._digest = digest
         self._open = open_blob
         self._moved = moved
 

@@ -22,12 +22,9 @@ from buildkit.registry.faults import Peer, is_refused_tls
 from buildkit.registry.retry import RETRIED_STATUSES, Patience, Transient, parse_retry_after, retry
 
 _REDIRECTS = 5
-_CONNECT_SECONDS = 10
-# A registry may hash or move a large blob before it answers the request that ends the upload.
-_ANSWER_SECONDS = 300
 # This machine itself is never reached by way of a proxy (as Go's clients, docker among them, do it).
 _DIRECT = {"http": "", "https": "", "all": ""}
-_PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +38,7 @@ class Call:
     headers: Mapping[str, str] | None = None
     body: bytes | BlobBody | str | Mapping[str, str] | None = None
     stream: bool = False
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """All that a push needs of its repository, so that one token holds for it (or none is asked for by name)."""
-        return (f"repository:{self.repository}:pull,push",) if self.repository else ()
+    scopes: tuple[str, ...] = ()  # what a token must allow; none where the registry's challenge says it
 
 
 class Exchange:
@@ -117,6 +110,8 @@ class Exchange:
         return url
 
     def _exchanged(self, method: str, url: str, headers: Mapping[str, str], call: Call) -> requests.Response:
+        # A registry may hash or move a large blob before it answers the request that ends the upload.
+        answer = self._patience.ending if isinstance(call.body, BlobBody) else self._patience.stall
         try:
             response: requests.Response = self._session.request(
                 method,
@@ -124,14 +119,14 @@ class Exchange:
                 data=call.body,
                 headers={"Accept-Encoding": "identity", **headers},
                 stream=call.stream,
-                timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS),
+                timeout=(self._patience.connect, answer),
                 allow_redirects=False,
                 proxies=_DIRECT if _is_loopback(url) else None,
             )
             return response
         except requests.RequestException as error:
             fault = self._peer.unreachable(call.doing, error)
-            passing = isinstance(error, _PASSING) and not is_refused_tls(error)
+            passing = isinstance(error, PASSING) and not is_refused_tls(error)
             raise (Transient(fault) if passing else fault) from error
 
     def _authorization(self, call: Call) -> Authorization:

@@ -7,26 +7,28 @@ registry is first spoken to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from urllib.parse import urlsplit
 
 import requests
 from oras.provider import Registry as OrasProvider  # type: ignore[import-untyped]
 
 from buildkit.digest import Digest
-from buildkit.errors import EnvironmentFault
 from buildkit.events import Listener
+from buildkit.oci.descriptor import Descriptor
 from buildkit.registry.body import BlobBody
 from buildkit.registry.credentials import Credentials
+from buildkit.registry.download import BlobReader
 from buildkit.registry.exchange import Call, Exchange
 from buildkit.registry.faults import Peer
-from buildkit.registry.registry import Moved, OpenBlob
-from buildkit.registry.retry import Patience, Transient, retry
+from buildkit.registry.host import Host
+from buildkit.registry.listings import list_referrers, list_tags
+from buildkit.registry.manifests import drop_manifest, read_manifest, store_manifest
+from buildkit.registry.registry import Document, Moved, OpenBlob, Reader
+from buildkit.registry.retry import Patience
 from buildkit.registry.session import prepare
-
-# The upload's session is unknown, or stands elsewhere than we think: another one can be opened.
-_LOST = (404, 416)
+from buildkit.registry.upload import mount_blob, push_blob
 
 
 class OrasRegistry(OrasProvider):  # type: ignore[misc]
@@ -44,31 +46,60 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
     ) -> None:
         super().__init__(hostname=host, insecure=plain_http)
         prepare(self.session, host, ca)
-        self._listener = listener
-        self._patience = patience or Patience()
-        self._peer = Peer(host, plain_http)
-        self._exchange = Exchange(self.session, self._peer, credentials, listener, self._patience)
+        patience, peer = patience or Patience(), Peer(host, plain_http)
+        exchange = Exchange(self.session, peer, credentials, listener, patience)
+        self._host = Host(peer, exchange, patience, listener)
+
+    def access(self, repository: str, *, push: bool = False, sources: Iterable[str] = ()) -> None:
+        """Ask for these rights with the next token."""
+        self._host.access(repository, push=push, sources=sources)
 
     def has(self, repository: str, digest: Digest) -> bool:
         """HEAD the blob; a size other than its own counts as absent."""
-        call = Call("HEAD", self._url(repository, f"blobs/{digest}"), f"asking for blob {digest}", repository)
-        response = self._exchange.retried(call)
-        if response.status_code == 404:
-            return False
-        self._expect(response, call, 200)
-        return response.headers.get("Content-Length", str(digest.size)) == str(digest.size)
+        call = self._host.call("HEAD", repository, f"blobs/{digest}", f"asking for blob {digest}")
+        answer = self._host.small(call, 200, 404, limit=0)
+        return answer.status == 200 and answer.headers.get("Content-Length", str(digest.size)) == str(digest.size)
 
-    def push_blob(self, repository: str, digest: Digest, open_blob: OpenBlob, moved: Moved) -> None:
-        """Upload by POST and one streamed PUT; what breaks off begins again with a new POST."""
-        body = BlobBody(digest, open_blob, moved)
-        retry(lambda: self._upload(repository, digest, body), self._patience, self._listener)
+    def mount(self, repository: str, digest: Digest, source_repository: str) -> bool:
+        """POST that asks for the blob of another repository; an upload that is offered instead is given up."""
+        return mount_blob(self._host, repository, digest, source_repository)
 
-    def push_manifest(self, repository: str, name: str, manifest: bytes, media_type: str) -> None:
+    def push_blob(
+        self,
+        repository: str,
+        digest: Digest,
+        open_blob: OpenBlob,
+        moved: Moved,
+        source_repository: str | None = None,
+    ) -> bool:
+        """Mount or upload; what breaks off goes on where the registry has kept what came, else begins again."""
+        return push_blob(self._host, repository, BlobBody(digest, open_blob, moved), source_repository)
+
+    def open_blob(
+        self, repository: str, digest: Digest, offset: int = 0, length: int | None = None
+    ) -> AbstractContextManager[Reader]:
+        """GET the blob, or a range of it; nothing is sent before the first read."""
+        return BlobReader(self._host, repository, digest, offset, length)
+
+    def manifest(self, repository: str, name: str) -> Document | None:
+        """GET a manifest and check it."""
+        return read_manifest(self._host, repository, name)
+
+    def push_manifest(self, repository: str, name: str, manifest: bytes, media_type: str) -> bool:
         """PUT the bytes as they are, and check under which digest they were stored."""
-        url = self._url(repository, f"manifests/{name}")
-        doing = f"pushing manifest '{name}' to '{repository}'"
-        call = Call("PUT", url, doing, repository, {"Content-Type": media_type}, manifest)
-        self._stored(self._expect(self._exchange.retried(call), call, 200, 201, 202), call, Digest.of(manifest))
+        return store_manifest(self._host, repository, name, manifest, media_type)
+
+    def tags(self, repository: str) -> list[str]:
+        """GET all pages of the list."""
+        return list_tags(self._host, repository)
+
+    def referrers(self, repository: str, digest: Digest, artifact_type: str = "") -> tuple[Descriptor, ...] | None:
+        """GET all pages of the list; filtered here where the registry did not."""
+        return list_referrers(self._host, repository, digest, artifact_type)
+
+    def delete_manifest(self, repository: str, name: str) -> bool:
+        """DELETE; most registries take digests only."""
+        return drop_manifest(self._host, repository, name)
 
     def do_request(
         self,
@@ -82,47 +113,4 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
         """What the calls that oras-py brings along use: our logins, patience and timeouts."""
         body = requests.Request(method, url, json=json).prepare().body if json is not None else data
         path = urlsplit(url).path.removeprefix("/v2/")
-        return self._exchange.retried(Call(method, url, f"asking for '{path}'", "", headers, body, stream))
-
-    def _upload(self, repository: str, digest: Digest, body: BlobBody) -> None:
-        doing = f"pushing blob {digest} to '{repository}'"
-        start = Call("POST", self._url(repository, "blobs/uploads/"), doing, repository, body=b"")
-        response = self._expect(self._exchange.answered(start), start, 202, 201)
-        if response.status_code == 201:
-            return
-        place = self._exchange.target(response, start)
-        url = f"{place}{'&' if urlsplit(place).query else '?'}{urlencode({'digest': str(digest)})}"
-        headers = {"Content-Type": "application/octet-stream"}
-        # requests takes an empty iterable for one of unknown length, and would send it in chunks.
-        finish = Call("PUT", url, doing, repository, headers, body if digest.size else b"")
-        try:
-            self._finish(finish, digest)
-        except BaseException:
-            self._cancel(replace(start, method="DELETE", url=place))
-            raise
-
-    def _finish(self, call: Call, digest: Digest) -> None:
-        response = self._exchange.answered(call)
-        if response.status_code in _LOST:
-            raise Transient(self._peer.unexpected(call.doing, response.status_code, response.content))
-        self._stored(self._expect(response, call, 201, 202, 204), call, digest)
-
-    def _cancel(self, call: Call) -> None:
-        # The failure is already on its way to the user; a registry also drops old uploads by itself.
-        try:
-            self._exchange.sent(call)
-        except (EnvironmentFault, Transient):
-            return
-
-    def _stored(self, response: requests.Response, call: Call, digest: Digest) -> None:
-        stored = response.headers.get("Docker-Content-Digest", str(digest))
-        if stored != str(digest):
-            raise self._peer.wrong(call.doing, f"stored '{stored[:80]}' where {digest} was sent")
-
-    def _expect(self, response: requests.Response, call: Call, *statuses: int) -> requests.Response:
-        if response.status_code not in statuses:
-            raise self._peer.unexpected(call.doing, response.status_code, response.content)
-        return response
-
-    def _url(self, repository: str, rest: str) -> str:
-        return f"{self._exchange.origin}/v2/{repository}/{rest}"
+        return self._host.exchange.retried(Call(method, url, f"asking for '{path}'", "", headers, body, stream))

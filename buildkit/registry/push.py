@@ -46,6 +46,7 @@ def push(
         )
     manifests = tuple(_manifests(manifest_digest, store))
     blobs = {blob.hex: blob for manifest in manifests for blob in manifest.blobs}
+    registry.access(reference.repository, push=True)
     _push_blobs(_Uploads(reference.repository, store, registry, listener), tuple(blobs.values()), jobs)
     for manifest in manifests:
         registry.push_manifest(reference.repository, str(manifest.digest), manifest.data, manifest.media_type)
