@@ -7,7 +7,8 @@ In: the text of a lock file. Out: a frozen `Lock`, or errors with their places; 
     joblib 1.5.2 joblib-1.5.2-py3-none-any.whl 308396 4e1f…
 
 One line an entry, sorted. A lock names bytes and never a host: python `name version filename size sha256`, debian
-`package version architecture filename size sha256`, where the file name is the path in the archive's pool.
+`package version architecture filename size sha256`, where the file name is the path in the archive's pool; the lines
+of an image's lock are those of `image_lock.py`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from dataclasses import dataclass
 
 from buildkit.digest import Digest, Key
 from buildkit.errors import BuildError, BuildErrors, Span
+from buildkit.graph.image_lock import COLUMNS, BaseImages, parse_images, render_images
 
 FORMAT = "1"
 KINDS: Mapping[str, tuple[str, ...]] = {
     "python": ("name", "version", "filename", "size", "sha256"),
     "debian": ("name", "version", "architecture", "filename", "size", "sha256"),
+    "image": COLUMNS,
 }
 _HEADER = "# mbuild lock"
 _REGENERATE = "write the lock anew with 'mbuild lock'"
@@ -47,12 +50,16 @@ class LockEntry:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Every file that answers a request; `notes` are (title, text) pairs that say how it was made."""
+    """Every file that answers a request; `notes` are (title, text) pairs that say how it was made.
+
+    A lock of kind `image` has no entries, but the documents of a base image.
+    """
 
     kind: str
     request_key: Key
     entries: tuple[LockEntry, ...]
     notes: tuple[tuple[str, str], ...] = ()
+    base: BaseImages | None = None
 
     def note(self, title: str) -> str | None:
         """The text of the note with this title, or None."""
@@ -75,6 +82,7 @@ def render_lock(lock: Lock) -> str:
     """Write a lock as text: the same for the same entries, in whichever order they come."""
     lines = [f"{_HEADER} {FORMAT} {lock.kind} {lock.request_key}"]
     lines += [f"# {title}: {text}" for title, text in sorted(lock.notes)]
+    lines += render_images(lock.base) if lock.base else []
     lines += [
         " ".join(str(getattr(entry, column)) for column in KINDS[lock.kind])
         for entry in sorted(lock.entries, key=lambda entry: (entry.name, entry.filename))
@@ -86,20 +94,26 @@ def parse_lock(text: str, path: str) -> Lock:
     """Read a lock. Raises BuildError, or BuildErrors for several faults, each with its place in `path`."""
     lines = text.splitlines()
     kind, key = _header(lines[0] if lines else "", path)
-    notes, entries, faults = [], [], []
-    for number, line in enumerate(lines[1:], 2):
-        if line.startswith("#"):
-            title, _, value = line[1:].strip().partition(": ")
-            notes.append((title, value))
-        elif line.strip():
-            try:
-                entries.append(_entry(kind, line, path, number))
-            except BuildError as fault:
-                faults.append(fault)
+    numbered = list(enumerate(lines[1:], 2))
+    titles = (line[1:].strip().partition(": ") for _, line in numbered if line.startswith("#"))
+    notes = tuple((title, value) for title, _, value in titles)
+    rows = [(number, line) for number, line in numbered if line.strip() and not line.startswith("#")]
+    if kind == "image":
+        return Lock(kind, key, (), notes, parse_images(rows, path, _REGENERATE))
+    return Lock(kind, key, _entries(kind, rows, lines, path), notes)
+
+
+def _entries(kind: str, rows: Sequence[tuple[int, str]], lines: Sequence[str], path: str) -> tuple[LockEntry, ...]:
+    entries, faults = [], []
+    for number, line in rows:
+        try:
+            entries.append(_entry(kind, line, path, number))
+        except BuildError as fault:
+            faults.append(fault)
     faults += _repeated(entries, lines, path)
     if faults:
         raise faults[0] if len(faults) == 1 else BuildErrors(faults)
-    return Lock(kind, key, tuple(entries), tuple(notes))
+    return tuple(entries)
 
 
 def _header(line: str, path: str) -> tuple[str, Key]:
@@ -170,7 +184,7 @@ _SHARED: Mapping[str, _Check] = {
     "sha256": (_HEX.fullmatch, "64 lower-case hexadecimal digits"),
 }
 _COLUMNS: Mapping[tuple[str, str], _Check] = {
-    **{(kind, column): check for kind in KINDS for column, check in _SHARED.items()},
+    **{(kind, column): check for kind in ("python", "debian") for column, check in _SHARED.items()},
     ("python", "name"): (re.compile(r"[a-z0-9]+(-[a-z0-9]+)*").fullmatch, "a normalized name ('a-z', '0-9', '-')"),
     ("python", "filename"): (re.compile(r"[A-Za-z0-9_.+!~-]+\.whl").fullmatch, "the file name of a wheel"),
     ("debian", "name"): (re.compile(r"[a-z0-9][a-z0-9+.-]+").fullmatch, "the name of a Debian package"),

@@ -11,6 +11,7 @@ from buildkit.errors import BuildError, Span
 from buildkit.graph.action import Artifact, Data
 from buildkit.graph.argument import text
 from buildkit.graph.depset import Depset
+from buildkit.graph.image_documents import LockedImage
 from buildkit.graph.lockfile import Lock
 from buildkit.label import Label
 from buildkit.lang import Builtin, Call, Dict, HostValue, List, Struct, Value, from_python
@@ -118,6 +119,9 @@ class FileValue(HostValue):
 class LockValue(HostValue):
     """A lock that was parsed at load, with `.path` and `.entries`: structs of its columns.
 
+    A lock of an image has `.digest`, and an entry for each platform: its `platform`, the texts of its `manifest` and
+    `config`, the `digest` of its manifest, its `layers` (structs of `media_type`, `sha256`, `size` and `diff_id`).
+
     While locks are being written (`lenient`), one that is missing has no entries; else asking for them is the error,
     and `command` is what writes it.
     """
@@ -132,16 +136,19 @@ class LockValue(HostValue):
         self.lenient = lenient
 
     def attribute(self, name: str) -> Value:
-        """`path`, `entries`."""
-        return {"path": lambda: self.path, "entries": self._entries}[name]()
+        """`path`, `entries`, `digest`."""
+        return {"path": lambda: self.path, "entries": self._entries, "digest": self._digest}[name]()
 
     def attributes(self) -> Iterable[str]:
         """Their names."""
-        return ("entries", "path")
+        return ("digest", "entries", "path")
 
     def represent(self) -> str:
         """As it is printed."""
         return f"<Lock {self.path}>"
+
+    def _digest(self) -> Value:
+        return str(self.lock.base.digest) if self.lock and self.lock.base else ""
 
     def _entries(self) -> Value:
         if self.lock is None:
@@ -149,10 +156,29 @@ class LockValue(HostValue):
                 return from_python([])
             hint = f"run '{self.command}'"
             raise BuildError(f"the lock '{self.path}' does not exist", span=self.span, hint=hint)
+        if self.lock.base:
+            # Which platforms it has matters only to what is built, not to what is locked anew.
+            return tuple(_image_value(image) for image in ([] if self.lenient else self.lock.base.images))
         columns = ("name", "version", "architecture", "filename", "size", "sha256")
         return tuple(
             Struct("struct", {column: getattr(entry, column) for column in columns}) for entry in self.lock.entries
         )
+
+
+def _image_value(image: LockedImage) -> Value:
+    layers = [
+        {"media_type": one.media_type, "sha256": one.digest.hex, "size": one.digest.size, "diff_id": one.diff_id}
+        for one in image.layers
+    ]
+    fields: dict[str, Value] = {
+        "platform": image.platform,
+        "digest": str(image.manifest.digest),
+        "media_type": image.manifest.media_type,
+        "manifest": image.manifest.data.decode(),
+        "config": image.config.data.decode(),
+        "layers": tuple(Struct("struct", dict(layer)) for layer in layers),
+    }
+    return Struct("struct", fields)
 
 
 def data_of(value: Value) -> Data:

@@ -49,7 +49,10 @@ def test_the_order_of_a_requests_lists_does_not_matter() -> None:
             "x.lock:1:1: error: not a lock: expected '# mbuild lock 1 KIND KEY' in the first line, found 'demo 1 f'",
         ),
         (TEXT.replace("lock 1", "lock 2"), "x.lock:1:15: error: lock has format 2, expected format 1"),
-        (TEXT.replace("python", "ruby"), "x.lock:1:17: error: lock is of kind 'ruby', expected one of debian, python"),
+        (
+            TEXT.replace("python", "ruby"),
+            "x.lock:1:17: error: lock is of kind 'ruby', expected one of debian, image, python",
+        ),
         (
             TEXT.replace(" 12 ", " "),
             "x.lock:3:1: error: lock entry has 4 columns, expected 5: name version filename size sha256",
