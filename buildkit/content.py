@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -162,3 +162,12 @@ class Blob:
 
     digest: Digest
     tree: bool = False
+
+    def parts(self, read: Callable[[Digest], bytes]) -> tuple[Digest, ...]:
+        """The blobs that it stands for: itself, or a folder's files in their order. `read` gives a folder's document.
+
+        So one output can be several things where only the work itself can tell how many, as with layers.
+        """
+        if not self.tree:
+            return (self.digest,)
+        return tuple(entry.digest for entry in Tree.from_json(read(self.digest)).entries if entry.digest)

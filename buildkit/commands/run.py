@@ -19,6 +19,7 @@ from pathlib import Path
 from buildkit.commands.build import build_analyzed
 from buildkit.commands.graph import analysis, one_target
 from buildkit.commands.session import Session
+from buildkit.content import Blob
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
 from buildkit.events import Output
 from buildkit.execution import prepare_root
@@ -128,7 +129,8 @@ def _prepared(session: Session, target: str) -> tuple[Label, RunInfo, Root]:
             f"'{configured.label}' cannot be run", hint="run a model_image, or a target of an executable rule"
         )
     result = build_analyzed(session, analyzed, [configured]).checked()
-    layers = [result.execution.digests[layer] for layer in info.root]
+    blobs = (Blob(result.execution.digests[layer], layer.tree) for layer in info.root)
+    layers = [digest for blob in blobs for digest in blob.parts(session.store.read)]
     return configured.label, info, prepare_root(layers, session.store)
 
 

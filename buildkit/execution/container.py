@@ -73,7 +73,7 @@ def run_command(
 def _root(action: Action, blobs: Mapping[Artifact, Blob], store: BlobStore) -> Root:
     if isinstance(action.root, str):
         return host_root()
-    layers: list[Digest] = [blobs[layer].digest for layer in action.root]
+    layers: list[Digest] = [digest for layer in action.root for digest in blobs[layer].parts(store.read)]
     try:
         return prepare_root(layers, store)
     except BuildFailure as error:

@@ -30,7 +30,7 @@ def tool_key(action: Action, version: int, blobs: Blobs) -> Key:
 def run_key(action: Action, environment: Mapping[str, str], blobs: Blobs, marker: str) -> Key:
     """The key of a command: `environment` is all that it sees, `marker` is '' where the machine does not matter."""
     inputs = sorted((artifact.path, *_blob(blobs[artifact])) for artifact in action.inputs)
-    root = HOST if isinstance(action.root, str) else [blobs[layer].digest for layer in action.root]
+    root = HOST if isinstance(action.root, str) else [_layers(blobs[layer]) for layer in action.root]
     outputs = sorted((name, artifact.tree) for name, artifact in action.outputs)
     return Key.of(RUN_DOMAIN, action.command, environment, inputs, outputs, root, marker)
 
@@ -64,6 +64,10 @@ def _identity(value: object) -> object:
             return ("dict", *((name, _identity(item)) for name, item in value.items()))
         case _:
             return ("value", value)
+
+
+def _layers(blob: Blob) -> object:
+    return ("tree", blob.digest) if blob.tree else blob.digest
 
 
 def _blob(blob: Blob) -> tuple[object, ...]:

@@ -14,13 +14,26 @@ EPOCH = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """A layer as the config's history tells it: what made it, and a remark."""
+
+    created_by: str
+    comment: str = ""
+
+    def to_data(self, created: str) -> dict[str, str]:
+        """The entry of a layer made at a time."""
+        data = {"created": created, "created_by": self.created_by}
+        return data | ({"comment": self.comment} if self.comment else {})
+
+
+@dataclass(frozen=True, slots=True)
 class ImageConfig:
     """An image config. `process` holds the `config` object's fields: User, Env, Entrypoint and so on."""
 
     architecture: str
     os: str
     diff_ids: tuple[str, ...]
-    created_by: tuple[str, ...]  # one for each layer, lowest first
+    history: tuple[History, ...]  # one for each layer, lowest first
     process: dict[str, Any] = field(default_factory=dict)
     variant: str = ""
     author: str = ""
@@ -33,7 +46,7 @@ class ImageConfig:
             "architecture": self.architecture,
             "os": self.os,
             "rootfs": {"type": "layers", "diff_ids": list(self.diff_ids)},
-            "history": [{"created": self.created, "created_by": text} for text in self.created_by],
+            "history": [entry.to_data(self.created) for entry in self.history],
         }
         optional = {"config": self.process, "variant": self.variant, "author": self.author}
         return canonical(data | {key: value for key, value in optional.items() if value})

@@ -9,7 +9,7 @@ everybody may write in (`tmp`, `var/tmp`: 1777). So a layer that repeats a direc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,17 +22,46 @@ from buildkit.oci.document import canonical, parse_object
 _OPEN_TO_ALL = {"tmp": 0o1777, "var/tmp": 0o1777}
 
 
+ABOUT = ("name", "role", "why")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a layer is called ("torch 2.4.0"), its part in the image ("packages"), why it is a layer by itself."""
+
+    name: str = ""
+    role: str = ""
+    why: str = ""
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str] | None) -> About:
+        """Read a mapping of (some of) the three. Raises BuildFailure for anything else in it."""
+        unknown = sorted(set(fields or ()) - set(ABOUT))
+        if unknown:
+            raise BuildFailure(f"a layer has no '{unknown[0]}'", hint=f"what is told of one: {', '.join(ABOUT)}")
+        return cls(**dict(fields or {}))
+
+    def fields(self) -> dict[str, str]:
+        """The three by their names."""
+        return {"name": self.name, "role": self.role, "why": self.why}
+
+
+NOTHING = About()
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """A tar as it ships, the digest of the uncompressed tar, and the document of its tree.
 
-    `pth` lists the image paths of the files that extend Python's module search path as Python starts.
+    `pth` lists the image paths of the files that extend Python's module search path as Python starts. `about` is what
+    people are told of the layer.
     """
 
     descriptor: Descriptor
     diff_id: str
     tree: Digest
     pth: tuple[str, ...] = ()
+    about: About = NOTHING
 
     def to_json(self) -> bytes:
         """The canonical document."""
@@ -46,6 +75,7 @@ class Layer:
         }
         if self.pth:
             data["pth"] = list(self.pth)
+        data |= {name: text for name, text in self.about.fields().items() if text}
         return canonical(data)
 
     @classmethod
@@ -54,7 +84,8 @@ class Layer:
         data = parse_object(document, "a layer's descriptor")
         try:
             tree = Digest.parse(str(data["tree"]), int(data["treeSize"]))
-            return cls(Descriptor.from_data(data), str(data["diffID"]), tree, tuple(data.get("pth", ())))
+            about = About(*(str(data.get(name, "")) for name in ABOUT))
+            return cls(Descriptor.from_data(data), str(data["diffID"]), tree, tuple(data.get("pth", ())), about)
         except (KeyError, TypeError, ValueError):
             raise BuildFailure("not a layer's descriptor: expected the 'descriptor' output of a layer") from None
 

@@ -36,7 +36,7 @@ _FOLDERS = ("dev", "etc", "home", "proc", "root", "run", "sys", "tmp", "var/tmp"
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
-@tool(version=versioned(1), outputs=OUTPUTS, threads=True)
+@tool(version=versioned(2), outputs=OUTPUTS, threads=True)
 def debian_layer(store: BlobStore, *, debs: list[Blob], names: list[str], user: str | None = None) -> dict[str, Digest]:
     """One tar+zstd layer of all the packages. `user` names the account 1000:1000 that servers run as ("model")."""
     if user and not _USER.fullmatch(user):

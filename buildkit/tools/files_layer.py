@@ -13,7 +13,7 @@ from buildkit.content import Blob, Entry, Kind, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci import tar
-from buildkit.oci.layer import file_mode, symlink, with_parents
+from buildkit.oci.layer import About, file_mode, symlink, with_parents
 from buildkit.store import BlobStore
 from buildkit.tools.layer_output import OUTPUTS, compressed, plain, versioned
 from buildkit.tools.tool import tool
@@ -22,7 +22,7 @@ _POINTER = b"version https://git-lfs.github.com/spec/v1"
 _LARGEST_POINTER = 1024
 
 
-@tool(version=versioned(1), outputs=OUTPUTS, threads=True, streams=True)
+@tool(version=versioned(2), outputs=OUTPUTS, threads=True, streams=True)
 def files_layer(
     store: BlobStore,
     *,
@@ -31,11 +31,12 @@ def files_layer(
     links: dict[str, str] | None = None,
     executables: list[str] | None = None,
     weights: bool | None = None,
+    about: dict[str, str] | None = None,
 ) -> dict[str, Digest]:
     """A layer of `files` (path in the image → blob; a tree's content is put below its path) and symlinks.
 
     Single files have mode 0644, those in `executables` (paths in the image) 0755; a tree's files keep their own.
-    With `weights`, a Git LFS pointer where a model's weights should be is a BuildFailure.
+    `about` is the layer's name, role and why. With `weights`, a Git LFS pointer in a model's place is a BuildFailure.
     """
     entries = [entry for path, blob in sorted(files.items()) for entry in _entries(store, path, blob)]
     chosen = frozenset(executables or ())
@@ -46,10 +47,10 @@ def files_layer(
     if compress:
         tree = _settled(store, tree)
         recipe = tar.recipe(tree)
-        return compressed(store, tar.stream(recipe, store.open), recipe.size, lambda: tree)
+        return compressed(store, tar.stream(recipe, store.open), recipe.size, lambda: tree, about=About.of(about))
     # One pass over large sources: it gives the layer's digest, and the files' own where they were only promised.
     digest = store.seal(tar.recipe(tree))
-    return plain(store, digest, _settled(store, tree))
+    return plain(store, digest, _settled(store, tree), About.of(about))
 
 
 def _settled(store: BlobStore, tree: Tree) -> Tree:

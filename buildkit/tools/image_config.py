@@ -2,7 +2,8 @@
 
 Settings: `platform` (`os`, `architecture`, if need be `variant`), and if wanted `user`, `environment` (a mapping,
 written in the order of its names), `entrypoint`, `command`, `working_dir`, `ports` (numbers, or texts such as
-"53/udp"), `labels`, `stop_signal`, `author`, `created`, and `names`: the layers' names, for errors and the history.
+"53/udp"), `labels`, `stop_signal`, `author`, `created`. What the layers are called, in errors and in the history, they
+say themselves.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from typing import Any
 from buildkit.content import Blob, Entry, Kind, Tree, parents
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
-from buildkit.oci.config import EPOCH, ImageConfig
+from buildkit.oci.config import EPOCH, History, ImageConfig
 from buildkit.oci.layer import Layer
 from buildkit.store import BlobStore
+from buildkit.tools.layer_output import read_layers
 from buildkit.tools.tool import Json, tool
 
 _KNOWN = frozenset(
     {"platform", "user", "environment", "entrypoint", "command", "working_dir", "ports", "labels", "stop_signal"}
-    | {"author", "created", "names"}
+    | {"author", "created"}
 )
 
 
-@tool(version=1, outputs=("config",), threads=True)
+@tool(version=2, outputs=("config",), threads=True)
 def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], settings: Json) -> dict[str, Digest]:
     """The OCI config of an image with the given layers, lowest first.
 
@@ -36,13 +38,11 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
         raise BuildFailure(
             f"an image has no setting '{unknown[0]}'", hint=f"its settings are: {', '.join(sorted(_KNOWN))}"
         )
-    if len(descriptors) != len(trees):
-        raise BuildFailure(f"an image has {len(descriptors)} descriptors and {len(trees)} trees: expected as many")
-    layers = [Layer.from_json(store.read(blob.digest)) for blob in descriptors]
-    names = [str(name) for name in settings.get("names") or ()] or [
-        f"layer {number} ({layer.descriptor.digest})" for number, layer in enumerate(layers, 1)
-    ]
-    check_layers([Tree.from_json(store.read(blob.digest)) for blob in trees], names)
+    layers = read_layers(store, descriptors)
+    documents = [document for blob in trees for document in blob.parts(store.read)]
+    if len(layers) != len(documents):
+        raise BuildFailure(f"an image has {len(layers)} descriptors and {len(documents)} trees: expected as many")
+    check_layers([Tree.from_json(store.read(document)) for document in documents], _names(layers))
     platform = settings.get("platform")
     if not isinstance(platform, Mapping) or not {"os", "architecture"} <= set(platform):
         raise BuildFailure(f"'platform' of an image must have 'os' and 'architecture', found {platform!r}")
@@ -50,13 +50,22 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
         architecture=str(platform["architecture"]),
         os=str(platform["os"]),
         diff_ids=tuple(layer.diff_id for layer in layers),
-        created_by=tuple(f"mbuild: {name}" for name in names) if settings.get("names") else ("mbuild",) * len(layers),
+        history=tuple(map(_history, layers)),
         process=_process(settings),
         variant=str(platform.get("variant") or ""),
         author=str(settings.get("author") or ""),
         created=str(settings.get("created") or EPOCH),
     )
     return {"config": store.put(config.to_json())}
+
+
+def _names(layers: Sequence[Layer]) -> list[str]:
+    """What errors call each layer."""
+    return [f"layer {number} ({layer.about.name or layer.descriptor.digest})" for number, layer in enumerate(layers, 1)]
+
+
+def _history(layer: Layer) -> History:
+    return History(f"mbuild: {layer.about.name}" if layer.about.name else "mbuild", layer.about.why)
 
 
 def check_layers(trees: Sequence[Tree], names: Sequence[str]) -> None:

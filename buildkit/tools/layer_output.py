@@ -1,19 +1,20 @@
 """What the tools that make layers give back: the layer's blob, its descriptor and its tree's document.
 
 In: a tar's chunks and size, or a recipe; the tree. Out: the three digests of the outputs `layer`, `descriptor`, `tree`.
+Where only the tool can tell how many layers there are, the three are folders with equal names, lowest layer first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 
-from buildkit.content import Tree
+from buildkit.content import Blob, Entry, Kind, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci import compression, tar
 from buildkit.oci.descriptor import LAYER, LAYER_ZSTD, Descriptor
-from buildkit.oci.layer import Layer
+from buildkit.oci.layer import NOTHING, About, Layer
 from buildkit.store import BlobStore
 from buildkit.tools.ahead import ahead
 
@@ -37,27 +38,53 @@ def check_names(files: Sequence[object], names: Sequence[str]) -> None:
 
 
 def compressed(
-    store: BlobStore, chunks: Iterable[bytes], size: int, tree: Callable[[], Tree], pth: tuple[str, ...] = ()
+    store: BlobStore,
+    chunks: Iterable[bytes],
+    size: int,
+    tree: Callable[[], Tree],
+    pth: tuple[str, ...] = (),
+    about: About = NOTHING,
 ) -> dict[str, Digest]:
     """Store a tar as tar+zstd. `tree` is asked when the chunks have passed: digests may come with them."""
     with store.writer() as writer, closing(ahead(batched(chunks))) as ready:
         diff_id = compression.zstd(ready, size, writer.write)
         digest = writer.commit()
-    return described(store, Descriptor(LAYER_ZSTD, digest), diff_id, tree(), pth)
+    return described(store, Descriptor(LAYER_ZSTD, digest), diff_id, tree(), pth, about)
 
 
-def plain(store: BlobStore, digest: Digest, tree: Tree) -> dict[str, Digest]:
+def plain(store: BlobStore, digest: Digest, tree: Tree, about: About = NOTHING) -> dict[str, Digest]:
     """The outputs for an uncompressed layer that the store has, as bytes or as a recipe."""
-    return described(store, Descriptor(LAYER, digest), str(digest), tree)
+    return described(store, Descriptor(LAYER, digest), str(digest), tree, about=about)
 
 
 def described(
-    store: BlobStore, descriptor: Descriptor, diff_id: str, tree: Tree, pth: tuple[str, ...] = ()
+    store: BlobStore,
+    descriptor: Descriptor,
+    diff_id: str,
+    tree: Tree,
+    pth: tuple[str, ...] = (),
+    about: About = NOTHING,
 ) -> dict[str, Digest]:
     """Store the documents of a layer whose blob is there."""
     document = store.put(tree.to_json())
-    layer = Layer(descriptor, diff_id, document, pth)
+    layer = Layer(descriptor, diff_id, document, pth, about)
     return {"layer": descriptor.digest, "descriptor": store.put(layer.to_json()), "tree": document}
+
+
+def in_folders(store: BlobStore, layers: Sequence[Mapping[str, Digest]]) -> dict[str, Digest]:
+    """The outputs of several layers as three folders, whose entries stand in the layers' order."""
+    width = len(str(len(layers)))
+
+    def folder(output: str) -> Digest:
+        entries = (Entry(f"{n:0{width}}", Kind.FILE, 0o644, made[output]) for n, made in enumerate(layers, 1))
+        return store.put(Tree.of(entries).to_json())
+
+    return {output: folder(output) for output in OUTPUTS}
+
+
+def read_layers(store: BlobStore, descriptors: Iterable[Blob]) -> list[Layer]:
+    """The layers that descriptor outputs tell of, lowest first; each output is one or a folder of them."""
+    return [Layer.from_json(store.read(digest)) for blob in descriptors for digest in blob.parts(store.read)]
 
 
 def batched(chunks: Iterable[bytes], least: int = 1 << 18) -> Iterator[bytes]:

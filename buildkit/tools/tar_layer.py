@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from buildkit.content import Blob
 from buildkit.digest import Digest
 from buildkit.oci.compression import decompressed
+from buildkit.oci.layer import About
 from buildkit.store import BlobStore
 from buildkit.tools.deb import spool
 from buildkit.tools.layer_output import OUTPUTS, compressed, plain, versioned
@@ -17,9 +18,14 @@ from buildkit.tools.merge import Content, MergedTar, archived, merged
 from buildkit.tools.tool import tool
 
 
-@tool(version=versioned(1), outputs=OUTPUTS, threads=True)
+@tool(version=versioned(2), outputs=OUTPUTS, threads=True)
 def tar_layer(
-    store: BlobStore, *, archive: Blob, prefix: str | None = None, compress: bool | None = None
+    store: BlobStore,
+    *,
+    archive: Blob,
+    prefix: str | None = None,
+    compress: bool | None = None,
+    about: dict[str, str] | None = None,
 ) -> dict[str, Digest]:
     """A layer with the files of a tar (plain, gzip, xz or zstd), below `prefix` where one is given."""
     below = f"{prefix.strip('/')}/" if prefix and prefix.strip("/") else ""
@@ -29,6 +35,6 @@ def tar_layer(
         things = archived(spooled, "the archive", lambda path, target: (below + path, target))
         layer = MergedTar(merged(things), Content(opened))
         if compress:
-            return compressed(store, layer.stream(), layer.size, layer.tree)
+            return compressed(store, layer.stream(), layer.size, layer.tree, about=About.of(about))
         digest = store.put(layer.stream())
-        return plain(store, digest, layer.tree())
+        return plain(store, digest, layer.tree(), About.of(about))

@@ -36,7 +36,7 @@ class _Owned(NamedTuple):
     file: Installed
 
 
-@tool(version=versioned(2), outputs=OUTPUTS, threads=True)
+@tool(version=versioned(3), outputs=OUTPUTS, threads=True)
 def wheel_layer(store: BlobStore, *, wheels: list[Blob], names: list[str], python: str) -> dict[str, Digest]:
     """One tar+zstd layer of all the wheels, for Debian's Python of the given version ("3.11").
 

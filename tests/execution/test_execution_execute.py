@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from execution_fakes import OWNER, World, derived, fetch, run, shout, source, use
+from execution_fakes import OWNER, World, derived, fetch, run, shout, source, tar_of, use
 
-from buildkit.content import Blob, Inline, Kind, Recipe, Slice, Tree
+from buildkit.content import Blob, Entry, Inline, Kind, Recipe, Slice, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.execution import Execution
@@ -446,3 +446,19 @@ def test_a_failure_that_is_tolerated_stops_only_what_needs_it(world: World) -> N
     assert (len(stopped.failures), stopped.ran) == (1, 0)
     gone_on = world.build(actions, *wanted, jobs=1, tolerated=[failing.owner])
     assert (len(gone_on.failures), gone_on.ran) == (1, 1)
+
+
+def test_a_folder_of_layers_is_unpacked_layer_by_layer_in_the_root(world: World) -> None:
+    def pack(store: BlobStore, given: Mapping[str, Any]) -> bytes:
+        layers = [tar_of(("f", "file", b"low", 0o644)), tar_of(("f", "file", b"high", 0o644))]
+        entries = (Entry(f"{n}", Kind.FILE, 0o644, store.put(layer)) for n, layer in enumerate(layers))
+        return Tree.of(entries).to_json()
+
+    layers = derived("layers", tree=True)
+    world.tool("pack", pack)
+    world.program("make", copying())
+    made = replace(run(derived("x"), "make"), root=(layers,))
+    execution = world.build([use("pack", layers), made], derived("x"))
+    assert not execution.failures
+    (root,) = [folder for folder in (world.store.root / "roots").iterdir() if folder.name != "layers"]
+    assert (root / "f").read_text() == "high"

@@ -6,11 +6,11 @@ from schemas import beside, validate
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
-from buildkit.oci.config import ImageConfig
+from buildkit.oci.config import History, ImageConfig
 from buildkit.oci.descriptor import CONFIG, LAYER, LAYER_ZSTD, MANIFEST, Descriptor, pairs
 from buildkit.oci.document import canonical
 from buildkit.oci.index import Index
-from buildkit.oci.layer import Layer
+from buildkit.oci.layer import About, Layer
 from buildkit.oci.manifest import Manifest
 
 BLOB = Digest.of(b"a layer")
@@ -22,7 +22,7 @@ IMAGE = ImageConfig(
     "amd64",
     "linux",
     diff_ids=(str(BLOB), str(BLOB)),
-    created_by=("mbuild: a", "mbuild: b"),
+    history=(History("mbuild: a"), History("mbuild: b", "a file by itself")),
     process={"User": "1000:1000", "Env": ["A=1"], "ExposedPorts": {"8080/tcp": {}}, "Labels": {"l": "é"}},
 )
 INDEX = Index(
@@ -64,7 +64,7 @@ def test_a_config_is_written_to_the_byte() -> None:
         '{"architecture":"amd64","config":{"Env":["A=1"],"ExposedPorts":{"8080/tcp":{}},"Labels":{"l":"é"},'
         '"User":"1000:1000"},"created":"1970-01-01T00:00:00Z",'
         '"history":[{"created":"1970-01-01T00:00:00Z","created_by":"mbuild: a"},'
-        '{"created":"1970-01-01T00:00:00Z","created_by":"mbuild: b"}],"os":"linux",'
+        '{"comment":"a file by itself","created":"1970-01-01T00:00:00Z","created_by":"mbuild: b"}],"os":"linux",'
         f'"rootfs":{{"diff_ids":["{BLOB}","{BLOB}"],"type":"layers"}}}}'
     )
 
@@ -81,6 +81,8 @@ def test_documents_are_read_back(value: Manifest | Index) -> None:
 def test_a_layers_document_is_read_back_and_lists_pth_only_where_there_are_any() -> None:
     layer = Layer(LAYERS[1], str(BLOB), Digest.of(b"tree"), ("usr/lib/x.pth",))
     assert Layer.from_json(layer.to_json()) == layer
+    told = replace(layer, about=About("torch 2.4.0", "packages", "a big wheel"))
+    assert Layer.from_json(told.to_json()) == told
     assert list(json.loads(replace(layer, pth=()).to_json())) == [
         "diffID",
         "digest",

@@ -12,7 +12,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
 from buildkit.oci import tar
 from buildkit.oci.archive import write_archive
-from buildkit.oci.config import ImageConfig
+from buildkit.oci.config import History, ImageConfig
 from buildkit.oci.descriptor import CONFIG, INDEX, LAYER, LAYER_ZSTD, MANIFEST, Descriptor
 from buildkit.oci.index import Index
 from buildkit.oci.layout import write_layout
@@ -36,7 +36,9 @@ def image() -> tuple[Blobs, Descriptor]:
     blobs = Blobs()
     first, second = layer_tar("a", b"1" * 700), layer_tar("b", b"2")
     layers = (Descriptor(LAYER, blobs.add(first)), Descriptor(LAYER_ZSTD, blobs.add(zstandard.compress(second))))
-    config = ImageConfig("amd64", "linux", (str(Digest.of(first)), str(Digest.of(second))), ("a", "b"))
+    config = ImageConfig(
+        "amd64", "linux", (str(Digest.of(first)), str(Digest.of(second))), (History("a"), History("b"))
+    )
     manifest = Manifest(Descriptor(CONFIG, blobs.add(config.to_json())), layers)
     return blobs, Descriptor(MANIFEST, blobs.add(manifest.to_json()))
 

@@ -9,6 +9,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, InternalError
 from buildkit.store import MemoryStore
 from buildkit.tools import TOOLS
+from buildkit.tools.layer_output import in_folders
 from buildkit.tools.tool import Parameter, tool
 
 PLATFORM = {"platform": {"os": "linux", "architecture": "amd64"}}
@@ -20,10 +21,12 @@ class Layers:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.made: list[dict[str, Digest]] = []
+        self.folders: set[Digest] = set()
 
-    def add(self, links: dict[str, str] | None = None, **files: bytes) -> None:
+    def add(self, links: dict[str, str] | None = None, name: str = "", why: str = "", **files: bytes) -> None:
         placed = {path.replace("__", "/"): blob(self.store, data) for path, data in files.items()}
-        self.made.append(TOOLS["files_layer"](self.store, files=placed, links=links, compress=True))
+        about = {"name": name, "why": why}
+        self.made.append(TOOLS["files_layer"](self.store, files=placed, links=links, compress=True, about=about))
 
     def config(self, **settings: Any) -> dict[str, Any]:
         arguments = {"descriptors": self.blobs("descriptor"), "trees": self.blobs("tree")}
@@ -32,7 +35,16 @@ class Layers:
         return document
 
     def blobs(self, output: str) -> list[Blob]:
-        return [Blob(layer[output]) for layer in self.made]
+        return [Blob(layer[output], tree=layer[output] in self.folders) for layer in self.made]
+
+    def folder(self, *made: dict[str, Digest]) -> None:
+        self.made.append(in_folders(self.store, made))
+        self.folders |= set(self.made[-1].values())
+
+    def manifest(self) -> bytes:
+        config = blob(self.store, b"{}")
+        made = TOOLS["image_manifest"](self.store, config=config, descriptors=self.blobs("descriptor"))
+        return self.store.read(made["manifest"])
 
     def failure(self, **settings: Any) -> str:
         with pytest.raises(BuildFailure) as caught:
@@ -42,8 +54,8 @@ class Layers:
 
 def test_a_config_holds_the_settings_and_the_layers_diff_ids() -> None:
     layers = Layers()
-    layers.add(a__b=b"1")
-    layers.add(a__c=b"2")
+    layers.add(a__b=b"1", name="base")
+    layers.add(a__c=b"2", name="model", why="weights are a layer by themselves")
     config = layers.config(
         user="1000:1000",
         environment={"B": "2", "A": "1"},
@@ -52,7 +64,6 @@ def test_a_config_holds_the_settings_and_the_layers_diff_ids() -> None:
         working_dir="/tmp",
         ports=[8080, "53/udp"],
         labels={"org.opencontainers.image.title": "fraud"},
-        names=["base", "model"],
     )
     diff_ids = [json.loads(layers.store.read(made["descriptor"]))["diffID"] for made in layers.made]
     assert config == {
@@ -71,7 +82,11 @@ def test_a_config_holds_the_settings_and_the_layers_diff_ids() -> None:
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
         "history": [
             {"created": "1970-01-01T00:00:00Z", "created_by": "mbuild: base"},
-            {"created": "1970-01-01T00:00:00Z", "created_by": "mbuild: model"},
+            {
+                "created": "1970-01-01T00:00:00Z",
+                "created_by": "mbuild: model",
+                "comment": "weights are a layer by themselves",
+            },
         ],
     }
 
@@ -91,27 +106,46 @@ def test_layers_may_repeat_directories_and_equal_files() -> None:
 
 def test_two_layers_with_different_files_at_one_path_are_both_named() -> None:
     layers = Layers()
-    layers.add(a__b=b"1")
+    layers.add(a__b=b"1", name="base")
     layers.add(a__b=b"2")
     one, two = Digest.of(b"1"), Digest.of(b"2")
-    assert layers.failure(names=["base", "model"]) == (
-        f"'a/b' is a file ({one}, mode 0644) in base and a file ({two}, mode 0644) in model"
-    )
-    first, second = (made["layer"] for made in layers.made)
+    second = layers.made[1]["layer"]
     assert layers.failure() == (
-        f"'a/b' is a file ({one}, mode 0644) in layer 1 ({first}) and a file ({two}, mode 0644) in layer 2 ({second})"
+        f"'a/b' is a file ({one}, mode 0644) in layer 1 (base) and a file ({two}, mode 0644) in layer 2 ({second})"
     )
+
+
+def test_folders_of_layers_stand_for_their_layers_in_order() -> None:
+    layers = Layers()
+    for number in range(12):
+        layers.add(name=f"shard {number}", **{f"models__{number}": b"%d" % number})
+    flat = layers.config()
+    manifest = layers.manifest()
+    made, layers.made = layers.made, layers.made[:1]
+    layers.folder(*made[1:])
+    assert layers.config() == flat
+    assert layers.manifest() == manifest
+    assert Tree.from_json(layers.store.read(layers.made[1]["layer"])).entries[1].path == "02"
+
+
+def test_a_folder_may_hold_no_layer_at_all() -> None:
+    layers = Layers()
+    layers.folder()
+    assert layers.config()["rootfs"] == {"type": "layers", "diff_ids": []}
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_path_that_leads_through_another_layers_symlink_is_refused(order: int) -> None:
     layers = Layers()
-    layers.add(links={"lib": "usr/lib"})
-    layers.add(lib__x__y=b"1")
+    layers.add(links={"lib": "usr/lib"}, name="base")
+    layers.add(lib__x__y=b"1", name="model")
     layers.made = layers.made[::order]
-    assert layers.failure(names=["base", "model"][::order]).startswith(
-        f"'lib' is {'a symlink' if order == 1 else 'a directory'}"
-    )
+    assert layers.failure().startswith(f"'lib' is {'a symlink' if order == 1 else 'a directory'}")
+
+
+def test_what_is_told_of_a_layer_has_known_names() -> None:
+    message = given("files_layer", files={}, compress=True, about={"nam": "base"})
+    assert message == "a layer has no 'nam'"
 
 
 def test_settings_that_nobody_knows_are_refused() -> None:
@@ -151,6 +185,7 @@ def test_a_tools_signature_is_read_from_its_annotations() -> None:
         "links": Parameter("dict[str, str]", required=False),
         "executables": Parameter("list[str]", required=False),
         "weights": Parameter("bool", required=False),
+        "about": Parameter("dict[str, str]", required=False),
     }
     assert (found.name, found.outputs, found.threads) == ("files_layer", ("layer", "descriptor", "tree"), True)
 
