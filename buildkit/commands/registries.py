@@ -1,6 +1,7 @@
-"""The way from an invocation to a registry: its settings in `mbuild.toml`, and the machine's logins.
+"""Registries as this machine and workspace reach them: settings of `mbuild.toml`, logins, certificates.
 
-In: a session and a host. Out: a `Registry`; nothing is sent before it is used.
+In: a session and a host. Out: a `Registry`; nothing is sent before it is used. Outside of a workspace a registry has
+the ordinary settings.
 """
 
 from __future__ import annotations
@@ -8,17 +9,44 @@ from __future__ import annotations
 from pathlib import Path
 
 from buildkit.commands.session import Session
+from buildkit.graph.config import MARKER
 from buildkit.graph.registry_config import RegistryConfig
-from buildkit.registry import Credentials, Registry, connect
+from buildkit.registry import Credentials, Registry, Trust, connect
 
 
 def registry_of(session: Session, host: str, plain_http: bool = False) -> Registry:
-    """The registry at `host`; raises EnvironmentFault for a certificate authority that cannot be read."""
-    settings = session.workspace.config.registries.get(host, RegistryConfig())
+    """The registry at a host."""
+    settings = settings_of(session, host)
     return connect(
         host,
-        Credentials.of_machine(session.options.environment, session.listener),
+        credentials_of(session),
         session.listener,
         plain_http=plain_http or settings.plain_http,
-        ca=str(Path(session.workspace.root, settings.ca)) if settings.ca else None,
+        trust=trust_of(session, settings),
     )
+
+
+def credentials_of(session: Session) -> Credentials:
+    """The logins that the machine keeps."""
+    return Credentials.of_machine(session.options.environment, session.listener)
+
+
+def settings_of(session: Session, host: str) -> RegistryConfig:
+    """What `[registry."HOST"]` says. Raises BuildError for a broken `mbuild.toml`."""
+    if not _in_workspace(session.options.directory):
+        return RegistryConfig()
+    return session.workspace.config.registries.get(host, RegistryConfig())
+
+
+def trust_of(session: Session, settings: RegistryConfig) -> Trust:
+    """The certificates and keys that the settings name."""
+
+    def place(path: str | None) -> str | None:
+        return str(Path(session.workspace.root, path)) if path else None
+
+    return Trust(place(settings.ca), place(settings.client_cert), place(settings.client_key))
+
+
+def _in_workspace(directory: Path) -> bool:
+    folder = directory.absolute()
+    return any((above / MARKER).is_file() for above in (folder, *folder.parents))

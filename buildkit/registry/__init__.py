@@ -5,5 +5,6 @@ from buildkit.registry.credentials import Credential, Credentials
 from buildkit.registry.memory import MemoryRegistry
 from buildkit.registry.push import push
 from buildkit.registry.registry import Document, Reader, Registry
+from buildkit.registry.trust import Trust
 
-__all__ = ["Credential", "Credentials", "Document", "MemoryRegistry", "Reader", "Registry", "connect", "push"]
+__all__ = ["Credential", "Credentials", "Document", "MemoryRegistry", "Reader", "Registry", "Trust", "connect", "push"]

@@ -8,12 +8,13 @@ from __future__ import annotations
 from buildkit.events import Listener
 from buildkit.registry.credentials import Credentials
 from buildkit.registry.registry import Registry
+from buildkit.registry.trust import Trust
 
 
 def connect(
-    host: str, credentials: Credentials, listener: Listener, *, plain_http: bool = False, ca: str | None = None
+    host: str, credentials: Credentials, listener: Listener, *, plain_http: bool = False, trust: Trust | None = None
 ) -> Registry:
-    """A registry at `host`, whose TLS certificate `ca` (a file) vouches for; `plain_http` speaks without TLS."""
+    """A registry at `host`, with the certificates of `trust`; `plain_http` speaks without TLS."""
     from buildkit.registry.oras import OrasRegistry  # late: oras and requests cost more than all of mbuild
 
-    return OrasRegistry(host, credentials, listener, plain_http=plain_http, ca=ca)
+    return OrasRegistry(host, credentials, listener, plain_http=plain_http, trust=trust)

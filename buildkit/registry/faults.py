@@ -15,6 +15,13 @@ from buildkit.errors import EnvironmentFault
 
 _TEXT_LIMIT = 300
 _NOT_TLS = {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
+# Alerts of a server that is shown no certificate, or none that it believes; older ones do not tell the two apart.
+_UNKNOWN_CLIENT = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    "SSLV3_ALERT_BAD_CERTIFICATE",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    "TLSV1_ALERT_UNKNOWN_CA",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +46,14 @@ class Peer:
         if failed:
             return EnvironmentFault(
                 f"cannot trust registry '{self.host}' while {doing}: {_plain(failed.verify_message)}",
-                hint=f"name its certificate authority as 'ca' below [registry.\"{self.host}\"] in mbuild.toml",
+                hint=f"name its certificate authority as 'ca' {self._settings}",
             )
         reasons = {cause.reason for cause in causes if isinstance(cause, ssl.SSLError)}
+        if reasons & _UNKNOWN_CLIENT:
+            return EnvironmentFault(
+                f"registry '{self.host}' wants a client certificate that it trusts, while {doing}",
+                hint=f"name one as 'client_cert' and its key as 'client_key' {self._settings}",
+            )
         if not reasons & _NOT_TLS:
             why = ", ".join(sorted(reason.lower().replace("_", " ") for reason in reasons if reason))
             return EnvironmentFault(
@@ -51,6 +63,10 @@ class Peer:
             f"registry '{self.host}' does not speak TLS, while {doing}",
             hint="if it is meant to be spoken to without encryption, add '--plain-http'",
         )
+
+    @property
+    def _settings(self) -> str:
+        return f'below [registry."{self.host}"] in mbuild.toml'
 
     def unauthorized(self, doing: str, known: bool, body: bytes) -> EnvironmentFault:
         """401: no login, or one that is not accepted."""

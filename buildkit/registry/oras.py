@@ -28,6 +28,7 @@ from buildkit.registry.manifests import drop_manifest, read_manifest, store_mani
 from buildkit.registry.registry import Document, Moved, OpenBlob, Reader
 from buildkit.registry.retry import Patience
 from buildkit.registry.session import prepare
+from buildkit.registry.trust import Trust
 from buildkit.registry.upload import mount_blob, push_blob
 
 
@@ -41,11 +42,11 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
         listener: Listener,
         *,
         plain_http: bool = False,
-        ca: str | None = None,
+        trust: Trust | None = None,
         patience: Patience | None = None,
     ) -> None:
         super().__init__(hostname=host, insecure=plain_http)
-        prepare(self.session, host, ca)
+        prepare(self.session, host, trust or Trust())
         patience, peer = patience or Patience(), Peer(host, plain_http)
         exchange = Exchange(self.session, peer, credentials, listener, patience)
         self._host = Host(peer, exchange, patience, listener)

@@ -22,7 +22,7 @@ import pytest
 from pages import Command, Reader, blocks, missing
 
 from buildkit.graph.attribute import AttrModule
-from buildkit.graph.config import REGISTRY, SCHEMA, Config
+from buildkit.graph.config import SCHEMA, Config
 from buildkit.graph.context import Actions
 from buildkit.graph.declare import BUILD_FUNCTIONS
 from buildkit.graph.documentation import FunctionFacts, RuleFacts, document, files_of_patterns, native
@@ -31,6 +31,7 @@ from buildkit.graph.loader import Loader
 from buildkit.graph.modules import BZL_NAMES, PRELUDE
 from buildkit.graph.provider import KNOWN
 from buildkit.graph.query import AQUERY_FUNCTIONS
+from buildkit.graph.registry_config import LIMITS, REGISTRY
 from buildkit.graph.rule import Rule
 from buildkit.graph.workspace import Workspace, standard_rules
 from buildkit.label import Label
@@ -165,7 +166,7 @@ def test_the_commands_on_the_page_about_writing_rules_work(tmp_path: Path) -> No
 
 def test_the_page_of_the_workspace_has_every_key() -> None:
     page = (DOCS / "workspace.md").read_text()
-    keys = [key for table in (*SCHEMA.values(), REGISTRY) for key in table]
+    keys = [key for table in (*SCHEMA.values(), REGISTRY, LIMITS) for key in table]
     assert [key for key in keys if f"| `{key}` |" not in page] == []
     assert [table for table in (*SCHEMA, 'registry."HOST"') if f"| `[{table}]` |" not in page] == []
 

@@ -25,7 +25,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
 from buildkit.events import ignore
 from buildkit.reference import Reference
-from buildkit.registry import Credentials, connect, push
+from buildkit.registry import Credentials, Trust, connect, push
 
 pytestmark = pytest.mark.e2e
 
@@ -166,7 +166,7 @@ def test_a_password_goes_over_tls_that_is_checked(docker_registry: str, tmp_path
 
     def tried(login: Credentials, ca: str | None) -> str:
         try:
-            registry = connect(host, login, ignore, ca=ca)
+            registry = connect(host, login, ignore, trust=Trust(ca))
             return str(push(Reference(host, "ml/fraud", "v1"), image, store, registry, ignore, 4))
         except EnvironmentFault as error:
             return str(error)

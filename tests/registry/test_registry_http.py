@@ -18,6 +18,7 @@ from buildkit.registry.credentials import Credentials
 from buildkit.registry.oras import OrasRegistry
 from buildkit.registry.push import push
 from buildkit.registry.retry import Patience
+from buildkit.registry.trust import Trust
 
 LAYER = b"layer" * 1000
 CONFIG = Digest.of(b'{"architecture": "amd64"}')
@@ -375,7 +376,7 @@ def test_a_certificate_authority_that_cannot_be_read_is_named(tmp_path: Path, co
         ca.write_text(content)
     credentials = Credentials((), lambda name, host: "", ignore)
     with pytest.raises(EnvironmentFault) as caught:
-        OrasRegistry("registry.example", credentials, ignore, ca=str(ca))
+        OrasRegistry("registry.example", credentials, ignore, trust=Trust(str(ca)))
     assert str(caught.value) == (
         f"error: cannot read '{ca}', the certificate authority of registry 'registry.example': {why}\n"
         "hint: correct 'ca' below [registry.\"registry.example\"] in mbuild.toml"

@@ -23,18 +23,21 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def registry(programs: Programs, folder: Path) -> Iterator[str]:
-    """A registry that listens; gives its host."""
+def registry(
+    programs: Programs, folder: Path, http: dict[str, object] | None = None, settings: dict[str, object] | None = None
+) -> Iterator[str]:
+    """A registry that listens, with these settings below `http` and beside it; gives its host."""
     host = f"127.0.0.1:{free_ports(1)[0]}"
-    settings = {
+    document = {
         "version": "0.1",
         "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-        "http": {"addr": host, "secret": "x"},
+        "http": {"addr": host, "secret": "x", **(http or {})},
+        **(settings or {}),
     }
     folder.mkdir()
     configuration, log = folder / "registry.yml", folder / "registry.log"
-    configuration.write_text(json.dumps(settings))
+    configuration.write_text(json.dumps(document))
     with log.open("wb") as out:
         server = subprocess.Popen([programs.path("docker-registry"), "serve", configuration], stdout=out, stderr=out)
     try:
