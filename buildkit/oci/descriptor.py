@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from buildkit.digest import Digest
-from buildkit.errors import BuildFailure
+from buildkit.errors import BuildError, BuildFailure
+from buildkit.oci.document import string, strings, texts
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -19,6 +20,12 @@ EMPTY = "application/vnd.oci.empty.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+
+MANIFESTS = (MANIFEST, DOCKER_MANIFEST)
+INDEXES = (INDEX, DOCKER_INDEX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,7 @@ class Descriptor:
     media_type: str
     digest: Digest
     annotations: tuple[tuple[str, str], ...] = ()
-    platform: tuple[tuple[str, str], ...] = ()
+    platform: tuple[tuple[str, Any], ...] = ()
     artifact_type: str = ""
 
     def to_data(self) -> dict[str, Any]:
@@ -48,19 +55,36 @@ class Descriptor:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Descriptor:
-        """Read what a document says; raises BuildFailure where a descriptor's fields are missing."""
+        """Read what a document says; raises BuildFailure for what is no descriptor, or lies about what it is."""
+        size, media_type = data.get("size"), data.get("mediaType")
+        if not isinstance(media_type, str) or not isinstance(data.get("digest"), str) or type(size) is not int:
+            shown = str(dict(data))[:200]
+            raise BuildFailure(f"not a descriptor: expected mediaType, digest and size, found {shown}")
+        what = f"the descriptor of {data['digest'][:80]!r}"
+        if not 0 <= size < 1 << 63:
+            raise BuildFailure(f"{what} has the size {size}")
         try:
-            digest = Digest.parse(str(data["digest"]), int(data["size"]))
-            media_type = str(data["mediaType"])
-        except (KeyError, TypeError, ValueError):
-            raise BuildFailure(f"not a descriptor: expected mediaType, digest and size, found {dict(data)!r}") from None
+            digest = Digest.parse(data["digest"], size)
+        except BuildError as error:
+            raise BuildFailure(error.message, hint=error.hint) from None
         return cls(
             media_type,
             digest,
-            pairs(data.get("annotations") or {}),
-            pairs(data.get("platform") or {}),
-            str(data.get("artifactType") or ""),
+            pairs(texts(data, "annotations", what)),
+            _platform(data, what),
+            string(data, "artifactType", what),
         )
+
+
+def _platform(data: Mapping[str, Any], what: str) -> tuple[tuple[str, Any], ...]:
+    found = data.get("platform")
+    if found is None:
+        return ()
+    if not isinstance(found, dict):
+        raise BuildFailure(f"{what}: 'platform' is not an object")
+    lists = {key: strings(found, key, what) for key in found if key in ("os.features", "features")}
+    plain = {key: string(found, key, what) for key in ("architecture", "os", "os.version", "variant") if key in found}
+    return pairs(plain | lists)
 
 
 def pairs(mapping: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

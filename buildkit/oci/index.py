@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import INDEX, Descriptor, pairs
-from buildkit.oci.document import canonical, parse_object
+from buildkit.oci.document import canonical, objects, parse_object, string, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,12 @@ class Index:
     @classmethod
     def from_json(cls, document: bytes) -> Index:
         """Read an index, ours or another's."""
-        data = parse_object(document, "an image index")
+        what = "an image index"
+        data = parse_object(document, what)
+        if "layers" in data or "config" in data:
+            raise BuildFailure(f"{what} has no layers and no config: this document is two things at once")
         return cls(
-            tuple(Descriptor.from_data(manifest) for manifest in data.get("manifests") or ()),
-            pairs(data.get("annotations") or {}),
-            str(data.get("artifactType") or ""),
+            tuple(map(Descriptor.from_data, objects(data, "manifests", what))),
+            pairs(texts(data, "annotations", what)),
+            string(data, "artifactType", what),
         )

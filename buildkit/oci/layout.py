@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
+from buildkit.oci.blobs import LARGEST_DOCUMENT
+from buildkit.oci.compression import Readable
 from buildkit.oci.descriptor import INDEX, Descriptor, pairs
 from buildkit.oci.document import canonical
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
 
-OpenBlob = Callable[[Digest], BinaryIO]
+OpenBlob = Callable[[Digest], AbstractContextManager[Readable]]
 REFERENCE_NAME = "org.opencontainers.image.ref.name"
 _CHUNK = 1 << 20
 
@@ -64,11 +66,16 @@ def _closure(root: Descriptor, open_blob: OpenBlob) -> Iterator[Digest]:
 
 def read(digest: Digest, open_blob: OpenBlob) -> bytes:
     """A small blob, checked."""
+    data = bytearray()
     with open_blob(digest) as source:
-        data = source.read()
-    if Digest.of(data) != digest:
-        raise BuildFailure(f"blob {digest} is damaged: found {Digest.of(data)}, {len(data)} bytes")
-    return data
+        while chunk := source.read(_CHUNK):
+            data += chunk
+            if len(data) > max(digest.size, LARGEST_DOCUMENT):
+                break
+    found = Digest.of(bytes(data))
+    if found != digest:
+        raise BuildFailure(f"blob {digest} is damaged: found {found}, {len(data)} bytes")
+    return bytes(data)
 
 
 def _with(path: Path, entry: Descriptor) -> Index:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import MANIFEST, Descriptor, pairs
-from buildkit.oci.document import canonical, parse_object
+from buildkit.oci.document import canonical, objects, parse_object, string, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,17 @@ class Manifest:
     @classmethod
     def from_json(cls, document: bytes) -> Manifest:
         """Read a manifest, ours or another's."""
-        data = parse_object(document, "an image manifest")
-        subject = data.get("subject")
+        what = "an image manifest"
+        data = parse_object(document, what)
+        subject, config = data.get("subject"), data.get("config")
+        if not isinstance(config, dict) or "manifests" in data:
+            raise BuildFailure(f"{what} has one config and no manifests of its own: expected an image manifest")
+        if subject is not None and not isinstance(subject, dict):
+            raise BuildFailure(f"{what}: 'subject' is not a descriptor")
         return cls(
-            Descriptor.from_data(data.get("config") or {}),
-            tuple(Descriptor.from_data(layer) for layer in data.get("layers") or ()),
-            pairs(data.get("annotations") or {}),
-            str(data.get("artifactType") or ""),
+            Descriptor.from_data(config),
+            tuple(map(Descriptor.from_data, objects(data, "layers", what))),
+            pairs(texts(data, "annotations", what)),
+            string(data, "artifactType", what),
             Descriptor.from_data(subject) if subject else None,
         )

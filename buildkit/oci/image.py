@@ -1,0 +1,123 @@
+"""A root descriptor → one image: its manifest and config, found through indexes, each document checked and bounded.
+
+In: what a source names, how to open blobs, perhaps a platform. Out: `Image`. Raises BuildFailure for documents that
+are too large, of an unknown kind, nested too deep, or other than their digest; BuildError where a choice is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from buildkit.digest import Digest
+from buildkit.errors import BuildError, BuildFailure
+from buildkit.oci.blobs import OpenPart, read_document
+from buildkit.oci.descriptor import INDEXES, MANIFESTS, Descriptor
+from buildkit.oci.document import parse_object, string
+from buildkit.oci.index import Index
+from buildkit.oci.manifest import Manifest
+
+DEFAULT_PLATFORM = "linux/amd64"
+_DEEPEST = 4  # indexes in indexes
+_MOST_INDEXES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedImage:
+    """What a source names: a manifest or an index, and its blobs. It stays open as long as its source does."""
+
+    root: Descriptor
+    open_blob: OpenPart
+    name: str = ""  # how people call it
+    local: bool = True  # reading costs no network
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image: the descriptor of its manifest, both documents as they are, the index that led to it if any."""
+
+    descriptor: Descriptor
+    data: bytes
+    manifest: Manifest
+    config: bytes
+    index: Descriptor | None = None
+
+
+def read_image(opened: OpenedImage, platform: str = "") -> Image:
+    """The image of a platform such as `linux/arm64`; by default linux/amd64, or the only one there is."""
+    descriptor = opened.root
+    if descriptor.media_type in INDEXES:
+        descriptor = _chosen(candidates(opened), platform, opened.name)
+    data = read_manifest(descriptor, opened.open_blob)
+    manifest = Manifest.from_json(data)
+    config = read_document(manifest.config.digest, opened.open_blob, "config")
+    return Image(descriptor, data, manifest, config, None if descriptor == opened.root else opened.root)
+
+
+def read_manifest(descriptor: Descriptor, open_blob: OpenPart) -> bytes:
+    """The bytes of a manifest, which must be of the kind that its descriptor says."""
+    if descriptor.media_type not in MANIFESTS:
+        raise BuildFailure(f"{descriptor.digest} is no image manifest: its media type is '{descriptor.media_type}'")
+    return _document(descriptor, open_blob, "manifest")
+
+
+def read_index(descriptor: Descriptor, open_blob: OpenPart) -> Index:
+    """An index, which must be of the kind that its descriptor says."""
+    return Index.from_json(_document(descriptor, open_blob, "index"))
+
+
+def _document(descriptor: Descriptor, open_blob: OpenPart, what: str) -> bytes:
+    data = read_document(descriptor.digest, open_blob, what)
+    said = string(parse_object(data, f"{what} {descriptor.digest}"), "mediaType", f"{what} {descriptor.digest}")
+    if said and said != descriptor.media_type:
+        raise BuildFailure(
+            f"{what} {descriptor.digest} says that it is '{said}', and what points to it says '{descriptor.media_type}'"
+        )
+    return data
+
+
+def candidates(opened: OpenedImage) -> list[Descriptor]:
+    """The runnable images of an index and the indexes in it; what says something of another is left out."""
+    seen: set[Digest] = set()
+    return [found for found in _walk(opened.root, opened.open_blob, seen, 1) if not is_about_another(found)]
+
+
+def _walk(descriptor: Descriptor, open_blob: OpenPart, seen: set[Digest], depth: int) -> list[Descriptor]:
+    if descriptor.media_type not in INDEXES:
+        return [descriptor]
+    if depth > _DEEPEST or len(seen) >= _MOST_INDEXES:
+        raise BuildFailure(f"index {descriptor.digest} is nested too deep: mbuild reads {_DEEPEST} indexes in a row")
+    if descriptor.digest in seen:
+        return []
+    seen.add(descriptor.digest)
+    children = read_index(descriptor, open_blob).manifests
+    return [found for child in children for found in _walk(child, open_blob, seen, depth + 1)]
+
+
+def is_about_another(descriptor: Descriptor) -> bool:
+    """Whether an index's entry is no image to run: an attestation, a signature, a model's artifact."""
+    return dict(descriptor.platform).get("os") == "unknown" or "vnd.docker.reference.type" in dict(
+        descriptor.annotations
+    )
+
+
+def platform_text(descriptor: Descriptor) -> str:
+    """`os/arch` or `os/arch/variant`; empty where the index does not say."""
+    platform = dict(descriptor.platform)
+    parts = (platform.get("os"), platform.get("architecture"), platform.get("variant"))
+    return "/".join(str(part) for part in parts if part)
+
+
+def _chosen(found: Sequence[Descriptor], platform: str, name: str) -> Descriptor:
+    what = f"'{name}'" if name else "the index"
+    if not found:
+        raise BuildFailure(f"{what} is an index without an image")
+    if not platform and len(found) == 1:
+        return found[0]
+    wanted = platform or DEFAULT_PLATFORM
+    fitting = [one for one in found if platform_text(one) == wanted]
+    fitting = fitting or [one for one in found if platform_text(one).startswith(f"{wanted}/")]
+    if fitting:
+        return fitting[0]
+    listed = ", ".join(sorted({platform_text(one) or "unnamed" for one in found}))
+    raise BuildError(f"{what} has no image for '{wanted}'", hint=f"choose one with --platform: {listed}")
