@@ -1,0 +1,147 @@
+"""What a person names as an image → its root and its blobs, read where they lie.
+
+In: `//models:fraud`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]` or
+`HOST/REPOSITORY[:TAG][@DIGEST]`. Out: `OpenedImage`. Targets are built first; of a registry only the root is read.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from buildkit.commands.build import build_analyzed, media_type_of
+from buildkit.commands.graph import analysis, one_target
+from buildkit.commands.registries import registry_of
+from buildkit.commands.session import Session
+from buildkit.digest import Digest
+from buildkit.errors import BuildError, BuildFailure
+from buildkit.oci.archive_reader import ArchiveReader
+from buildkit.oci.compression import Readable
+from buildkit.oci.descriptor import Descriptor
+from buildkit.oci.image import OpenedImage
+from buildkit.oci.layout_reader import LayoutReader
+from buildkit.reference import Reference
+from buildkit.registry import Registry
+from buildkit.store.parts import open_part
+
+FORMS = "//package:target, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:TAG] or HOST/REPOSITORY:TAG"
+
+
+def open_image(session: Session, text: str, *, plain_http: bool = False) -> OpenedImage:
+    """Open what `text` names. Raises BuildError for what names no image, BuildFailure for one that lies."""
+    kind, _, rest = text.partition(":")
+    if kind == "oci" and rest:
+        return _layout(session, text, rest)
+    if kind in ("oci-archive", "docker-archive") and rest:
+        return _archive(session, text, kind, rest)
+    if is_reference(text):
+        return _remote(session, text, plain_http)
+    return _target(session, text)
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text is meant as an image in a registry: its first part is a host."""
+    host, slash, _ = text.partition("/")
+    return (
+        bool(slash and host) and not text.startswith((":", "@")) and ("." in host or ":" in host or host == "localhost")
+    )
+
+
+def _layout(session: Session, text: str, rest: str) -> OpenedImage:
+    path, tag = _path_and_tag(session, text, rest)
+    if not path.is_dir():
+        raise BuildError(
+            f"'{text}': '{path}' is no folder", hint="an OCI image layout is a folder; see oci-archive:FILE"
+        )
+    reader = LayoutReader(path)
+    return OpenedImage(reader.root(tag), reader.open, text)
+
+
+def _archive(session: Session, text: str, kind: str, rest: str) -> OpenedImage:
+    path, tag = _path_and_tag(session, text, rest)
+    if not path.is_file():
+        raise BuildError(f"'{text}': '{path}' is no file", hint=f"{kind} is a tar file; a folder is oci:DIR")
+    reader = ArchiveReader(path, kind)
+    return OpenedImage(reader.root(tag), reader.open, text)
+
+
+def _path_and_tag(session: Session, text: str, rest: str) -> tuple[Path, str]:
+    """The longest beginning that is there; what follows its colon is the tag."""
+    beginning, tag = rest, ""
+    while beginning:
+        path = session.options.directory / beginning
+        if path.exists():
+            return path, tag
+        beginning, colon, last = beginning.rpartition(":")
+        tag = f"{last}:{tag}" if tag else last
+        if not colon:
+            break
+    raise BuildError(f"'{text}': there is no '{rest}'", hint=f"an image is {FORMS}")
+
+
+def _target(session: Session, text: str) -> OpenedImage:
+    analyzed = analysis(session, [text])
+    configured = one_target(analyzed, text)
+    if configured.image is None:
+        raise BuildError(f"'{configured.label}' is not an image", hint=f"an image is {FORMS}")
+    result = build_analyzed(session, analyzed, [configured]).checked()
+    digest = result.execution.digests[configured.image.manifest]
+    root = Descriptor(media_type_of(session.store.read(digest)), digest)
+    return OpenedImage(root, partial(open_part, session.store), str(configured.label))
+
+
+def _remote(session: Session, text: str, plain_http: bool) -> OpenedImage:
+    reference = Reference.parse(text)
+    session.needs_network(f"reading '{reference}'")
+    source = _Repository(registry_of(session, reference.host, plain_http), reference)
+    return OpenedImage(source.root(), source.open, text, local=False)
+
+
+class _Repository:
+    """A repository's blobs, of which those that are manifests are asked for in another way."""
+
+    def __init__(self, registry: Registry, reference: Reference) -> None:
+        self._registry = registry
+        self._reference = reference
+        self._documents: dict[str, bytes | None] = {}
+
+    def root(self) -> Descriptor:
+        name = self._reference.digest or self._reference.tag or "latest"
+        found = self._registry.manifest(self._reference.repository, name)
+        if found is None:
+            raise BuildFailure(f"'{self._reference}' does not exist")
+        self._note(found.digest, found.data)
+        return Descriptor(found.media_type, found.digest)
+
+    @contextmanager
+    def open(self, digest: Digest, /, offset: int = 0, length: int | None = None) -> Iterator[Readable]:
+        if str(digest) in self._documents:
+            data = self._document(digest)
+            yield io.BytesIO(data[offset : None if length is None else offset + length])
+        else:
+            with self._registry.open_blob(self._reference.repository, digest, offset, length) as source:
+                yield source
+
+    def _document(self, digest: Digest) -> bytes:
+        known = self._documents[str(digest)]
+        if known is None:
+            found = self._registry.manifest(self._reference.repository, str(digest))
+            if found is None:
+                raise BuildFailure(f"'{self._reference}' names the manifest {digest}, which the registry lacks")
+            known = self._note(digest, found.data)
+        return known
+
+    def _note(self, digest: Digest, data: bytes) -> bytes:
+        """Keep a document, and which others it names."""
+        self._documents[str(digest)] = data
+        try:
+            rows = json.loads(data)["manifests"]
+            for row in rows:
+                self._documents.setdefault(row["digest"], None)
+        except (ValueError, KeyError, TypeError, RecursionError):  # no index; who reads it says what is wrong
+            pass
+        return data
