@@ -19,7 +19,7 @@ from buildkit.oci import tar
 from buildkit.oci.archive import write_archive
 from buildkit.oci.archive_reader import ArchiveReader
 from buildkit.oci.blobs import OpenPart, Parts, Passing, read_document
-from buildkit.oci.config import ImageConfig
+from buildkit.oci.config import History, ImageConfig
 from buildkit.oci.descriptor import CONFIG, INDEX, LAYER, MANIFEST, Descriptor, pairs
 from buildkit.oci.document import canonical
 from buildkit.oci.image import OpenedImage, read_image
@@ -44,7 +44,7 @@ def layer_tar(path: str, data: bytes) -> bytes:
 
 def add_image(blobs: Blobs, content: bytes, architecture: str = "amd64") -> Descriptor:
     layer = blobs.add(layer_tar("f", content))
-    config = ImageConfig(architecture, "linux", (str(layer),), ("a",)).to_json()
+    config = ImageConfig(architecture, "linux", (str(layer),), (History("a"),)).to_json()
     manifest = Manifest(Descriptor(CONFIG, blobs.add(config)), (Descriptor(LAYER, layer),))
     platform = pairs({"architecture": architecture, "os": "linux"})
     return Descriptor(MANIFEST, blobs.add(manifest.to_json()), platform=platform)
@@ -153,7 +153,9 @@ def old_archive(path: Path, manifest: object, members: Mapping[str, bytes | str]
 
 def saved(layers: list[str], *contents: bytes) -> tuple[list[dict[str, Any]], bytes]:
     """A `manifest.json` and a config over layers."""
-    config = ImageConfig("amd64", "linux", tuple(str(Digest.of(one)) for one in contents), ("a",) * len(contents))
+    config = ImageConfig(
+        "amd64", "linux", tuple(str(Digest.of(one)) for one in contents), (History("a"),) * len(contents)
+    )
     return [{"Config": "c.json", "RepoTags": None, "Layers": layers}], config.to_json()
 
 
