@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.commands.graph import configuration_of, lenient_analysis
+from buildkit.commands.registries import registry_of
 from buildkit.commands.session import Session
 from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.lockfile import Lock, parse_lock
 from buildkit.graph.provider import LockInfo
 from buildkit.label import Label
 from buildkit.lock import check as find_fault
-from buildkit.lock import debian, python, write
+from buildkit.lock import debian, image, python, write
 from buildkit.lock.openpgp import machine_keyring
 
 
@@ -60,7 +61,7 @@ def _requests(session: Session, patterns: Sequence[str]) -> list[tuple[Label, Lo
     found = [(label, analyzed.configured[label].lock) for label in analyzed.requested]
     requests = [(label, info) for label, info in found if info]
     if not requests:
-        hint = "python_packages and debian_packages have locks"
+        hint = "python_packages, debian_packages and base_image have locks"
         raise BuildError(f"nothing to lock among {' '.join(patterns)}", hint=hint)
     return requests
 
@@ -68,8 +69,11 @@ def _requests(session: Session, patterns: Sequence[str]) -> list[tuple[Label, Lo
 def _resolve(session: Session, info: LockInfo, allow_unsigned: bool) -> Lock:
     if info.kind == "python":
         return python.resolve(info.request, session.sources, report=session.listener)
+    if info.kind == "image":
+        host = image.reference_of(info.request).host
+        return image.resolve(info.request, registry_of(session, host), report=session.listener)
     if info.kind != "debian":
-        raise BuildError(f"no resolver for locks of kind '{info.kind}'", hint="the kinds are: debian, python")
+        raise BuildError(f"no resolver for locks of kind '{info.kind}'", hint="the kinds are: debian, image, python")
     named = session.workspace.config.debian.keyring
     return debian.resolve(
         info.request,

@@ -75,7 +75,7 @@ def locked_image(platform: str, manifest: Document, config: Document) -> LockedI
         raise _refused(
             f"config is {config.digest} ({config.digest.size} bytes), the manifest names {named} ({named.size} bytes)"
         )
-    found = _object(config, "config")
+    found = parsed_config(config)
     if (said := config_platform(found)) != plain_platform(platform):
         raise _refused(f"config says that the image is for {said}, expected {plain_platform(platform)}")
     _check_settings(found)
@@ -123,6 +123,11 @@ def descriptor(data: object, what: str) -> Digest:
     if type(size) is not int or not 0 <= size < _MOST_BYTES:
         raise _refused(f"{what} has size {str(size)[:40]!r}, expected a number of bytes")
     return _digest(text, size, what)
+
+
+def parsed_config(document: Document) -> dict[str, Any]:
+    """A config as plain data. Raises BuildError."""
+    return _object(document, "config")
 
 
 def config_platform(config: Mapping[str, Any]) -> str:

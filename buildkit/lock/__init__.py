@@ -1,4 +1,4 @@
-"""Resolve once, write the lock: Python wheels by uv, Debian packages from a signed suite."""
+"""Resolve once, write the lock: Python wheels by uv, Debian packages from a signed suite, base images by a registry."""
 
 from buildkit.lock.checking import check, write
 

@@ -291,7 +291,7 @@ REFUSED = {
     ),
     "nothing to lock": (
         ["lock", "//p:x"],
-        "error: nothing to lock among //p:x\nhint: python_packages and debian_packages have locks\n",
+        "error: nothing to lock among //p:x\nhint: python_packages, debian_packages and base_image have locks\n",
     ),
 }
 
