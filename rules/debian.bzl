@@ -1,6 +1,6 @@
 """`debian_packages`: packages of a Debian lock, as one layer."""
 
-load(":layers.bzl", "LayersInfo", "make_layer")
+load(":layers.bzl", "COMPRESSION", "LayersInfo", "make_layer")
 
 def _debian_packages(ctx):
     packages = []
@@ -67,6 +67,7 @@ debian_packages = rule(
         "lock": attr.lock(mandatory = True, doc = "The lock file that answers them."),
         "suite": attr.string(default = "bookworm", doc = "A release, frozen between its point releases."),
         "components": attr.string_list(default = ["main"], doc = "The parts of the archive that are searched."),
+        "compression": COMPRESSION,
         "architecture": attr.string(doc = "The processor, as Debian calls it; by default the configuration's."),
     },
 )

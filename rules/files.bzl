@@ -1,6 +1,6 @@
 """Files: `filegroup`, `genrule`, `http_file`, `python_sources`."""
 
-load(":layers.bzl", "LayersInfo", "make_layer")
+load(":layers.bzl", "COMPRESSION", "LayersInfo", "make_layer")
 load(":locations.bzl", "expand_locations")
 load(":runtime.bzl", "RuntimeInfo", "root_of")
 
@@ -126,7 +126,7 @@ def _python_sources(ctx):
         if not file.path.startswith(strip):
             fail("'%s' does not lie below '%s'" % (file.path, strip))
         files["opt/app/" + file.path[len(strip):]] = file
-    layer = make_layer(ctx, "sources", "files_layer", {"files": files, "compress": True})
+    layer = make_layer(ctx, "sources", "files_layer", {"files": files})
     return [DefaultInfo(files = ctx.files.srcs), LayersInfo(layers = [layer])]
 
 python_sources = rule(
@@ -149,6 +149,7 @@ python_sources = rule(
             allow_files = [".py", ".pyi", ".json", ".txt", ".toml", ".yaml"],
             doc = "Modules, and small files that they read.",
         ),
+        "compression": COMPRESSION,
         "strip_prefix": attr.string(doc = "A folder of this package that is left out of the modules' paths."),
     },
 )

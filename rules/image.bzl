@@ -1,6 +1,6 @@
 """`model_image` and `model_volume`: images of models, runnable or data only."""
 
-load(":layers.bzl", "blobs", "descriptors", "make_layer", "trees")
+load(":layers.bzl", "COMPRESSION", "blobs", "descriptors", "make_layer", "trees")
 load(":model.bzl", "ModelInfo")
 load(":platform.bzl", "platform_name")
 load(":runtime.bzl", "RuntimeInfo")
@@ -60,7 +60,7 @@ def _model_image(ctx):
         ctx.actions.write(file, server.settings(model, served))
         settings_files["models/%s/%s" % (model.name, server.settings_file)] = file
         requests["predict" if len(models) == 1 else "predict:" + served] = server.predict(served)
-    layers.append(make_layer(ctx, "settings", "files_layer", {"files": settings_files, "compress": True}))
+    layers.append(make_layer(ctx, "settings", "files_layer", {"files": settings_files}))
     labels = _labels(ctx, models)
     made = _image(ctx, layers, {
         "platform": _platform(runtime.platform),
@@ -118,6 +118,7 @@ model_image = rule(
         "environment": attr.string_dict(doc = "More variables."),
         "labels": attr.string_dict(doc = "Labels of the image, such as org.opencontainers.image.source."),
         "annotations": attr.string_dict(doc = "More annotations of the manifest."),
+        "compression": COMPRESSION,
     },
 )
 

@@ -9,6 +9,19 @@ LayersInfo = provider(
     fields = {"layers": "structs of layer, descriptor and tree"},
 )
 
+COMPRESSION = attr.string(
+    values = ["", "zstd", "gzip", "none"],
+    doc = "How its layers are compressed: \"zstd\", \"gzip\" for consumers that know no zstd, or \"none\" for what does " +
+          "not shrink. By default what `[image] compression` in mbuild.toml or `--define=compression=…` says, or zstd.",
+)
+
+def compression_of(ctx):
+    """How a target's layers are compressed: as its attribute says, or else the configuration."""
+    said = getattr(ctx.attr, "compression", "") or ctx.var.get("compression", "zstd")
+    if said not in ("zstd", "gzip", "none"):
+        fail("'--define=compression=%s' is no way to compress layers: expected zstd, gzip or none" % said)
+    return said
+
 def make_layer(ctx, name, tool, arguments):
     """Declares the action of a layer tool.
 
@@ -16,7 +29,7 @@ def make_layer(ctx, name, tool, arguments):
         ctx: the context of the rule that makes the layer.
         name: the layer's name, unique in the target.
         tool: the tool that writes it, such as `files_layer`.
-        arguments: the tool's arguments.
+        arguments: the tool's arguments; without a `compression` there, it is what `compression_of` says.
 
     Returns:
         the layer: a struct of layer, descriptor and tree.
@@ -28,7 +41,7 @@ def make_layer(ctx, name, tool, arguments):
     )
     ctx.actions.tool(
         tool,
-        arguments = arguments,
+        arguments = {"compression": compression_of(ctx)} | arguments,
         outputs = {"layer": made.layer, "descriptor": made.descriptor, "tree": made.tree},
         mnemonic = tool,
     )

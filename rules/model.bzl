@@ -67,7 +67,7 @@ def _model_info(ctx, files):
         if folder + file.basename in placed:
             fail("two files of the model are called '%s'" % file.basename)
         placed[folder + file.basename] = file
-    layer = make_layer(ctx, "model", "files_layer", {"files": placed, "compress": False, "weights": True})
+    layer = make_layer(ctx, "model", "files_layer", {"files": placed, "compression": "none", "weights": True})
     return [
         DefaultInfo(files = files),
         LayersInfo(layers = [layer]),

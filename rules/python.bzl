@@ -1,6 +1,6 @@
 """`python_packages`: wheels of a lock, as layers."""
 
-load(":layers.bzl", "LayersInfo", "blobs", "descriptors", "make_layer")
+load(":layers.bzl", "COMPRESSION", "LayersInfo", "blobs", "descriptors", "make_layer")
 load(":platform.bzl", "platform_name")
 
 # A wheel of this size or more is a layer by itself. The others are spread over a fixed number of layers by their
@@ -95,6 +95,7 @@ python_packages = rule(
             values = ["", "linux/amd64", "linux/arm64"],
             doc = "The platform that the packages are for; by default the configuration's.",
         ),
+        "compression": COMPRESSION,
         "glibc": attr.string(default = "2.36", doc = "The C library's version in the base; Debian 12 has 2.36."),
     },
 )

@@ -1,6 +1,6 @@
 """`runtime`: what models run on: a base, packages, a model server, and the environment that it needs."""
 
-load(":layers.bzl", "LayersInfo", "blobs", "make_layer")
+load(":layers.bzl", "COMPRESSION", "LayersInfo", "blobs", "make_layer")
 load(":mlserver.bzl", "mlserver")
 load(":platform.bzl", "platform_name")
 load(":python.bzl", "PackagesInfo")
@@ -88,7 +88,7 @@ def _bytecode(ctx, name, base, layer):
         root = blobs(base + [layer]),
         mnemonic = "bytecode",
     )
-    return make_layer(ctx, name, "tar_layer", {"archive": archive, "prefix": "", "compress": True})
+    return make_layer(ctx, name, "tar_layer", {"archive": archive, "prefix": ""})
 
 runtime = rule(
     implementation = _runtime,
@@ -118,6 +118,7 @@ runtime = rule(
             doc = "The platform of all its layers; by default the configuration's.",
         ),
         "bytecode": attr.bool(default = True, doc = "Compile the packages, so that containers start faster."),
+        "compression": COMPRESSION,
         "_compiler": attr.label(default = "@mbuild//rules:compile_bytecode.py", allow_single_file = True),
     },
 )

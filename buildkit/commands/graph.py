@@ -68,9 +68,11 @@ def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
 
 
 def configuration_of(session: Session) -> Configuration:
-    """What the flags decide. Raises BuildError for a platform that is no label."""
-    platform = session.options.platform
-    return Configuration.of(Label.parse(platform, package_of(session)) if platform else None, session.options.defines)
+    """What mbuild.toml and, over it, the flags decide. Raises BuildError for a platform that is no label."""
+    platform, compression = session.options.platform, session.workspace.config.compression
+    settings = (("compression", compression),) if compression else ()
+    defines = (*settings, *session.options.defines)
+    return Configuration.of(Label.parse(platform, package_of(session)) if platform else None, defines)
 
 
 def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:

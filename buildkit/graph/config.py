@@ -54,6 +54,7 @@ class Config:
     cache_dir: str | None = None
     cache_max_size: str | None = None
     registries: Mapping[str, RegistryConfig] = field(default_factory=dict)
+    compression: str | None = None
     configs: Mapping[str, FlagsConfig] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
 
@@ -64,9 +65,11 @@ SCHEMA: dict[str, dict[str, type]] = {
     "python": {"index": str, "extra_indexes": list},
     "debian": {"suite": str, "mirror": str, "snapshot": str, "keyring": str},
     "cache": {"dir": str, "max_size": str},
+    "image": {"compression": str},
     "limits": dict.fromkeys(LIMIT_NAMES, int),
 }
 FLAGS: dict[str, type] = {"flags": list, "configs": list}
+COMPRESSIONS = ("zstd", "gzip", "none")
 _TABLES = (*SCHEMA, "registry", "config")
 _TYPE_NAMES: dict[type, str] = {
     str: "a string",
@@ -100,6 +103,7 @@ def read_config(path: Path) -> Config:
         debian=DebianConfig(**document.get("debian", {})),
         cache_dir=cache.get("dir"),
         cache_max_size=cache.get("max_size"),
+        compression=_compression(document.get("image", {}).get("compression"), text),
         registries={host: _registry(host, table, text) for host, table in document.get("registry", {}).items()},
         configs={config: _flags_config(config, table, text) for config, table in document.get("config", {}).items()},
         limits=_limits(document.get("limits", {}), text),
@@ -164,6 +168,17 @@ def _find(text: str, key: str, header: str = "") -> Span:
         if found := pattern.match(line):
             return Span(MARKER, number, found.start(1) + 1, number, found.end(1) + 1)
     return Span(MARKER, 1, 1, 1, 1)
+
+
+def _compression(found: str | None, text: str) -> str | None:
+    if found in (None, *COMPRESSIONS):
+        return found
+    hint = did_you_mean(str(found), COMPRESSIONS) or f"the choices are: {', '.join(COMPRESSIONS)}"
+    raise BuildError(
+        f"'compression' in [image] is no way to compress layers: found '{found}'",
+        span=_find(text, "compression", "image"),
+        hint=hint,
+    )
 
 
 def _limits(table: dict[str, int], text: str) -> Limits:

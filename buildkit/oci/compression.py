@@ -1,7 +1,7 @@
 """Compressors whose bytes are part of digests, and readers of whatever others compressed.
 
 In: chunks of a tar and their total size. Out, in one pass: the stream as it ships, and the uncompressed stream's
-digest.
+digest. `COMPRESSORS` has them by the names that users write.
 
 zstd's output depends on whether it has worker threads but not on how many; and on the size it is told beforehand. So
 there is always at least one worker, and the size is always pledged. The library is pinned exactly, and `VERSION`
@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import hashlib
 import lzma
-import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
 import zstandard
 
 from buildkit.errors import BuildFailure, EnvironmentFault, InternalError
+from buildkit.oci import gzip_blocks
+from buildkit.oci.descriptor import LAYER_GZIP, LAYER_ZSTD
+from buildkit.oci.sink import Sink, worker_count
 
 LEVEL = 3
 LIBRARY = (1, 5, 7)
@@ -28,7 +31,17 @@ VERSION = f"zstd-{'.'.join(map(str, LIBRARY))}-{LEVEL}-checksum-workers"
 CHUNK = 1 << 20
 _STEP = 1 << 11  # zstd makes up to 32768 bytes of one: what a decoder gets at once bounds the memory that a bomb takes
 
-Sink = Callable[[bytes], object]
+# Chunks, their total size, where the result goes → the diff id.
+Compress = Callable[[Iterable[bytes], int, Sink], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Compressor:
+    """One way to compress: its function, the media type of what it makes, the exact version of its library."""
+
+    compress: Compress
+    media_type: str
+    library: tuple[int, int, int]
 
 
 class Readable(Protocol):
@@ -48,11 +61,11 @@ class _Decoder(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
-def zstd(chunks: Iterable[bytes], size: int, sink: Sink) -> str:
+def zstd(chunks: Iterable[bytes], size: int, sink: Sink, workers: int = 0) -> str:
     """Compress `size` bytes of chunks into `sink`; gives the diff id: `sha256:` and the hash of what went in."""
     _check_library()
-    workers = max(1, min(os.cpu_count() or 1, 4))
-    compressor = zstandard.ZstdCompressor(LEVEL, threads=workers, write_checksum=True, write_content_size=True)
+    threads = workers or worker_count()
+    compressor = zstandard.ZstdCompressor(LEVEL, threads=threads, write_checksum=True, write_content_size=True)
     stream = compressor.compressobj(size=size)
     hasher = hashlib.sha256()
     passed = 0
@@ -80,6 +93,12 @@ def _check_library() -> None:
             f"the zstandard package brings zstd {found}, expected {'.'.join(map(str, LIBRARY))}",
             hint="install mbuild with the zstandard wheel that it pins; layers' digests depend on it",
         )
+
+
+COMPRESSORS: Mapping[str, Compressor] = {
+    "gzip": Compressor(gzip_blocks.gzip, LAYER_GZIP, gzip_blocks.LIBRARY),
+    "zstd": Compressor(zstd, LAYER_ZSTD, LIBRARY),
+}
 
 
 def decompressed(source: Readable, what: str) -> Iterator[bytes]:

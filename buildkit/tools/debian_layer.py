@@ -37,8 +37,15 @@ _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
 @tool(version=versioned(2), outputs=OUTPUTS, threads=True)
-def debian_layer(store: BlobStore, *, debs: list[Blob], names: list[str], user: str | None = None) -> dict[str, Digest]:
-    """One tar+zstd layer of all the packages. `user` names the account 1000:1000 that servers run as ("model")."""
+def debian_layer(
+    store: BlobStore,
+    *,
+    debs: list[Blob],
+    names: list[str],
+    user: str | None = None,
+    compression: str | None = None,
+) -> dict[str, Digest]:
+    """One layer of all the packages. `user` names the account 1000:1000 that servers run as ("model")."""
     if user and not _USER.fullmatch(user):
         raise BuildFailure(f"'{user}' cannot be a user's name: expected lower-case letters, digits, '-' and '_'")
     check_names(debs, names)
@@ -49,7 +56,7 @@ def debian_layer(store: BlobStore, *, debs: list[Blob], names: list[str], user: 
         things = merged(thing for package, name in zip(packages, names, strict=True) for thing in _files(package, name))
         own = [thing for thing in _own(things, packages, content, user or "model") if _is_missing(thing, things)]
         layer = MergedTar(merged([*things.values(), *own]), content)
-        return compressed(store, layer.stream(), layer.size, layer.tree)
+        return compressed(store, layer.stream(), layer.size, layer.tree, compression)
 
 
 def _packages(store: BlobStore, debs: list[Blob], names: list[str], scratch: Path) -> list[Package]:

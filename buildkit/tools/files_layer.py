@@ -1,4 +1,4 @@
-"""Files → a layer: uncompressed and never copied (a recipe), or compressed.
+"""Files → a layer: compressed, or with `compression = "none"` as it is, and never copied (a recipe).
 
 A recipe's bytes are read once, for the layer's digest; what the store keeps of the layer is its headers and the
 names of the blobs. So a model's weights stand on disk where their user put them, and nowhere else.
@@ -15,7 +15,7 @@ from buildkit.errors import BuildFailure
 from buildkit.oci import tar
 from buildkit.oci.layer import About, file_mode, symlink, with_parents
 from buildkit.store import BlobStore
-from buildkit.tools.layer_output import OUTPUTS, compressed, plain, versioned
+from buildkit.tools.layer_output import NONE, OUTPUTS, compressed, plain, versioned
 from buildkit.tools.tool import tool
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1"
@@ -27,7 +27,7 @@ def files_layer(
     store: BlobStore,
     *,
     files: dict[str, Blob],
-    compress: bool,
+    compression: str | None = None,
     links: dict[str, str] | None = None,
     executables: list[str] | None = None,
     weights: bool | None = None,
@@ -44,10 +44,11 @@ def files_layer(
     if weights:
         _refuse_pointers(store, entries)
     tree = with_parents([*entries, *(symlink(path, target) for path, target in (links or {}).items())])
-    if compress:
+    if compression != NONE:
         tree = _settled(store, tree)
         recipe = tar.recipe(tree)
-        return compressed(store, tar.stream(recipe, store.open), recipe.size, lambda: tree, about=About.of(about))
+        chunks = tar.stream(recipe, store.open)
+        return compressed(store, chunks, recipe.size, lambda: tree, compression, about=About.of(about))
     # One pass over large sources: it gives the layer's digest, and the files' own where they were only promised.
     digest = store.seal(tar.recipe(tree))
     return plain(store, digest, _settled(store, tree), About.of(about))

@@ -12,23 +12,28 @@ from contextlib import closing
 from buildkit.content import Blob, Entry, Kind, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
-from buildkit.oci import compression, tar
-from buildkit.oci.descriptor import LAYER, LAYER_ZSTD, Descriptor
+from buildkit.oci import tar
+from buildkit.oci.compression import COMPRESSORS
+from buildkit.oci.descriptor import LAYER, Descriptor
 from buildkit.oci.layer import NOTHING, About, Layer
 from buildkit.store import BlobStore
 from buildkit.tools.ahead import ahead
 
 OUTPUTS = ("layer", "descriptor", "tree")
+DEFAULT, NONE = "zstd", "none"
 
 
 def versioned(number: int) -> int:
-    """The version of a tool that makes layers: its own number, below those of the tar format and the compressor.
+    """The version of a tool that makes layers: its own number, below those of the tar format and the compressors.
 
     >>> versioned(1)
-    1010507001
+    1020303010507001
     """
-    major, minor, patch = compression.LIBRARY
-    return (tar.FORMAT * 10**6 + major * 10**4 + minor * 100 + patch) * 1000 + number
+    version = tar.FORMAT
+    for name in sorted(COMPRESSORS):
+        for part in COMPRESSORS[name].library:
+            version = version * 100 + part
+    return version * 1000 + number
 
 
 def check_names(files: Sequence[object], names: Sequence[str]) -> None:
@@ -42,14 +47,25 @@ def compressed(
     chunks: Iterable[bytes],
     size: int,
     tree: Callable[[], Tree],
+    compression: str | None = None,
     pth: tuple[str, ...] = (),
     about: About = NOTHING,
 ) -> dict[str, Digest]:
-    """Store a tar as tar+zstd. `tree` is asked when the chunks have passed: digests may come with them."""
-    with store.writer() as writer, closing(ahead(batched(chunks))) as ready:
-        diff_id = compression.zstd(ready, size, writer.write)
-        digest = writer.commit()
-    return described(store, Descriptor(LAYER_ZSTD, digest), diff_id, tree(), pth, about)
+    """Store a tar, compressed with "zstd" (None: the same) or "gzip", or as it is: "none".
+
+    `tree` is asked when the chunks have passed: digests may come with them.
+    """
+    compressor = COMPRESSORS.get(compression or DEFAULT)
+    if compressor is None and compression != NONE:
+        raise BuildFailure(f"layers cannot be compressed with '{compression}': expected zstd, gzip or none")
+    with closing(ahead(batched(chunks))) as ready:
+        if compressor is None:
+            digest = store.put(ready)
+            return described(store, Descriptor(LAYER, digest), str(digest), tree(), pth, about)
+        with store.writer() as writer:
+            diff_id = compressor.compress(ready, size, writer.write)
+            digest = writer.commit()
+    return described(store, Descriptor(compressor.media_type, digest), diff_id, tree(), pth, about)
 
 
 def plain(store: BlobStore, digest: Digest, tree: Tree, about: About = NOTHING) -> dict[str, Digest]:

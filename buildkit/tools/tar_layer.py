@@ -13,7 +13,7 @@ from buildkit.oci.compression import decompressed
 from buildkit.oci.layer import About
 from buildkit.store import BlobStore
 from buildkit.tools.deb import spool
-from buildkit.tools.layer_output import OUTPUTS, compressed, plain, versioned
+from buildkit.tools.layer_output import OUTPUTS, compressed, versioned
 from buildkit.tools.merge import Content, MergedTar, archived, merged
 from buildkit.tools.tool import tool
 
@@ -24,7 +24,7 @@ def tar_layer(
     *,
     archive: Blob,
     prefix: str | None = None,
-    compress: bool | None = None,
+    compression: str | None = None,
     about: dict[str, str] | None = None,
 ) -> dict[str, Digest]:
     """A layer with the files of a tar (plain, gzip, xz or zstd), below `prefix` where one is given."""
@@ -34,7 +34,4 @@ def tar_layer(
             spooled = spool(decompressed(source, "the archive"), scratch / "archive.tar")
         things = archived(spooled, "the archive", lambda path, target: (below + path, target))
         layer = MergedTar(merged(things), Content(opened))
-        if compress:
-            return compressed(store, layer.stream(), layer.size, layer.tree, about=About.of(about))
-        digest = store.put(layer.stream())
-        return plain(store, digest, layer.tree(), About.of(about))
+        return compressed(store, layer.stream(), layer.size, layer.tree, compression, about=About.of(about))

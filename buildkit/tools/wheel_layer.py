@@ -37,8 +37,10 @@ class _Owned(NamedTuple):
 
 
 @tool(version=versioned(3), outputs=OUTPUTS, threads=True)
-def wheel_layer(store: BlobStore, *, wheels: list[Blob], names: list[str], python: str) -> dict[str, Digest]:
-    """One tar+zstd layer of all the wheels, for Debian's Python of the given version ("3.11").
+def wheel_layer(
+    store: BlobStore, *, wheels: list[Blob], names: list[str], python: str, compression: str | None = None
+) -> dict[str, Digest]:
+    """One layer of all the wheels, for Debian's Python of the given version ("3.11").
 
     Raises BuildFailure, which names wheel and member, for a wheel that is damaged, hostile or not what its RECORD says,
     and for two wheels that own one path with different contents.
@@ -54,7 +56,8 @@ def wheel_layer(store: BlobStore, *, wheels: list[Blob], names: list[str], pytho
         layout = tar.Layout(tree)
         content = _Content(files)
         pth = sorted(path for path in files if path.endswith(".pth") and path.rpartition("/")[0] == scheme.packages)
-        return compressed(store, layout.chunks(content), layout.size, lambda: content.told(tree), tuple(pth))
+        chunks = layout.chunks(content)
+        return compressed(store, chunks, layout.size, lambda: content.told(tree), compression, tuple(pth))
 
 
 def _buffer(store: BlobStore, blob: Blob, opened: ExitStack) -> Buffer:

@@ -39,6 +39,8 @@ max_layers = 100
 max_manifest_size = "4 MiB"
 chunk_size = "100"
 [registry.localhost]
+[image]
+compression = "gzip"
 [config.base]
 flags = ["--define=mode=release"]
 [config.ci]
@@ -66,12 +68,13 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             ),
             "localhost": RegistryConfig(),
         },
+        compression="gzip",
         configs={
-            "base": FlagsConfig(("--define=mode=release",), (), (Span("mbuild.toml", 29, 10, 29, 33),)),
+            "base": FlagsConfig(("--define=mode=release",), (), (Span("mbuild.toml", 31, 10, 31, 33),)),
             "ci": FlagsConfig(
                 ("--keep-going",),
                 ("base",),
-                (Span("mbuild.toml", 31, 10, 31, 24), Span("mbuild.toml", 32, 12, 32, 18)),
+                (Span("mbuild.toml", 33, 10, 33, 24), Span("mbuild.toml", 34, 12, 34, 18)),
             ),
         },
     )
@@ -88,7 +91,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (
             "[zzz]\n",
             "mbuild.toml:1:2: error: unknown table 'zzz'\n    [zzz]\n     ^~~\n"
-            "hint: the tables are: workspace, python, debian, cache, limits, registry, config",
+            "hint: the tables are: workspace, python, debian, cache, image, limits, registry, config",
         ),
         (
             'cache = "x"\n',

@@ -3,42 +3,79 @@ import hashlib
 import io
 import lzma
 import random
+import subprocess
+import zlib
 from collections.abc import Callable
 
 import pytest
 import zstandard
 
 from buildkit.errors import BuildFailure, InternalError
-from buildkit.oci import compression
+from buildkit.oci import compression, gzip_blocks
 
 DATA = random.Random(7).randbytes(300_000) + b"compressible " * 400_000
 
 
-def compressed(data: bytes, step: int) -> tuple[str, bytes]:
+# zstd gives a worker 8 MiB at a time: enough for each of three to work twice.
+LONG = b"".join(b"%d times %d\n" % (number * number, number % 977) for number in range(2_600_000))
+COMPRESS = {"zstd": compression.zstd, "gzip": gzip_blocks.gzip}
+
+
+def compressed(kind: str, data: bytes, step: int, workers: int = 0) -> tuple[str, bytes]:
     out = bytearray()
     chunks = (data[at : at + step] for at in range(0, len(data), step))
-    return compression.zstd(chunks, len(data), out.extend), bytes(out)
+    return COMPRESS[kind](chunks, len(data), out.extend, workers), bytes(out)
 
 
-def test_the_compressor_is_pinned() -> None:
+@pytest.mark.parametrize(
+    ("kind", "packed"),
+    [
+        ("zstd", "f2da070aa991756093c067d63bd72ab72a4b709c820691c642cb4ce3be27b7eb"),
+        ("gzip", "572f208731f1571f72222e1d14643897d0b637d4b97757bd6956e52c203d679b"),
+    ],
+)
+def test_the_compressors_are_pinned(kind: str, packed: str) -> None:
     # If this changes, layers' digests change for everybody.
-    diff_id, packed = compressed(DATA, 1 << 20)
-    assert compression.VERSION == "zstd-1.5.7-3-checksum-workers"
+    diff_id, data = compressed(kind, DATA, 1 << 20)
     assert diff_id == f"sha256:{hashlib.sha256(DATA).hexdigest()}"
-    assert hashlib.sha256(packed).hexdigest() == "f2da070aa991756093c067d63bd72ab72a4b709c820691c642cb4ce3be27b7eb"
-    assert zstandard.ZstdDecompressor().decompress(packed) == DATA
+    assert b"".join(compression.decompressed(io.BytesIO(data), "x")) == DATA
+    assert hashlib.sha256(data).hexdigest() == packed
 
 
-def test_neither_the_number_of_cores_nor_the_size_of_chunks_changes_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = compressed(DATA, 1 << 20)
-    for cores, step in ((1, 1000), (2, 1 << 16), (3, 1 << 22), (64, 77_777)):
+def test_versions_say_all_that_bytes_depend_on() -> None:
+    assert compression.VERSION == "zstd-1.5.7-3-checksum-workers"
+    assert gzip_blocks.VERSION == "zlib-ng-2.3.3-5-blocks-of-1048576"
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_neither_the_number_of_workers_nor_the_size_of_chunks_changes_a_byte(kind: str) -> None:
+    assert len(LONG) > 6 * (8 << 20)
+    first = compressed(kind, LONG, 1 << 18, workers=1)
+    for workers, step in ((2, len(LONG)), (3, 77_777), (8, 1 << 22)):
+        assert compressed(kind, LONG, step, workers) == first
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_the_number_of_cores_changes_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = compressed(kind, DATA, 1 << 20)
+    for cores in (1, 2, 64, None):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
-        assert compressed(DATA, step) == first
+        assert compressed(kind, DATA, 1 << 20) == first
 
 
-def test_a_stream_that_is_not_as_long_as_announced_is_our_own_fault() -> None:
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_gzip_of_any_size_is_one_member_that_others_read(size: int) -> None:
+    _, packed = compressed("gzip", DATA[:size], 1 << 18)
+    assert packed[:10] == bytes.fromhex("1f8b08000000000000ff")
+    reader = zlib.decompressobj(31)
+    assert (reader.decompress(packed), reader.eof, reader.unused_data) == (DATA[:size], True, b"")
+    assert subprocess.run(["gzip", "-dc"], input=packed, capture_output=True, check=True).stdout == DATA[:size]
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_a_stream_that_is_not_as_long_as_announced_is_our_own_fault(kind: str) -> None:
     with pytest.raises(InternalError, match="a layer of 3 bytes was announced with 4"):
-        compression.zstd([b"abc"], 4, lambda _: None)
+        COMPRESS[kind]([b"abc"], 4, lambda _: None)
 
 
 PACKED = {

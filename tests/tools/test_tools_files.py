@@ -27,8 +27,8 @@ def files_layer(store: MemoryStore, **arguments: object) -> dict[str, tuple[str,
     return found
 
 
-@pytest.mark.parametrize("compress", [True, False])
-def test_files_trees_and_links_become_one_layer(compress: bool) -> None:
+@pytest.mark.parametrize("compression", [None, "zstd", "gzip", "none"])
+def test_files_trees_and_links_become_one_layer(compression: str | None) -> None:
     store = MemoryStore()
     inside = Tree.of(
         [
@@ -46,7 +46,7 @@ def test_files_trees_and_links_become_one_layer(compress: bool) -> None:
         },
         links={"opt/current": "app"},
         executables=["opt/app/start"],
-        compress=compress,
+        compression=compression,
     )
     assert found == {
         "models": ("directory", 0o755, ""),
@@ -65,7 +65,7 @@ def test_files_trees_and_links_become_one_layer(compress: bool) -> None:
 
 def test_the_bytes_of_an_uncompressed_layer_are_pinned() -> None:
     store = MemoryStore()
-    made = TOOLS["files_layer"](store, files={"models/m/w": blob(store, b"w" * 700)}, compress=False)
+    made = TOOLS["files_layer"](store, files={"models/m/w": blob(store, b"w" * 700)}, compression="none")
     expected = b"".join(
         [
             tar.header("models", Kind.DIRECTORY, 0o755),
@@ -90,7 +90,7 @@ def test_weights_are_neither_copied_nor_read_twice(tmp_path: Path) -> None:
     weights.write_bytes(b"0123456789" * 600_000)
     store = DiskStore(tmp_path / "store")
     promised = Blob(store.promise(weights))
-    made = TOOLS["files_layer"](store, files={"models/weights.bin": promised}, compress=False, weights=True)
+    made = TOOLS["files_layer"](store, files={"models/weights.bin": promised}, compression="none", weights=True)
     tree = Tree.from_json(store.read(made["tree"]))
     assert tree.entries[-1].digest == Digest.of(weights.read_bytes())
     kept = sum(path.stat().st_size for path in (tmp_path / "store" / "blobs").rglob("*") if path.is_file())
@@ -101,7 +101,7 @@ def test_weights_are_neither_copied_nor_read_twice(tmp_path: Path) -> None:
 
 def test_a_git_lfs_pointer_is_no_weights() -> None:
     store = MemoryStore()
-    arguments = {"files": {"models/m/w.bin": blob(store, POINTER)}, "compress": False}
+    arguments = {"files": {"models/m/w.bin": blob(store, POINTER)}, "compression": "none"}
     with pytest.raises(BuildFailure) as caught:
         TOOLS["files_layer"](store, **arguments, weights=True)
     assert caught.value.message == (
@@ -121,8 +121,15 @@ def test_a_git_lfs_pointer_is_no_weights() -> None:
 def test_paths_that_no_layer_can_hold_are_refused(path: str, message: str) -> None:
     store = MemoryStore()
     with pytest.raises(BuildFailure) as caught:
-        TOOLS["files_layer"](store, files={"a/f": blob(store, b"1"), path: blob(store, b"2")}, compress=True)
+        TOOLS["files_layer"](store, files={"a/f": blob(store, b"1"), path: blob(store, b"2")})
     assert caught.value.message == message
+
+
+def test_what_layers_cannot_be_compressed_with_is_refused() -> None:
+    store = MemoryStore()
+    with pytest.raises(BuildFailure) as caught:
+        TOOLS["files_layer"](store, files={"a": blob(store, b"1")}, compression="xz")
+    assert caught.value.message == "layers cannot be compressed with 'xz': expected zstd, gzip or none"
 
 
 ARCHIVE = tarred(("./d/", None), ("./d/b", b"b"), ("./d/a", "= ./d/b"), ("./l", "-> d/b"), modes={"./d/b": 0o700})
@@ -134,12 +141,12 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("compress", [True, False])
+@pytest.mark.parametrize("compression", ["zstd", "gzip", "none"])
 @pytest.mark.parametrize("packing", PACKERS)
-def test_a_tar_of_any_packing_becomes_a_layer(packing: str, compress: bool) -> None:
+def test_a_tar_of_any_packing_becomes_a_layer(packing: str, compression: str) -> None:
     store = MemoryStore()
     archive = blob(store, PACKERS[packing](ARCHIVE))
-    made = TOOLS["tar_layer"](store, archive=archive, prefix="opt/x", compress=compress)
+    made = TOOLS["tar_layer"](store, archive=archive, prefix="opt/x", compression=compression)
     assert unpacked(store.read(made["layer"])) == {
         "opt": ("directory", 0o755, ""),
         "opt/x": ("directory", 0o755, ""),
@@ -153,7 +160,7 @@ def test_a_tar_of_any_packing_becomes_a_layer(packing: str, compress: bool) -> N
 def test_a_tar_that_climbs_out_is_refused() -> None:
     store = MemoryStore()
     with pytest.raises(BuildFailure) as caught:
-        TOOLS["tar_layer"](store, archive=blob(store, tarred(("../x", b"1"))), prefix="opt", compress=True)
+        TOOLS["tar_layer"](store, archive=blob(store, tarred(("../x", b"1"))), prefix="opt")
     assert caught.value.message == "the archive: member '../x' has an unsafe name: it would leave its folder"
 
 

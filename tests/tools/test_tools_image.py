@@ -26,7 +26,7 @@ class Layers:
     def add(self, links: dict[str, str] | None = None, name: str = "", why: str = "", **files: bytes) -> None:
         placed = {path.replace("__", "/"): blob(self.store, data) for path, data in files.items()}
         about = {"name": name, "why": why}
-        self.made.append(TOOLS["files_layer"](self.store, files=placed, links=links, compress=True, about=about))
+        self.made.append(TOOLS["files_layer"](self.store, files=placed, links=links, about=about))
 
     def config(self, **settings: Any) -> dict[str, Any]:
         arguments = {"descriptors": self.blobs("descriptor"), "trees": self.blobs("tree")}
@@ -144,7 +144,7 @@ def test_a_path_that_leads_through_another_layers_symlink_is_refused(order: int)
 
 
 def test_what_is_told_of_a_layer_has_known_names() -> None:
-    message = given("files_layer", files={}, compress=True, about={"nam": "base"})
+    message = given("files_layer", files={}, about={"nam": "base"})
     assert message == "a layer has no 'nam'"
 
 
@@ -181,7 +181,7 @@ def test_a_tools_signature_is_read_from_its_annotations() -> None:
     found = TOOLS["files_layer"]
     assert found.parameters == {
         "files": Parameter("dict[str, Blob]", required=True),
-        "compress": Parameter("bool", required=True),
+        "compression": Parameter("str", required=False),
         "links": Parameter("dict[str, str]", required=False),
         "executables": Parameter("list[str]", required=False),
         "weights": Parameter("bool", required=False),

@@ -105,6 +105,8 @@ def unpacked(data: bytes) -> dict[str, tuple[str, int, bytes | str]]:
     """What a layer holds, as Python's own tar reader sees it: path → (kind, mode, content or target)."""
     if data[:4] == b"\x28\xb5\x2f\xfd":
         data = zstandard.ZstdDecompressor().decompress(data)
+    if data[:2] == b"\x1f\x8b":
+        data = gzip.decompress(data)
     found: dict[str, tuple[str, int, bytes | str]] = {}
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for member in archive:
