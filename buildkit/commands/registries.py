@@ -23,6 +23,7 @@ def registry_of(session: Session, host: str, plain_http: bool = False) -> Regist
         session.listener,
         plain_http=plain_http or settings.plain_http,
         trust=trust_of(session, settings),
+        chunk=settings.limits.chunk_size,
     )
 
 

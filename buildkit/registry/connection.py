@@ -12,9 +12,18 @@ from buildkit.registry.trust import Trust
 
 
 def connect(
-    host: str, credentials: Credentials, listener: Listener, *, plain_http: bool = False, trust: Trust | None = None
+    host: str,
+    credentials: Credentials,
+    listener: Listener,
+    *,
+    plain_http: bool = False,
+    trust: Trust | None = None,
+    chunk: int | None = None,
 ) -> Registry:
-    """A registry at `host`, with the certificates of `trust`; `plain_http` speaks without TLS."""
+    """A registry at `host`, with the certificates of `trust`; `plain_http` speaks without TLS.
+
+    `chunk`, in bytes, is for registries that want large blobs in pieces, or proxies that let no larger request pass.
+    """
     from buildkit.registry.oras import OrasRegistry  # late: oras and requests cost more than all of mbuild
 
-    return OrasRegistry(host, credentials, listener, plain_http=plain_http, trust=trust)
+    return OrasRegistry(host, credentials, listener, plain_http=plain_http, trust=trust, chunk=chunk)

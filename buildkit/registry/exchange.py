@@ -16,7 +16,7 @@ import requests
 
 from buildkit.events import Listener
 from buildkit.registry.authorization import Authorization, TokenRequest
-from buildkit.registry.body import BlobBody
+from buildkit.registry.body import Window
 from buildkit.registry.credentials import Credentials
 from buildkit.registry.faults import Peer, is_refused_tls
 from buildkit.registry.retry import RETRIED_STATUSES, Patience, Transient, parse_retry_after, retry
@@ -36,7 +36,7 @@ class Call:
     doing: str
     repository: str = ""
     headers: Mapping[str, str] | None = None
-    body: bytes | BlobBody | str | Mapping[str, str] | None = None
+    body: bytes | Window | str | Mapping[str, str] | None = None
     stream: bool = False
     scopes: tuple[str, ...] = ()  # what a token must allow; none where the registry's challenge says it
 
@@ -111,7 +111,7 @@ class Exchange:
 
     def _exchanged(self, method: str, url: str, headers: Mapping[str, str], call: Call) -> requests.Response:
         # A registry may hash or move a large blob before it answers the request that ends the upload.
-        answer = self._patience.ending if isinstance(call.body, BlobBody) else self._patience.stall
+        answer = self._patience.ending if isinstance(call.body, Window) else self._patience.stall
         try:
             response: requests.Response = self._session.request(
                 method,

@@ -16,6 +16,7 @@ from buildkit.errors import EnvironmentFault
 from buildkit.events import Listener
 from buildkit.registry.exchange import PASSING, Call, Exchange
 from buildkit.registry.faults import Peer
+from buildkit.registry.manner import Manner
 from buildkit.registry.retry import Patience, Transient, retry
 
 
@@ -36,6 +37,7 @@ class Host:
     exchange: Exchange
     patience: Patience
     listener: Listener
+    manner: Manner = field(default_factory=Manner)
     _scopes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def access(self, repository: str, *, push: bool, sources: Iterable[str]) -> None:

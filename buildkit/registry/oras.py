@@ -25,6 +25,7 @@ from buildkit.registry.faults import Peer
 from buildkit.registry.host import Host
 from buildkit.registry.listings import list_referrers, list_tags
 from buildkit.registry.manifests import drop_manifest, read_manifest, store_manifest
+from buildkit.registry.manner import Manner
 from buildkit.registry.registry import Document, Moved, OpenBlob, Reader
 from buildkit.registry.retry import Patience
 from buildkit.registry.session import prepare
@@ -44,12 +45,13 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
         plain_http: bool = False,
         trust: Trust | None = None,
         patience: Patience | None = None,
+        chunk: int | None = None,
     ) -> None:
         super().__init__(hostname=host, insecure=plain_http)
-        prepare(self.session, host, trust or Trust())
         patience, peer = patience or Patience(), Peer(host, plain_http)
+        prepare(self.session, host, trust or Trust(), patience.stall)
         exchange = Exchange(self.session, peer, credentials, listener, patience)
-        self._host = Host(peer, exchange, patience, listener)
+        self._host = Host(peer, exchange, patience, listener, Manner(chunk))
 
     def access(self, repository: str, *, push: bool = False, sources: Iterable[str] = ()) -> None:
         """Ask for these rights with the next token."""

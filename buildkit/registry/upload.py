@@ -1,23 +1,34 @@
 """A blob goes into a repository: mounted from another one of the host, or uploaded.
 
 In: a host, a repository, the blob's body. Out: the registry has the blob under its digest, or nothing of it is left
-(distribution specification, "Pushing blobs", "Mounting a blob from another repository").
+(distribution specification, "Pushing blobs", "Mounting a blob from another repository"). One streamed PUT is the way;
+chunks are for registries that ask for them, for proxies that limit a request, and for what is left after a break.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
+
+import requests
 
 from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
 from buildkit.registry.body import BlobBody
 from buildkit.registry.exchange import Call
 from buildkit.registry.host import Host
-from buildkit.registry.retry import Transient, retry
+from buildkit.registry.retry import Attempts, Transient
 
 # The upload's session is unknown, or stands elsewhere than we think: another one can be opened.
 _LOST = (404, 416)
+# What registries answer that take no chunks, such as Google's.
+_NO_CHUNKS = (400, 405, 411, 415, 501)
+_TOO_LARGE = 413
+_SMALLEST_CHUNK = 1 << 20
+_WORTH_ASKING = 1 << 20  # what is smaller is sent again sooner than asked for
+_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+_OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 def mount_blob(host: Host, repository: str, digest: Digest, source: str) -> bool:
@@ -25,13 +36,148 @@ def mount_blob(host: Host, repository: str, digest: Digest, source: str) -> bool
     call = _start(host, repository, digest, source, f"mounting blob {digest} from '{source}' in '{repository}'")
     response = host.exchange.retried(call)
     if response.status_code == 202:
-        _cancel(host, replace(call, method="DELETE", url=host.exchange.target(response, call)))
+        _cancel(host, replace(call, method="DELETE", url=host.exchange.target(response, call), body=None))
     return response.status_code == 201
 
 
 def push_blob(host: Host, repository: str, body: BlobBody, source: str | None) -> bool:
     """Mount or upload, tried again as often as it takes; whether it was mounted."""
-    return retry(lambda: _push(host, repository, body, source), host.patience, host.listener)
+    upload = _Upload(host, repository, body, source)
+    attempts, broken = Attempts(host.patience, host.listener), False
+    try:
+        while True:
+            try:
+                if broken:
+                    attempts.progressed(upload.found())
+                broken = True
+                return upload.tried()
+            except Transient as transient:
+                attempts.failed(transient)
+    except BaseException:
+        upload.cancel()
+        raise
+    finally:
+        body.close()
+
+
+class _Upload:
+    """One blob's way into a repository: the session that the registry opened for it, and how far that has come."""
+
+    def __init__(self, host: Host, repository: str, body: BlobBody, source: str | None) -> None:
+        self._host = host
+        self._body = body
+        self._digest = body.digest
+        self._doing = f"pushing blob {body.digest} to '{repository}'"
+        self._start = _start(host, repository, body.digest, None, self._doing)
+        self._mount = _start(host, repository, body.digest, source, self._doing) if source else None
+        self._place = ""  # where the session goes on
+        self._offset = 0  # bytes that the registry has said it keeps
+        self._noted = 0  # how many they were when the last failure was looked into
+        self._resumed = False
+        self._least = 0  # the registry's minimum for a chunk
+
+    def tried(self) -> bool:
+        """Go on from where the session stands, or open one; whether the blob was mounted instead."""
+        if not self._place and self._opened():
+            return True
+        if self._offset or self._host.manner.chunk_for(self._digest.size, self._least):
+            self._patched()
+        self._finished()
+        return False
+
+    def found(self) -> int:
+        """After a break, ask where the registry stands; a session that is lost is forgotten.
+
+        Gives the bytes gained since this was asked for the last time. Raises Transient if there is no answer.
+        """
+        sent = max(self._body.position, self._offset)
+        if self._place and self._digest.size > _WORTH_ASKING:
+            call = replace(self._start, method="GET", url=self._place, body=None)
+            response = self._host.exchange.answered(call)
+            kept = _kept(response) if response.status_code == 204 else 0
+            if 0 < kept <= sent:
+                self._place = self._following(response, call)
+                gained, self._offset, self._noted, self._resumed = kept - self._noted, kept, kept, True
+                return max(gained, 0)
+        self.cancel()
+        return 0
+
+    def cancel(self) -> None:
+        """Have the registry drop what it keeps of the upload."""
+        if self._place:
+            _cancel(self._host, replace(self._start, method="DELETE", url=self._place, body=None))
+        self._place, self._offset, self._noted, self._resumed = "", 0, 0, False
+
+    def _opened(self) -> bool:
+        """POST, which mounts if there is a source; a mount that is refused is followed by an ordinary POST."""
+        call, response = self._start, None
+        if self._mount:
+            call, self._mount = self._mount, None
+            try:
+                response = self._host.exchange.answered(call)
+            except EnvironmentFault:
+                response = None
+        if response is None or response.status_code not in (201, 202):
+            call = self._start
+            response = self._host.expect(self._host.exchange.answered(call), call, 201, 202)
+        if response.status_code == 201:
+            self._host.check_digest(response.headers, call, self._digest, "stored")
+            return True
+        self._place = self._host.exchange.target(response, call)
+        minimum = response.headers.get("OCI-Chunk-Min-Length", "")
+        self._least = int(minimum) if minimum.isdecimal() else 0
+        return False
+
+    def _patched(self) -> None:
+        """PATCH chunk by chunk, in order; what is left after a break goes as one chunk unless less is asked for."""
+        size = self._digest.size
+        while self._offset < size:
+            chunk = self._host.manner.chunk_for(size, self._least) or size
+            end = min(self._offset + chunk, size)
+            headers = {**_OCTETS, "Content-Range": f"{self._offset}-{end - 1}"}
+            window = self._body.window(self._offset, end)
+            call = replace(self._start, method="PATCH", url=self._place, headers=headers, body=window)
+            response = self._host.exchange.answered(call)
+            self._refused(response, call, end - self._offset)
+            self._place = self._following(response, call)
+            kept = _kept(response) or end
+            if not self._offset < kept <= end:
+                raise self._host.peer.wrong(self._doing, f"keeps {kept} bytes where {end} were sent")
+            self._offset = kept
+
+    def _refused(self, response: requests.Response, call: Call, size: int) -> None:
+        status = response.status_code
+        if status in (201, 202, 204):
+            return
+        fault = self._host.unexpected(response, call)
+        if status == _TOO_LARGE and self._host.manner.smaller_chunks(size, max(self._least, _SMALLEST_CHUNK)):
+            raise Transient(fault, 0.0)
+        if status in _NO_CHUNKS and not self._host.manner.limited:
+            self._host.manner.whole_only = True
+            self.cancel()
+            raise Transient(fault, 0.0)
+        raise Transient(fault) if status in _LOST else fault
+
+    def _finished(self) -> None:
+        """PUT with the digest: all bytes, or none after they have been sent in chunks."""
+        query = urlencode({"digest": str(self._digest)})
+        url = f"{self._place}{'&' if urlsplit(self._place).query else '?'}{query}"
+        left = self._digest.size - self._offset
+        # requests takes an empty iterable for one of unknown length, and would send it in chunks.
+        body = self._body.window(self._offset, self._digest.size) if left else b""
+        call = replace(self._start, method="PUT", url=url, headers=_OCTETS, body=body)
+        response = self._host.exchange.answered(call)
+        status = response.status_code
+        if status == _TOO_LARGE and left and self._host.manner.smaller_chunks(left, _SMALLEST_CHUNK):
+            raise Transient(self._host.unexpected(response, call), 0.0)
+        if status in _LOST or (self._resumed and status == 400):
+            self.cancel()  # what was kept was not what had been sent: all of it goes again
+            raise Transient(self._host.unexpected(response, call))
+        self._host.expect(response, call, 201, 202, 204)
+        self._host.check_digest(response.headers, call, self._digest, "stored")
+
+    def _following(self, response: requests.Response, call: Call) -> str:
+        return self._host.exchange.target(response, call) if "Location" in response.headers else self._place
 
 
 def _start(host: Host, repository: str, digest: Digest, source: str | None, doing: str) -> Call:
@@ -39,35 +185,10 @@ def _start(host: Host, repository: str, digest: Digest, source: str | None, doin
     return host.call("POST", repository, f"blobs/uploads/{query}", doing, push=True, source=source, body=b"")
 
 
-def _push(host: Host, repository: str, body: BlobBody, source: str | None) -> bool:
-    doing = f"pushing blob {body.digest} to '{repository}'"
-    start = _start(host, repository, body.digest, source, doing)
-    response = host.exchange.answered(start)
-    if source and response.status_code not in (201, 202):
-        start = _start(host, repository, body.digest, None, doing)
-        response = host.exchange.answered(start)
-    host.expect(response, start, 201, 202)
-    if response.status_code == 201:
-        return True
-    place = host.exchange.target(response, start)
-    url = f"{place}{'&' if urlsplit(place).query else '?'}{urlencode({'digest': str(body.digest)})}"
-    headers = {"Content-Type": "application/octet-stream"}
-    # requests takes an empty iterable for one of unknown length, and would send it in chunks.
-    finish = replace(start, method="PUT", url=url, headers=headers, body=body if body.digest.size else b"")
-    try:
-        _finish(host, finish, body.digest)
-    except BaseException:
-        _cancel(host, replace(start, method="DELETE", url=place))
-        raise
-    return False
-
-
-def _finish(host: Host, call: Call, digest: Digest) -> None:
-    response = host.exchange.answered(call)
-    if response.status_code in _LOST:
-        raise Transient(host.unexpected(response, call))
-    host.expect(response, call, 201, 202, 204)
-    host.check_digest(response.headers, call, digest, "stored")
+def _kept(response: requests.Response) -> int:
+    """How many bytes a registry says that it keeps; '0-0' is what registries say of none."""
+    found = _RANGE.fullmatch(response.headers.get("Range", "").strip())
+    return int(found[1]) + 1 if found and found[1] != "0" else 0
 
 
 def _cancel(host: Host, call: Call) -> None:
