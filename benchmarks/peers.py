@@ -20,7 +20,7 @@ _TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path += [str(_TESTS), str(_TESTS / "e2e")]
 
 from debian_programs import Programs, unpack_programs  # noqa: E402
-from podman_containers import Podman, accept_anything  # noqa: E402
+from podman_containers import Podman  # noqa: E402
 from real_registry import registry  # noqa: E402
 
 _CHUNK = 1 << 16
@@ -34,7 +34,6 @@ class Peers:
     host: str
     data: Path
     podman: Podman
-    policy: Path
 
     def empty_registry(self) -> None:
         """Let the registry forget everything."""
@@ -58,7 +57,7 @@ def peers(store: Path, folder: Path) -> Iterator[Peers]:
     podman = Podman.of(programs, storage)
     try:
         with registry(programs, folder / "registry") as host:
-            yield Peers(programs, host, folder / "registry" / "data", podman, accept_anything(storage))
+            yield Peers(programs, host, folder / "registry" / "data", podman)
     finally:
         podman.start("rmi", "--all", "--force")
         shutil.rmtree(storage, ignore_errors=True)

@@ -53,13 +53,11 @@ def _ours(found: Peers, workspace: Path, folder: Path) -> Side:
 
 def _buildah(found: Peers, workspace: Path) -> Side:
     buildah = shlex.join(found.containers("buildah"))
-    policy = shlex.quote(str(found.policy))
     lines = [
         f"container=$({buildah} from scratch)",
         f'{buildah} copy -q "$container" weights.safetensors /models/weights/',
-        f'{buildah} commit -q --disable-compression --signature-policy {policy} "$container" theirs',
-        f"{buildah} push -q --disable-compression --tls-verify=false --signature-policy {policy} theirs"
-        f" docker://{found.host}/theirs/volume:v1",
+        f'{buildah} commit -q --disable-compression "$container" theirs',
+        f"{buildah} push -q --disable-compression --tls-verify=false theirs docker://{found.host}/theirs/volume:v1",
     ]
 
     def fresh() -> None:

@@ -127,7 +127,8 @@ def _read(argv: Sequence[str]) -> tuple[Arguments | None, ModuleType | None]:
     command = importlib.import_module(f"buildkit.cli.{name}")
     parser = CommandParser(prog=f"mbuild {name}", description=command.__doc__, allow_abbrev=False)
     command.add_arguments(parser)
-    own = parser.parse_args(rest)
+    # Options may stand among the arguments: `push //:x --plain-http HOST/NAME:TAG`.
+    own = parser.parse_args(rest) if parser._subparsers else parser.parse_intermixed_args(rest)
     return Arguments.of(common, restore_negative(own)), command
 
 

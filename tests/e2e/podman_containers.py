@@ -59,16 +59,13 @@ def _settings(programs: Programs, folder: Path) -> dict[str, str]:
     (folder / "containers.conf").write_text(containers)
     (folder / "storage.conf").write_text(storage)
     (folder / "registries.conf").write_text("")
+    policy = folder / ".config" / "containers" / "policy.json"
+    policy.parent.mkdir(parents=True)
+    policy.write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
     return dict(
         os.environ,
+        HOME=str(folder),
         CONTAINERS_CONF=f"{folder}/containers.conf",
         CONTAINERS_STORAGE_CONF=f"{folder}/storage.conf",
         CONTAINERS_REGISTRIES_CONF=f"{folder}/registries.conf",
     )
-
-
-def accept_anything(folder: Path) -> Path:
-    """A signature policy that takes unsigned images, as tests push them."""
-    policy = folder / "policy.json"
-    policy.write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
-    return policy

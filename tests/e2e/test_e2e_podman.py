@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from debian_programs import Programs
 from mbuild_command import Mbuild
-from podman_containers import Podman, accept_anything
+from podman_containers import Podman
 from real_registry import free_ports, registry
 
 pytestmark = pytest.mark.e2e
@@ -43,7 +43,7 @@ def test_podman_pulls_the_image_and_runs_it_and_it_predicts(
     settings = [word for name, port in ports.items() for word in ("--env", f"MLSERVER_{name}_PORT={port}")]
     with registry(programs, tmp_path / "registry") as host:
         reference = fraud("push", "//models:fraud", f"{host}/ml/fraud:v1", "--plain-http").out.strip()
-        podman("pull", "--tls-verify=false", "--signature-policy", str(accept_anything(tmp_path)), reference)
+        podman("pull", "--tls-verify=false", reference)
     container = podman("run", "--detach", "--network", "host", *RESTRICTED, *settings, reference)
     answer = _asked(ports["HTTP"], fraud.folder / "requests/suspicious.json", podman, container)
     assert [output["data"] for output in answer["outputs"]] == [[0, 1]]
