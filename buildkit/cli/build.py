@@ -7,26 +7,25 @@ import argparse
 from buildkit.cli.arguments import Arguments
 from buildkit.cli.opening import opened, print_results
 from buildkit.commands.build import build
-from buildkit.commands.export import export, parse_output
+from buildkit.commands.export import export
+from buildkit.commands.sinks import FORMS, parse_sink
 from buildkit.errors import ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`TARGET... [--output KIND:PATH]`."""
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="//package:name, //package/..., -//left/out")
-    parser.add_argument("--output", metavar="KIND:PATH", help="also write oci:DIR or docker-archive:FILE")
+    parser.add_argument("--output", metavar="KIND:PATH", help=f"also write {FORMS}")
 
 
 def run(arguments: Arguments) -> ExitCode:
     """Build, print, write."""
-    output = arguments.own["output"]
-    if output:
-        parse_output(output)
+    sink = parse_sink(arguments.own["output"]) if arguments.own["output"] else None
     with opened(arguments) as (session, report):
         result = build(session, arguments.own["targets"])
         report.finish(not result.faults)
         print_results(arguments, result.built)
         result.checked()
-        if output:
-            export(session, result, output)
+        if sink:
+            export(session, result, sink)
     return ExitCode.SUCCESS

@@ -63,7 +63,8 @@ class ConfiguredTarget:
 class Analysis:
     """What will run, and what each target offers. `skipped` were asked for, but are not for the platform.
 
-    `faults` are those of what was left out, where loading and analysis were to keep going.
+    `faults` are those of what was left out, where loading and analysis were to keep going. `platform` is the
+    configuration's, such as linux/amd64.
     """
 
     actions: ActionGraph
@@ -73,6 +74,7 @@ class Analysis:
     skipped: tuple[Label, ...] = ()
     warnings: tuple[str, ...] = ()
     faults: tuple[BuildError, ...] = ()
+    platform: str = "linux/amd64"
 
 
 def analyze(
@@ -144,6 +146,7 @@ class _Analyzer:
             self._skipped(),
             self.graph.warnings,
             tuple(faults),
+            str(configured.platform),
         )
 
     def _requested(self) -> tuple[Label, ...]:

@@ -1,65 +1,76 @@
 """An archive that `docker load` reads: config, uncompressed layers, `manifest.json`, as one tar.
 
 In: an image's manifest and how to open blobs. Out: a file. Layers are uncompressed on the way, since older daemons know
-no zstd, and each is checked against its diff id.
+no zstd, and each is checked against its diff id. How long a compressed one is, is known when it has passed: its header
+is written again then, so that it is uncompressed once and never held.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from buildkit.content import Kind
-from buildkit.digest import Digest
-from buildkit.errors import BuildFailure, EnvironmentFault
+from buildkit.errors import BuildFailure
 from buildkit.oci import tar
+from buildkit.oci.appearing import new_file
 from buildkit.oci.compression import decompressed
 from buildkit.oci.descriptor import LAYER, Descriptor
 from buildkit.oci.document import canonical, parse_object
-from buildkit.oci.layout import OpenBlob, read, reason
+from buildkit.oci.layout import OpenBlob, read
 from buildkit.oci.manifest import Manifest
+from buildkit.oci.platform import DEFAULT, image_for
 
 
-def write_archive(file: Path, manifest: Digest, open_blob: OpenBlob, *, name: str = "") -> None:
-    """Write the image of `manifest` to `file`, which appears when it is whole; `name` is its `repository:tag`."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with partial.open("wb") as target:
-            for chunk in _chunks(Manifest.from_json(read(manifest, open_blob)), open_blob, name):
-                target.write(chunk)
-        partial.rename(file)
-    except OSError as error:
-        raise EnvironmentFault(f"cannot write the archive '{file}': {reason(error)}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+def write_archive(
+    file: Path, root: Descriptor, open_blob: OpenBlob, *, name: str = "", platform: str = DEFAULT
+) -> None:
+    """Write an image, of an index the one for `platform`, to `file`, which appears when it is whole.
+
+    `name` is its `repository:tag`. Raises BuildError where the index has none for the platform.
+    """
+    image = image_for(root, open_blob, platform)
+    config, ids = image_config(image, open_blob)
+    config_path = f"{image.config.digest.hex}.json"
+    paths = [f"{diff_id.removeprefix('sha256:')}/layer.tar" for diff_id in ids]
+    with new_file(file, "archive") as target:
+        _file(target, config_path, config)
+        written: set[str] = set()
+        for descriptor, diff_id, path in zip(image.layers, ids, paths, strict=True):
+            if path not in written:
+                written.add(path)
+                _layer(target, path, descriptor, diff_id, open_blob)
+        described = {"Config": config_path, "RepoTags": [name] if name else [], "Layers": paths}
+        _file(target, "manifest.json", canonical([described]))
+        target.write(tar.END)
 
 
-def _chunks(manifest: Manifest, open_blob: OpenBlob, name: str) -> Iterator[bytes]:
-    config = read(manifest.config.digest, open_blob)
-    diff_ids = [str(text) for text in parse_object(config, "the image config")["rootfs"]["diff_ids"]]
-    config_path = f"{manifest.config.digest.hex}.json"
-    paths = [f"{diff_id.removeprefix('sha256:')}/layer.tar" for diff_id in diff_ids]
-    yield from _file(config_path, config)
-    written: set[str] = set()
-    for descriptor, diff_id, path in zip(manifest.layers, diff_ids, paths, strict=True):
-        if path not in written:
-            written.add(path)
-            yield from _layer(descriptor, diff_id, path, open_blob)
-    image = {"Config": config_path, "RepoTags": [name] if name else [], "Layers": paths}
-    yield from _file("manifest.json", canonical([image]))
-    yield tar.END
+def image_config(image: Manifest, open_blob: OpenBlob) -> tuple[bytes, list[str]]:
+    """An image's config, and the diff ids that it names, one for each layer. BuildFailure for what is no image."""
+    document = read(image.config.digest, open_blob)
+    ids = _diff_ids(parse_object(document, "the image config"))
+    if ids is None:
+        raise BuildFailure(
+            f"{image.config.digest} is not the config of an image: it has no 'rootfs' with 'diff_ids'",
+            hint="an artifact that cannot be run has none: write it as 'oci:DIR' or 'oci-archive:FILE'",
+        )
+    if len(ids) != len(image.layers):
+        raise BuildFailure(f"the image has {len(image.layers)} layers, but its config names {len(ids)}")
+    return document, ids
 
 
-def _file(path: str, data: bytes) -> Iterator[bytes]:
-    yield tar.header(path, Kind.FILE, 0o644, len(data)) + data + tar.padding(len(data))
+def _diff_ids(config: dict[str, Any]) -> list[str] | None:
+    rootfs = config.get("rootfs")
+    found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        return None
+    return found
 
 
-def _layer(descriptor: Descriptor, diff_id: str, path: str, open_blob: OpenBlob) -> Iterator[bytes]:
-    size = _size(descriptor, open_blob)
-    yield tar.header(path.rpartition("/")[0], Kind.DIRECTORY, 0o755)
-    yield tar.header(path, Kind.FILE, 0o644, size)
+def layer_chunks(descriptor: Descriptor, diff_id: str, open_blob: OpenBlob) -> Generator[bytes, None, None]:
+    """The uncompressed tar of a layer. Raises BuildFailure at its end if it is not the one of `diff_id`."""
     hasher = hashlib.sha256()
     with open_blob(descriptor.digest) as source:
         for chunk in decompressed(source, f"layer {descriptor.digest}"):
@@ -67,12 +78,35 @@ def _layer(descriptor: Descriptor, diff_id: str, path: str, open_blob: OpenBlob)
             yield chunk
     if f"sha256:{hasher.hexdigest()}" != diff_id:
         raise BuildFailure(f"layer {descriptor.digest} has diff id sha256:{hasher.hexdigest()}, expected {diff_id}")
-    yield tar.padding(size)
 
 
-def _size(descriptor: Descriptor, open_blob: OpenBlob) -> int:
-    """The size of a layer's uncompressed tar, by reading it once more: a frame's own word covers only that frame."""
-    if descriptor.media_type == LAYER:
-        return descriptor.digest.size
-    with open_blob(descriptor.digest) as source:
-        return sum(map(len, decompressed(source, f"layer {descriptor.digest}")))
+def _file(target: BinaryIO, path: str, data: bytes) -> None:
+    target.write(tar.header(path, Kind.FILE, 0o644, len(data)) + data + tar.padding(len(data)))
+
+
+def _layer(target: BinaryIO, path: str, descriptor: Descriptor, diff_id: str, open_blob: OpenBlob) -> None:
+    target.write(tar.header(path.rpartition("/")[0], Kind.DIRECTORY, 0o755))
+    place = target.tell()
+    expected = descriptor.digest.size if descriptor.media_type == LAYER else 0
+    size = _entry(target, path, expected, layer_chunks(descriptor, diff_id, open_blob))
+    header = tar.header(path, Kind.FILE, 0o644, size)
+    if len(header) != len(tar.header(path, Kind.FILE, 0o644, expected)):
+        # 8 GiB and more take a longer header than the one that room was left for: once more, with that.
+        target.seek(place)
+        target.truncate()
+        _entry(target, path, size, layer_chunks(descriptor, diff_id, open_blob))
+    elif size != expected:
+        target.seek(place)
+        target.write(header)
+        target.seek(0, 2)
+
+
+def _entry(target: BinaryIO, path: str, expected: int, chunks: Iterator[bytes]) -> int:
+    """Write a file's entry; gives its real size."""
+    target.write(tar.header(path, Kind.FILE, 0o644, expected))
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        target.write(chunk)
+    target.write(tar.padding(size))
+    return size

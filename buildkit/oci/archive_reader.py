@@ -16,12 +16,12 @@ from typing import Any
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
+from buildkit.oci.appearing import reason
 from buildkit.oci.blobs import LARGEST_DOCUMENT, Limited, Verified
 from buildkit.oci.compression import Readable
 from buildkit.oci.descriptor import CONFIG, LAYER, LAYER_GZIP, LAYER_ZSTD, MANIFEST, Descriptor
 from buildkit.oci.document import objects, parse_object, string, strings
 from buildkit.oci.index import Index
-from buildkit.oci.layout import reason
 from buildkit.oci.layout_reader import check_version, choose_root
 from buildkit.oci.manifest import Manifest
 from buildkit.oci.tar_reader import Member, Type, members

@@ -1,29 +1,32 @@
 """An OCI image layout: a folder that registries' tools read (image-spec, image-layout.md).
 
 In: the descriptor of a manifest or index, and how to open blobs. Out: `oci-layout`, `index.json`, `blobs/sha256/…` in a
-folder. Each blob is checked while it is copied and gets its name last, so a folder never holds a wrong blob.
+folder. Each blob is checked while it is copied and gets its name last, and the index is written when all blobs are
+there: a folder never holds a wrong blob, and never names an image that it does not hold whole.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
+from buildkit.oci.appearing import reason
 from buildkit.oci.blobs import LARGEST_DOCUMENT
 from buildkit.oci.compression import Readable
-from buildkit.oci.descriptor import INDEX, Descriptor, pairs
+from buildkit.oci.descriptor import INDEXES, Descriptor, pairs
 from buildkit.oci.document import canonical
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
 
 OpenBlob = Callable[[Digest], AbstractContextManager[Readable]]
 REFERENCE_NAME = "org.opencontainers.image.ref.name"
+ABOUT = canonical({"imageLayoutVersion": "1.0.0"})
 _CHUNK = 1 << 20
 
 
@@ -32,15 +35,20 @@ def write_layout(folder: Path, root: Descriptor, open_blob: OpenBlob, *, tag: st
 
     What the folder already holds stays; an entry of the same tag is replaced.
     """
-    entry = replace(root, annotations=pairs({**dict(root.annotations), REFERENCE_NAME: tag})) if tag else root
+    entry = tagged(root, tag)
     try:
         (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
         for digest in closure(root, open_blob):
             _copy(folder, digest, open_blob)
-        _replace(folder / "oci-layout", canonical({"imageLayoutVersion": "1.0.0"}))
+        _replace(folder / "oci-layout", ABOUT)
         _replace(folder / "index.json", _with(folder / "index.json", entry).to_json())
     except OSError as error:
         raise EnvironmentFault(f"cannot write the OCI layout '{folder}': {reason(error)}") from error
+
+
+def tagged(root: Descriptor, tag: str) -> Descriptor:
+    """The entry of a layout's index for an image; an empty tag is none."""
+    return replace(root, annotations=pairs({**dict(root.annotations), REFERENCE_NAME: tag})) if tag else root
 
 
 def closure(root: Descriptor, open_blob: OpenBlob) -> Iterator[Digest]:
@@ -54,7 +62,7 @@ def closure(root: Descriptor, open_blob: OpenBlob) -> Iterator[Digest]:
 
 def _closure(root: Descriptor, open_blob: OpenBlob) -> Iterator[Digest]:
     document = read(root.digest, open_blob)
-    if root.media_type == INDEX:
+    if root.media_type in INDEXES:
         for child in Index.from_json(document).manifests:
             yield from _closure(child, open_blob)
     else:
@@ -65,13 +73,15 @@ def _closure(root: Descriptor, open_blob: OpenBlob) -> Iterator[Digest]:
 
 
 def read(digest: Digest, open_blob: OpenBlob) -> bytes:
-    """A small blob, checked."""
+    """A document, checked. Raises BuildFailure for a damaged one, and for one that is too large to be one."""
+    if digest.size > LARGEST_DOCUMENT:
+        raise BuildFailure(
+            f"blob {digest} of {digest.size} bytes is no document of an image: they have {LARGEST_DOCUMENT} at most"
+        )
     data = bytearray()
     with open_blob(digest) as source:
-        while chunk := source.read(_CHUNK):
+        while len(data) <= digest.size and (chunk := source.read(digest.size + 1 - len(data))):
             data += chunk
-            if len(data) > max(digest.size, LARGEST_DOCUMENT):
-                break
     found = Digest.of(bytes(data))
     if found != digest:
         raise BuildFailure(f"blob {digest} is damaged: found {found}, {len(data)} bytes")
@@ -96,24 +106,30 @@ def _copy(folder: Path, digest: Digest, open_blob: OpenBlob) -> None:
         return
     partial = final.with_name(f".{digest.hex}.{os.getpid()}")
     try:
-        hasher = hashlib.sha256()
-        with open_blob(digest) as source, partial.open("wb") as target:
-            while chunk := source.read(_CHUNK):
-                hasher.update(chunk)
+        with partial.open("wb") as target, closing(verified(digest, open_blob)) as chunks:
+            for chunk in chunks:
                 target.write(chunk)
-        if hasher.hexdigest() != digest.hex:
-            raise BuildFailure(f"blob {digest} is damaged: found sha256:{hasher.hexdigest()}")
         partial.rename(final)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def verified(digest: Digest, open_blob: OpenBlob) -> Generator[bytes, None, None]:
+    """A blob's bytes. Raises BuildFailure at their end, or before there are too many, if they are not the blob's."""
+    hasher = hashlib.sha256()
+    left = digest.size
+    with open_blob(digest) as source:
+        while chunk := source.read(_CHUNK):
+            left -= len(chunk)
+            hasher.update(chunk)
+            if left < 0:
+                raise BuildFailure(f"blob {digest} is damaged: it is longer than its {digest.size} bytes")
+            yield chunk
+    if hasher.hexdigest() != digest.hex:
+        raise BuildFailure(f"blob {digest} is damaged: found sha256:{hasher.hexdigest()}")
 
 
 def _replace(path: Path, data: bytes) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_bytes(data)
     partial.rename(path)
-
-
-def reason(error: OSError) -> str:
-    """What the system says is wrong, as part of a sentence."""
-    return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault, did_you_mean
+from buildkit.oci.appearing import reason
 from buildkit.oci.blobs import LARGEST_DOCUMENT, Limited, Verified
 from buildkit.oci.compression import Readable
 from buildkit.oci.descriptor import INDEX, Descriptor
 from buildkit.oci.document import parse_object
 from buildkit.oci.index import Index
-from buildkit.oci.layout import REFERENCE_NAME, reason
+from buildkit.oci.layout import REFERENCE_NAME
 
 _OTHER_NAME = "io.containerd.image.name"
 _VERSION = "1.0.0"

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from buildkit.errors import BuildFailure
 
 _BLOCK = 512
+_LAST_SECOND = 1 << 33
 _LONGEST_RECORD = 1 << 20  # of a long name or of PAX records
 
 
@@ -39,6 +40,7 @@ class Member:
     size: int = 0
     offset: int = 0
     target: str = ""
+    mtime: int = 0
 
 
 _TYPES = {
@@ -107,9 +109,8 @@ def _member(block: bytes, extended: dict[str, str], size: int, position: int, wh
     size = _decimal(extended["size"], what) if "size" in extended else size
     target = extended.get("linkpath", _text(block[157:257], what))
     # Only files have content; some writers give links the size of their target.
-    return Member(
-        path, kind, _number(block[100:108], what) & 0o7777, size if kind is Type.FILE else 0, position, target
-    )
+    mode, content = _number(block[100:108], what) & 0o7777, size if kind is Type.FILE else 0
+    return Member(path, kind, mode, content, position, target, _time(block[136:148], extended.get("mtime"), what))
 
 
 def _extension(archive: BinaryIO, kind: bytes, position: int, size: int, what: str) -> dict[str, str]:
@@ -129,7 +130,7 @@ def _pax(data: bytes, what: str) -> Iterator[tuple[str, str]]:
         key, equals, value = data[len(digits) + 1 : max(length - 1, 0)].partition(b"=")
         if not equals or length > len(data) or data[length - 1 : length] != b"\n":
             raise BuildFailure(f"{what} is damaged: a PAX record is not 'length key=value'")
-        if key in (b"path", b"linkpath", b"size") or key.startswith(b"GNU.sparse"):
+        if key in (b"path", b"linkpath", b"size", b"mtime") or key.startswith(b"GNU.sparse"):
             yield key.decode("ascii", "replace"), _text(value, what)
         data = data[length:]
 
@@ -141,6 +142,16 @@ def _number(field: bytes, what: str) -> int:
     if digits.strip(b"01234567"):  # `int` alone would take signs and underscores
         raise BuildFailure(f"{what} is damaged: a tar header holds {field!r} where a number belongs")
     return int(digits, 8)
+
+
+def _time(field: bytes, extended: str | None, what: str) -> int:
+    """Whole seconds; what no file system takes counts as 0."""
+    if extended is None:
+        seconds = _number(field, what)
+    else:
+        digits = extended.partition(".")[0]
+        seconds = _decimal(digits, what) if digits and not digits.startswith("-") else 0
+    return seconds if seconds < _LAST_SECOND else 0
 
 
 def _decimal(text: str, what: str) -> int:

@@ -254,7 +254,9 @@ REFUSED = {
     "a folder that is not there": (["-C", "/nowhere", "//p:x"], "error: '-C' must name a folder, found '/nowhere'\n"),
     "an unknown output": (
         ["//p:x", "--output", "tar:x"],
-        "error: cannot read the output 'tar:x'\nhint: use 'oci:DIR' (an OCI image layout) or 'docker-archive:FILE'\n",
+        "error: cannot read the output 'tar:x'\nhint: use oci:DIR[:TAG], oci-archive:FILE[:TAG], "
+        "docker-archive:FILE[:NAME:TAG] or rootfs:DIR: an OCI layout, one as a tar, an archive for docker load, "
+        "a plain root file system\n",
     ),
     "a query that cannot be read": (
         ["query", "deps(//p:x"],

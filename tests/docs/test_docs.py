@@ -46,7 +46,7 @@ from buildkit.report.targets import FORMATS
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("rules/*.md"))]
-PARTS = ("tutorial", "formatting", "query", "writing-rules", "beginning")
+PARTS = ("tutorial", "formatting", "query", "writing-rules", "beginning", "images")
 TRIED = {ROOT / "README.md", *(DOCS / f"{name}.md" for name in PARTS)}
 
 
@@ -326,6 +326,11 @@ def test_the_commands_of_the_page_on_formatting_work(tmp_path: Path, kept_store:
 def test_the_commands_on_the_page_of_beginnings_work(tmp_path: Path) -> None:
     environment = _environment(tmp_path / "store", Path(sys.executable).parent)
     assert Reader(tmp_path, environment, {}).follow(DOCS / "beginning.md") == 11
+
+
+def test_the_commands_on_the_page_of_images_work(tmp_path: Path) -> None:
+    environment = _environment(tmp_path / "store", Path(sys.executable).parent)
+    assert Reader(tmp_path / "tiny", environment, {}).follow(DOCS / "images.md") == 4
 
 
 @pytest.mark.e2e

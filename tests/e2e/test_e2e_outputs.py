@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -59,6 +60,43 @@ def test_skopeo_reads_the_archive_that_output_writes_for_docker(fraud: Mbuild, p
     raw = json.loads(programs.run("skopeo", "inspect", "--config", "--raw", f"docker-archive:{archive}"))
     assert told["Layers"] == config["rootfs"]["diff_ids"]
     assert raw == config
+
+
+def test_skopeo_reads_the_oci_archive_and_copies_all_of_it(tiny: Mbuild, programs: Programs, tmp_path: Path) -> None:
+    tiny("//:volume", "--output", f"oci-archive:{tmp_path / 'volume.tar'}:v1")
+    told = json.loads(programs.run("skopeo", "inspect", f"oci-archive:{tmp_path / 'volume.tar'}:v1"))
+    assert told["Digest"] == tiny.digest("//:volume")
+    copy = ("skopeo", "--insecure-policy", "copy", "--preserve-digests")
+    programs.run(*copy, f"oci-archive:{tmp_path / 'volume.tar'}:v1", f"oci:{tmp_path / 'oci'}:v1")
+    tiny("//:volume", "--output", f"oci:{tmp_path / 'own'}:v1")
+    assert held(tmp_path / "oci") == held(tmp_path / "own")
+
+
+def held(layout: Path) -> set[str]:
+    """The blobs of a layout."""
+    return {path.name for path in (layout / "blobs/sha256").iterdir()}
+
+
+def test_a_root_file_system_is_what_umoci_unpacks(fraud: Mbuild, layout: Path, programs: Programs, roomy: Path) -> None:
+    fraud("//models:fraud", "--output", f"rootfs:{roomy / 'root'}")
+    rootless = ["--rootless"] if os.geteuid() else []
+    programs.run("umoci", "unpack", *rootless, "--image", f"{layout}:fraud", roomy / "bundle")
+    ours, theirs = entries(roomy / "root"), entries(roomy / "bundle/rootfs")
+    assert len(ours) > 1000
+    assert ours == theirs
+
+
+def entries(root: Path) -> dict[str, tuple[int, int, str]]:
+    """Of every path its mode, its time, and what it holds or points at."""
+    found = {}
+    for path in root.rglob("*"):
+        status = path.lstat()
+        if path.is_symlink():
+            content = str(path.readlink())
+        else:
+            content = "" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
+        found[path.relative_to(root).as_posix()] = (status.st_mode, int(status.st_mtime), content)
+    return found
 
 
 def test_a_second_run_does_no_action(fraud: Mbuild) -> None:

@@ -9,14 +9,16 @@ import zstandard
 
 from buildkit.content import Kind
 from buildkit.digest import Digest
-from buildkit.errors import BuildFailure, EnvironmentFault
+from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
 from buildkit.oci import tar
 from buildkit.oci.archive import write_archive
 from buildkit.oci.config import History, ImageConfig
 from buildkit.oci.descriptor import CONFIG, INDEX, LAYER, LAYER_ZSTD, MANIFEST, Descriptor
 from buildkit.oci.index import Index
 from buildkit.oci.layout import write_layout
+from buildkit.oci.layout_archive import write_layout_archive
 from buildkit.oci.manifest import Manifest
+from buildkit.oci.platform import image_for
 
 
 class Blobs(dict[Digest, bytes]):
@@ -99,7 +101,7 @@ def test_a_folder_that_cannot_be_made_is_the_environments_fault(tmp_path: Path) 
 
 def test_an_archive_for_docker_load_holds_uncompressed_layers(tmp_path: Path) -> None:
     blobs, root = image()
-    write_archive(tmp_path / "image.tar", root.digest, blobs.open, name="fraud:v1")
+    write_archive(tmp_path / "image.tar", root, blobs.open, name="fraud:v1")
     manifest = Manifest.from_json(blobs[root.digest])
     with tarfile.open(tmp_path / "image.tar") as archive:
         contents = {m.name: archive.extractfile(m).read() for m in archive if m.isfile()}  # type: ignore[union-attr]
@@ -123,7 +125,73 @@ def test_an_archive_of_a_layer_that_is_not_its_diff_id_is_refused(tmp_path: Path
     layer = Manifest.from_json(blobs[root.digest]).layers[1].digest
     blobs[layer] = zstandard.compress(layer_tar("b", b"3"))
     with pytest.raises(BuildFailure) as caught:
-        write_archive(tmp_path / "image.tar", root.digest, blobs.open)
+        write_archive(tmp_path / "image.tar", root, blobs.open)
     found, expected = Digest.of(layer_tar("b", b"3")), Digest.of(layer_tar("b", b"2"))
     assert caught.value.message == f"layer {layer} has diff id {found}, expected {expected}"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_oci_archive_is_the_layout_as_one_tar(tmp_path: Path) -> None:
+    blobs, root = image()
+    index = Descriptor(INDEX, blobs.add(Index((root,)).to_json()))
+    write_layout(tmp_path / "oci", root, blobs.open, tag="v1")
+    write_layout(tmp_path / "oci", index, blobs.open, tag="all")
+    write_layout_archive(tmp_path / "image.tar", [(root, "v1"), (index, "all")], blobs.open)
+    with tarfile.open(tmp_path / "image.tar") as archive:
+        names = archive.getnames()
+        contents = {m.name: archive.extractfile(m).read() for m in archive if m.isfile()}  # type: ignore[union-attr]
+    assert contents == files(tmp_path / "oci")
+    assert names[:4] == ["oci-layout", "index.json", "blobs", "blobs/sha256"]
+    assert len(names) == len(set(names))
+
+
+def test_an_oci_archive_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    blobs, root = image()
+    layer = Manifest.from_json(blobs[root.digest]).layers[0].digest
+    blobs[layer] = blobs[layer] + b"x"
+    with pytest.raises(BuildFailure) as caught:
+        write_layout_archive(tmp_path / "image.tar", [(root, "")], blobs.open)
+    assert caught.value.message == f"blob {layer} is damaged: it is longer than its {layer.size} bytes"
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(EnvironmentFault) as fault:
+        write_layout_archive(tmp_path, [(root, "")], blobs.open)
+    assert fault.value.message == f"cannot write the OCI archive '{tmp_path}': is a directory"
+
+
+def for_platform(root: Descriptor, os: str, architecture: str, variant: str = "") -> Descriptor:
+    said = (("architecture", architecture), ("os", os), *((("variant", variant),) if variant else ()))
+    return Descriptor(MANIFEST, root.digest, platform=said)
+
+
+def test_of_an_index_the_image_for_the_platform_is_taken(tmp_path: Path) -> None:
+    blobs, root = image()
+    config = Manifest.from_json(blobs[root.digest]).config
+    other = Descriptor(MANIFEST, blobs.add(Manifest(config, ()).to_json()))
+    entries = (for_platform(other, "unknown", "unknown"), for_platform(root, "linux", "amd64"))
+    inner = Descriptor(INDEX, blobs.add(Index((*entries, for_platform(other, "linux", "arm64", "v8"))).to_json()))
+    index = Descriptor(INDEX, blobs.add(Index((inner,)).to_json()))
+    found = {name: image_for(index, blobs.open, name) for name in ("linux/amd64", "linux/arm64", "linux/amd64/v3")}
+    assert found == {
+        "linux/amd64": Manifest.from_json(blobs[root.digest]),
+        "linux/arm64": Manifest(config, ()),
+        "linux/amd64/v3": Manifest.from_json(blobs[root.digest]),
+    }
+    with pytest.raises(BuildError) as caught:
+        image_for(index, blobs.open, "linux/riscv64")
+    assert caught.value.message == (
+        f"the index {index.digest} has no image for linux/riscv64: it holds linux/amd64, linux/arm64/v8"
+    )
+    assert caught.value.hint == (
+        "choose one of these with --platform, or write the whole index as 'oci:DIR' or 'oci-archive:FILE'"
+    )
+
+
+def test_a_layer_of_eight_gigabytes_gets_the_longer_header_that_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs, root = image()
+    monkeypatch.setattr(tar, "_LARGEST", 1000)  # eight gigabytes are many for a test
+    write_archive(tmp_path / "image.tar", root, blobs.open)
+    with tarfile.open(tmp_path / "image.tar") as archive:
+        sizes = [found.size for found in archive if found.name.endswith("layer.tar")]
+    assert sizes == [len(layer_tar("a", b"1" * 700)), len(layer_tar("b", b"2"))]

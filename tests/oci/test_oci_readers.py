@@ -126,7 +126,7 @@ def test_an_oci_archive_is_read_without_unpacking(tmp_path: Path) -> None:
 def test_a_docker_archive_gets_a_manifest_of_its_layers(tmp_path: Path) -> None:
     blobs = Blobs()
     image = add_image(blobs, b"one")
-    write_archive(tmp_path / "a.tar", image.digest, blobs.open, name="acme/fraud:v1")
+    write_archive(tmp_path / "a.tar", image, blobs.open, name="acme/fraud:v1")
     reader = ArchiveReader(tmp_path / "a.tar", "docker-archive")
     assert {content_of(reader.open, reader.root(tag)) for tag in ("", "v1", "acme/fraud:v1")} == {b"one"}
     # The same layers and config under the same manifest: what was written comes back.
@@ -227,7 +227,7 @@ def read(open_blob: OpenPart, digest: Digest) -> bytes:
 
 def test_an_archive_cut_anywhere_is_refused_or_still_whole(tmp_path: Path) -> None:
     blobs = Blobs()
-    write_archive(tmp_path / "a.tar", add_image(blobs, b"one").digest, blobs.open)
+    write_archive(tmp_path / "a.tar", add_image(blobs, b"one"), blobs.open)
     whole = (tmp_path / "a.tar").read_bytes()
     ends = 0
     for size in (0, 1, 511, 512, 700, 1024, 2000, len(whole) // 2, len(whole) - 1500, len(whole) - 1, len(whole)):

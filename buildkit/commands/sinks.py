@@ -1,0 +1,88 @@
+"""Where images are written to: `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE`, `rootfs:DIR`.
+
+In: text of the command line; images or indexes as (descriptor, name), and how to open their blobs. Out: files, written
+in one pass over the blobs. The first two take an index and several images; the others one image, of an index the one
+for a platform.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from buildkit.errors import BuildError, did_you_mean
+from buildkit.oci.archive import write_archive
+from buildkit.oci.descriptor import Descriptor
+from buildkit.oci.layout import OpenBlob, write_layout
+from buildkit.oci.layout_archive import write_layout_archive
+from buildkit.oci.rootfs import write_rootfs
+
+KINDS = ("oci", "oci-archive", "docker-archive", "rootfs")
+FORMS = "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG] or rootfs:DIR"
+_MEANT = "an OCI layout, one as a tar, an archive for docker load, a plain root file system"
+_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+_NAME = re.compile(r"[a-z0-9][a-z0-9._/:-]*(?::\w[\w.-]{0,127})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A kind, a path, and the tag (of an archive for Docker: name and tag) that the image gets there; '' its own."""
+
+    kind: str
+    path: str
+    tag: str = ""
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether it holds several images."""
+        return self.kind in ("oci", "oci-archive")
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.path}" + (f":{self.tag}" if self.tag else "")
+
+
+def is_sink(text: str) -> bool:
+    """Whether text means a place on this machine rather than a registry."""
+    return text.partition(":")[0] in KINDS
+
+
+def parse_sink(text: str) -> Sink:
+    """Read `KIND:PATH[:TAG]`; a path ends at its first colon, as in skopeo. Raises BuildError."""
+    kind, colon, rest = text.partition(":")
+    path, tagged, tag = rest.partition(":")
+    if kind not in KINDS or not path:
+        near = did_you_mean(kind, KINDS) if colon and kind not in KINDS else None
+        raise BuildError(f"cannot read the output {text!r}", hint=near or f"use {FORMS}: {_MEANT}")
+    fits = {"oci": _TAG, "oci-archive": _TAG, "docker-archive": _NAME}.get(kind)
+    if tagged and not (fits and fits.fullmatch(tag)):
+        raise BuildError(f"cannot read the output {text!r}: {tag!r} is no tag", hint=f"use {FORMS}")
+    return Sink(kind, path, tag)
+
+
+def write_to(
+    sink: Sink, directory: Path, images: Sequence[tuple[Descriptor, str]], open_blob: OpenBlob, platform: str
+) -> None:
+    """Write (image or index, its own tag) pairs. `platform`, such as linux/amd64, chooses where one image must be.
+
+    Raises BuildError for several images where one is taken, and where an index has none for the platform.
+    """
+    if len(images) != 1 and (sink.tag or not sink.takes_several):
+        form = "with a tag " if sink.tag else ""
+        raise BuildError(f"'{sink}' {form}takes one image, found {len(images)}", hint="name one target")
+    target = directory / sink.path
+    named = [(root, sink.tag or own) for root, own in images]
+    if sink.kind == "oci":
+        for root, tag in named:
+            write_layout(target, root, open_blob, tag=tag)
+        return
+    if sink.kind == "oci-archive":
+        write_layout_archive(target, named, open_blob)
+        return
+    ((root, name),) = named
+    if sink.kind == "rootfs":
+        write_rootfs(target, root, open_blob, platform=platform)
+    else:
+        named_in_full = name if ":" in name or not name else f"{name}:latest"
+        write_archive(target, root, open_blob, name=named_in_full, platform=platform)
