@@ -19,7 +19,7 @@ from buildkit.content import Entry, Inline, Kind, Recipe, Slice, Tree, check_pat
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, InternalError
 
-FORMAT = 1
+FORMAT = 2
 BLOCK = 512
 END = bytes(2 * BLOCK)
 CHUNK = 1 << 20
@@ -30,20 +30,35 @@ _TYPES = {Kind.FILE: b"0", Kind.DIRECTORY: b"5", Kind.SYMLINK: b"2"}
 
 
 def header(path: str, kind: Kind, mode: int, size: int = 0, target: str = "") -> bytes:
-    """The blocks before an entry's content. Raises BuildFailure for a path that a layer must not hold."""
-    check_path(path)
-    if path.rpartition("/")[2].startswith(".wh."):
-        # image-spec layer.md: the prefix marks a whiteout, so such a file would delete another.
-        raise BuildFailure(f"'{path}' cannot be in a layer: names that start with '.wh.' are reserved for whiteouts")
+    """The blocks before an entry's content. Raises BuildFailure for a path or target that a layer must not hold."""
+    _check(path)
+    if kind is Kind.SYMLINK:
+        _check_target(path, target)
     name = path.encode() + (b"/" if kind is Kind.DIRECTORY else b"")
     link = target.encode()
     split = _split(name)
     records = _records(name if split is None else b"", link if _extended(link, _LINK) else b"", size)
-    prefix, short = split or (b"", name[:_NAME])
-    block = _ustar(short, prefix, _TYPES[kind], stat.S_IMODE(mode), min(size, _LARGEST), link[:_LINK])
+    prefix, short = split or (b"", _cut(name, _NAME))
+    block = _ustar(short, prefix, _TYPES[kind], stat.S_IMODE(mode), min(size, _LARGEST), _cut(link, _LINK))
     if not records:
         return block
     return _ustar(b"././@PaxHeader", b"", b"x", 0o644, len(records), b"") + records + padding(len(records)) + block
+
+
+def _check(path: str) -> None:
+    check_path(path)
+    if path.startswith(".wh.") or "/.wh." in path:
+        # image-spec layer.md: the prefix marks a whiteout, so such a file would delete another.
+        raise BuildFailure(f"'{path}' cannot be in a layer: names that start with '.wh.' are reserved for whiteouts")
+
+
+def _check_target(path: str, target: str) -> None:
+    if not target or "\0" in target:
+        raise BuildFailure(f"'{path}' cannot be in a layer: it is a symlink to {target!r}, which no system can make")
+    try:
+        target.encode()
+    except UnicodeEncodeError:
+        raise BuildFailure(f"'{path}' cannot be in a layer: its target {target!r} is not valid UTF-8") from None
 
 
 def entry_header(entry: Entry) -> bytes:
@@ -148,6 +163,11 @@ def _split(name: bytes) -> tuple[bytes, bytes] | None:
     if cut <= 0 or len(name) - cut - 1 > _NAME:
         return None
     return name[:cut], name[cut + 1 :]
+
+
+def _cut(text: bytes, limit: int) -> bytes:
+    # PAX says it in full, but strict readers decode this field too: no character may be cut in two.
+    return text[:limit].decode(errors="ignore").encode()
 
 
 def _records(path: bytes, link: bytes, size: int) -> bytes:

@@ -27,7 +27,7 @@ def versioned(number: int) -> int:
     """The version of a tool that makes layers: its own number, below those of the tar format and the compressors.
 
     >>> versioned(1)
-    1020303010507001
+    2020303010507001
     """
     version = tar.FORMAT
     for name in sorted(COMPRESSORS):

@@ -43,7 +43,7 @@ def whole(tree: Tree) -> bytes:
 
 def test_the_bytes_of_the_format_are_pinned() -> None:
     # If this changes, images' digests change for everybody: raise `tar.FORMAT`.
-    assert tar.FORMAT == 1
+    assert tar.FORMAT == 2
     assert str(Digest.of(whole(SAMPLE))) == "sha256:845771a66570251417cfe62d3cb6a65dff086e11d9e944381d77f8243c533c01"
 
 
@@ -97,6 +97,12 @@ def test_pax_is_written_only_for_what_ustar_cannot_hold() -> None:
     assert len(tar.header("l", Kind.SYMLINK, 0o777, target="t" * 100)) == 512
 
 
+def test_what_ustar_cannot_hold_is_cut_between_characters() -> None:
+    # Python's reader and others decode this field although PAX says the path in full.
+    assert tar.header("x" + "ü" * 60, Kind.FILE, 0o644)[1024:1124] == ("x" + "ü" * 49).encode() + b"\0"
+    assert tar.header("l", Kind.SYMLINK, 0o777, target="x" + "ü" * 60)[1181:1281] == ("x" + "ü" * 49).encode() + b"\0"
+
+
 def test_a_file_of_8_gib_says_its_size_in_pax() -> None:
     assert len(tar.header("big", Kind.FILE, 0o644, 8**11 - 1)) == 512
     head = tar.header("big", Kind.FILE, 0o644, 8**11)
@@ -125,6 +131,28 @@ def test_pax_records_count_their_own_digits(count: int) -> None:
 def test_paths_that_a_layer_must_not_hold_are_refused(path: str, message: str) -> None:
     with pytest.raises(BuildFailure) as caught:
         tar.header(path, Kind.FILE, 0o644)
+    assert caught.value.message == message
+
+
+def test_a_folder_whose_name_is_a_whiteout_is_refused_with_what_it_holds() -> None:
+    with pytest.raises(BuildFailure) as caught:
+        tar.header(".wh.a/b", Kind.FILE, 0o644)
+    assert caught.value.message == (
+        "'.wh.a/b' cannot be in a layer: names that start with '.wh.' are reserved for whiteouts"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("", "'l' cannot be in a layer: it is a symlink to '', which no system can make"),
+        ("a\0b", "'l' cannot be in a layer: it is a symlink to 'a\\x00b', which no system can make"),
+        ("\udcff", "'l' cannot be in a layer: its target '\\udcff' is not valid UTF-8"),
+    ],
+)
+def test_targets_that_a_layer_must_not_hold_are_refused(target: str, message: str) -> None:
+    with pytest.raises(BuildFailure) as caught:
+        tar.header("l", Kind.SYMLINK, 0o777, target=target)
     assert caught.value.message == message
 
 
