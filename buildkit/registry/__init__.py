@@ -3,8 +3,31 @@
 from buildkit.registry.connection import connect
 from buildkit.registry.credentials import Credential, Credentials
 from buildkit.registry.memory import MemoryRegistry
-from buildkit.registry.push import push
+from buildkit.registry.plan import Plan, Step, Way
+from buildkit.registry.push import Pushed, carry_out, copy_image, planned, push
 from buildkit.registry.registry import Document, Reader, Registry
+from buildkit.registry.sources import OpenedSource, RegistrySource, Source, StoreSource
 from buildkit.registry.trust import Trust
 
-__all__ = ["Credential", "Credentials", "Document", "MemoryRegistry", "Reader", "Registry", "Trust", "connect", "push"]
+__all__ = [
+    "Credential",
+    "Credentials",
+    "Document",
+    "MemoryRegistry",
+    "OpenedSource",
+    "Plan",
+    "Pushed",
+    "Reader",
+    "Registry",
+    "RegistrySource",
+    "Source",
+    "Step",
+    "StoreSource",
+    "Trust",
+    "Way",
+    "carry_out",
+    "connect",
+    "copy_image",
+    "planned",
+    "push",
+]

@@ -1,85 +1,115 @@
-"""An image goes to a registry: blobs first, in parallel; then manifests by digest; the tag last.
+"""An image goes to a registry: blobs in parallel; then manifests by digest; tags last; then a look at the result.
 
-In: a reference, the digest of a manifest or an index, a store that can open all that it names. Out: the digest under
-which the registry has it. Whatever fails on the way, the tag still names what it named before.
+In: a reference, the digest of a manifest or an index, a source of all that it names. Out: the digest under which the
+registry has it. Whatever fails on the way, the tag still names what it named before.
 """
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
 
 from buildkit.digest import Digest
-from buildkit.errors import BuildError, BuildFailure
+from buildkit.errors import BuildError, EnvironmentFault
 from buildkit.events import Listener, Progress
 from buildkit.reference import Reference
-from buildkit.registry.registry import Reader, Registry
+from buildkit.registry.contents import ManifestData, read_contents
+from buildkit.registry.plan import Plan, Step, Way, plan_push
+from buildkit.registry.registry import Registry
+from buildkit.registry.sources import Blobs, Source, StoreSource
 
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_UNKNOWN = "BLOB_UNKNOWN"  # distribution specification, error codes
 
 
-class Blobs(Protocol):
-    """What a push needs of a blob store."""
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push came to, in bytes of blobs. `unlisted` are manifests with a subject that the registry does not list
+    among its referrers: they want a fallback tag.
+    """
 
-    def open(self, digest: Digest) -> AbstractContextManager[Reader]:
-        """The blob's bytes, from the beginning."""
-        ...
-
-    def read(self, digest: Digest) -> bytes:
-        """All bytes of a small blob."""
-        ...
+    digest: Digest
+    uploaded: int
+    mounted: int
+    skipped: int
+    unlisted: tuple[ManifestData, ...] = ()
 
 
 def push(
     reference: Reference, manifest_digest: Digest, store: Blobs, registry: Registry, listener: Listener, jobs: int
 ) -> Digest:
-    """Push a manifest and all below it, then its tag. `registry` is the one at `reference.host`."""
-    if reference.digest and reference.digest != str(manifest_digest):
+    """Push a manifest and all below it from a store, then its tag. `registry` is the one at `reference.host`."""
+    return copy_image(StoreSource(store), manifest_digest, reference, registry, listener, jobs).digest
+
+
+def copy_image(
+    source: Source,
+    root: Digest,
+    reference: Reference,
+    registry: Registry,
+    listener: Listener,
+    jobs: int,
+    tags: Sequence[str] = (),
+) -> Pushed:
+    """Bring an image and all below it to a registry, from wherever it is; `tags` are written beside the reference's."""
+    return carry_out(planned(source, root, reference, registry, jobs), source, registry, listener, jobs, tags)
+
+
+def planned(source: Source, root: Digest, reference: Reference, registry: Registry, jobs: int) -> Plan:
+    """What a push would do. Raises BuildError for a reference with another digest."""
+    if reference.digest and reference.digest != str(root):
         raise BuildError(
-            f"cannot push {manifest_digest} as '{reference}': the digests differ",
+            f"cannot push {root} as '{reference}': the digests differ",
             hint="leave the digest out of the reference: the push prints it",
         )
-    manifests = tuple(_manifests(manifest_digest, store))
-    blobs = {blob.hex: blob for manifest in manifests for blob in manifest.blobs}
-    registry.access(reference.repository, push=True)
-    _push_blobs(_Uploads(reference.repository, store, registry, listener), tuple(blobs.values()), jobs)
-    for manifest in manifests:
-        registry.push_manifest(reference.repository, str(manifest.digest), manifest.data, manifest.media_type)
-    if reference.tag:
-        registry.push_manifest(reference.repository, reference.tag, manifests[-1].data, manifests[-1].media_type)
-    return manifest_digest
+    return plan_push(source, read_contents(source, root), reference, registry, jobs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Manifest:
-    digest: Digest
-    data: bytes
-    media_type: str
-    blobs: tuple[Digest, ...]
-
-
-def _manifests(digest: Digest, store: Blobs) -> Iterator[_Manifest]:
-    """A manifest and those that it names, these first."""
-    data = store.read(digest)
+def carry_out(
+    plan: Plan, source: Source, registry: Registry, listener: Listener, jobs: int, tags: Sequence[str] = ()
+) -> Pushed:
+    """Do what a plan says, write the tags, and see that each names the image."""
+    uploads = _Uploads(plan.reference.repository, source, registry, listener)
+    _push_blobs(uploads, plan.steps, jobs)
     try:
-        document: dict[str, Any] = json.loads(data)
-        named = [document["config"]] if "config" in document else []
-        blobs = tuple(_digest(row) for row in (*named, *document.get("layers", [])))
-        children = tuple(_digest(row) for row in document.get("manifests", []))
-    except (BuildError, ValueError, KeyError, TypeError, AttributeError):
-        raise BuildFailure(f"cannot push {digest}: it is no image manifest or index") from None
-    for child in children:
-        yield from _manifests(child, store)
-    yield _Manifest(digest, data, str(document.get("mediaType", _MANIFEST)), blobs)
+        unlisted = _push_manifests(plan, registry)
+    except EnvironmentFault as fault:
+        # A registry that said that it has a blob may have dropped it since: look again, once.
+        if _UNKNOWN not in fault.message:
+            raise
+        again = plan_push(source, plan.contents, plan.reference, registry, jobs)
+        if all(step.way is Way.SKIP for step in again.steps):
+            raise
+        _push_blobs(uploads, again.steps, jobs)
+        unlisted = _push_manifests(plan, registry)
+    _push_tags(plan, registry, tuple(dict.fromkeys(filter(None, (*tags, plan.reference.tag)))))
+    skipped = plan.bytes(Way.SKIP)
+    return Pushed(plan.contents.root.digest, uploads.sent, uploads.mounted, skipped, unlisted)
 
 
-def _digest(row: dict[str, Any]) -> Digest:
-    return Digest.parse(str(row["digest"]), int(row["size"]))
+def _push_manifests(plan: Plan, registry: Registry) -> tuple[ManifestData, ...]:
+    listed = {
+        manifest: registry.push_manifest(
+            plan.reference.repository, str(manifest.digest), manifest.data, manifest.media_type
+        )
+        for manifest in plan.contents.manifests
+    }
+    return tuple(manifest for manifest in listed if manifest.has_subject and not listed[manifest])
+
+
+def _push_tags(plan: Plan, registry: Registry, tags: Sequence[str]) -> None:
+    root, repository = plan.contents.root, plan.reference.repository
+    for tag in tags:
+        registry.push_manifest(repository, tag, root.data, root.media_type)
+    for name in tags or (str(root.digest),):
+        found = registry.manifest(repository, name)
+        if found is None or found.digest != root.digest:
+            place = replace(plan.reference, tag=name if tags else None, digest=None if tags else name)
+            raise EnvironmentFault(
+                f"'{place}' names {found.digest if found else 'nothing'} just after {root.digest} was pushed there",
+                hint="push again; perhaps somebody else pushes to the same tag" if tags else "push again",
+            )
 
 
 class _Stopped(Exception):
@@ -89,47 +119,55 @@ class _Stopped(Exception):
 class _Uploads:
     """Uploads to one repository, which stop together."""
 
-    def __init__(self, repository: str, store: Blobs, registry: Registry, listener: Listener) -> None:
+    def __init__(self, repository: str, source: Source, registry: Registry, listener: Listener) -> None:
         self._repository = repository
-        self._store = store
+        self._source = source
         self._registry = registry
         self._listener = listener
+        self._lock = threading.Lock()
         self.stopped = threading.Event()
+        self.sent = 0
+        self.mounted = 0
 
-    def upload(self, blob: Digest) -> None:
-        """Send a blob unless the registry has it."""
+    def carry(self, step: Step) -> None:
+        """Send a blob, or have it mounted, unless it is there."""
+        digest = step.blob.digest
 
         def moved(done: int) -> None:
             if self.stopped.is_set():
                 raise _Stopped
-            self._listener(Progress(f"push {blob}", done, blob.size))
+            self._listener(Progress(f"push {step.blob.label}", done, digest.size))
 
         if self.stopped.is_set():
             return
-        if self._registry.has(self._repository, blob):
-            moved(blob.size)
-        else:
-            self._registry.push_blob(self._repository, blob, lambda: self._store.open(blob), moved)
+        mounted = False
+        if step.way is not Way.SKIP:
+            place = step.origin.repository if step.way is Way.MOUNT and step.origin else None
+            opened = self._source.open
+            mounted = self._registry.push_blob(self._repository, digest, lambda: opened(digest), moved, place)
+            with self._lock:
+                self.mounted += digest.size if mounted else 0
+                self.sent += 0 if mounted else digest.size
+        if mounted or step.way is Way.SKIP:
+            moved(digest.size)
 
 
-def _push_blobs(uploads: _Uploads, blobs: Sequence[Digest], jobs: int) -> None:
+def _push_blobs(uploads: _Uploads, steps: Sequence[Step], jobs: int) -> None:
     """Send blobs, `jobs` at a time; raises the first failure in the order of the manifest, once all have stopped."""
-    # The first one, a small config, goes alone: it finds out whether the registry is there and how to log in.
-    if blobs:
-        uploads.upload(blobs[0])
     pool = ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="push")
     patient = False  # a person who interrupts does not wait for a registry that keeps silent
     try:
-        futures = [pool.submit(uploads.upload, blob) for blob in blobs[1:]]
+        futures = [pool.submit(uploads.carry, step) for step in steps]
         wait(futures, return_when=FIRST_EXCEPTION)
         patient = True
     finally:
-        uploads.stopped.set()
+        if any(map(_failure, futures)) or not patient:
+            uploads.stopped.set()
         pool.shutdown(wait=patient, cancel_futures=True)
     for failure in filter(None, map(_failure, futures)):
         raise failure
 
 
 def _failure(future: Future[None]) -> BaseException | None:
-    error = None if future.cancelled() else future.exception()
+    error = None if future.cancelled() or not future.done() else future.exception()
     return None if isinstance(error, _Stopped) else error

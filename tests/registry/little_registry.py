@@ -92,6 +92,9 @@ class LittleRegistry:
         if request.method == "HEAD":
             blob = self.blobs.get(name)
             return Answer(404) if blob is None else Answer(200, {"Content-Length": str(len(blob))})
+        if request.method == "GET" and "/manifests/" in path:
+            stored, manifest = self.manifests.get(name, ("", b""))
+            return Answer(200, {"Docker-Content-Digest": stored}, manifest) if manifest else Answer(404)
         if request.method == "POST":
             return Answer(202, {"Location": f"{self.location_host}{path}7?_state=a%2Fb"})
         if request.method == "DELETE":
@@ -163,6 +166,9 @@ class Shelf:
         digest = Digest.of(data)
         self.blobs[digest] = data
         return digest
+
+    def has(self, digest: Digest) -> bool:
+        return digest in self.blobs
 
     def open(self, digest: Digest) -> io.BytesIO:
         self.opened.append(digest)

@@ -75,24 +75,25 @@ def test_blobs_go_first_then_the_manifest_by_digest_and_the_tag_last(client: Cli
     layer = Digest.of(LAYER)
     assert client.registry.lines() == [
         f"HEAD /v2/ml/fraud/blobs/{CONFIG}",
+        f"HEAD /v2/ml/fraud/blobs/{layer}",
         "POST /v2/ml/fraud/blobs/uploads/",
         "PUT /v2/ml/fraud/blobs/uploads/7",
-        f"HEAD /v2/ml/fraud/blobs/{layer}",
         "POST /v2/ml/fraud/blobs/uploads/",
         "PUT /v2/ml/fraud/blobs/uploads/7",
         f"PUT /v2/ml/fraud/manifests/{image}",
         "PUT /v2/ml/fraud/manifests/v1",
+        "GET /v2/ml/fraud/manifests/v1",
     ]
     assert client.registry.blobs[str(layer)] == LAYER
     assert client.registry.manifests["v1"] == (str(image), client.store.read(image))
-    assert client.events[-1] == Progress(f"push {layer}", len(LAYER), len(LAYER))
+    assert client.events[-1] == Progress(f"push layer 1 ({layer.hex[:12]})", len(LAYER), len(LAYER))
 
 
 def test_a_blob_that_is_there_is_not_opened(client: Client) -> None:
     client.push()
     client.store.opened.clear()
     client.push(tag="v2")
-    assert client.store.opened == []
+    assert client.store.opened == [CONFIG], "for the names of the layers"
 
 
 def test_an_empty_blob_arrives(client: Client) -> None:
@@ -139,7 +140,7 @@ def test_basic_is_sent_unasked_once_it_is_known(client: Client) -> None:
     client.registry.basic = "me:secret"
     client.login(client.registry.address, '"auth": "bWU6c2VjcmV0"')
     client.push()
-    assert [request.authorization for request in client.registry.seen] == [None, *["Basic bWU6c2VjcmV0"] * 8]
+    assert [request.authorization for request in client.registry.seen] == [None, *["Basic bWU6c2VjcmV0"] * 9]
 
 
 def test_a_token_is_asked_for_once_with_the_scopes_of_a_push(client: Client) -> None:
@@ -272,7 +273,7 @@ def test_an_upload_that_breaks_off_begins_again_with_a_new_session(client: Clien
     client.registry.plant("PUT", "uploads", Answer(0, drop=True))
     client.push()
     assert client.slept == [0.5]
-    assert client.registry.lines()[1:6] == [
+    assert client.registry.lines()[2:7] == [
         "POST /v2/ml/fraud/blobs/uploads/",
         "PUT /v2/ml/fraud/blobs/uploads/7",
         "DELETE /v2/ml/fraud/blobs/uploads/7",

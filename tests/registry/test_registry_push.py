@@ -55,8 +55,8 @@ def test_what_is_there_is_not_sent_again_and_counts_as_done() -> None:
     layer = Digest.of(b"one")
     assert registry.calls[:2] == [f"has {CONFIG}", f"has {layer}"]
     assert events == [
-        Progress(f"push {CONFIG}", CONFIG.size, CONFIG.size),
-        Progress(f"push {layer}", layer.size, layer.size),
+        Progress(f"push config ({CONFIG.hex[:12]})", CONFIG.size, CONFIG.size),
+        Progress(f"push layer 1 ({layer.hex[:12]})", layer.size, layer.size),
     ]
 
 
@@ -133,7 +133,9 @@ class BrokenRegistry(MemoryRegistry):
         self.under_way = threading.Event()
         self.stopped = False
 
-    def push_blob(self, repository: str, digest: Digest, open_blob: OpenBlob, moved: Moved) -> None:
+    def push_blob(
+        self, repository: str, digest: Digest, open_blob: OpenBlob, moved: Moved, source_repository: str | None = None
+    ) -> bool:
         if digest == CONFIG:
             return super().push_blob(repository, digest, open_blob, moved)
         if digest == self.broken:
@@ -172,11 +174,13 @@ class Silent(MemoryRegistry):
         super().__init__()
         self.end = threading.Event()
 
-    def push_blob(self, repository: str, digest: Digest, open_blob: OpenBlob, moved: Moved) -> None:
+    def push_blob(
+        self, repository: str, digest: Digest, open_blob: OpenBlob, moved: Moved, source_repository: str | None = None
+    ) -> bool:
         if digest != CONFIG:
             os.kill(os.getpid(), signal.SIGINT)
             self.end.wait(30)
-        super().push_blob(repository, digest, open_blob, moved)
+        return super().push_blob(repository, digest, open_blob, moved)
 
 
 def test_who_interrupts_does_not_wait_for_a_silent_registry() -> None:
