@@ -173,8 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         cut = self.registry.cuts[0] - self.registry.sent if self.registry.cuts and len(body) > 4096 else len(body)
-        self.wfile.write(body[:cut])
         self.registry.sent += len(body[:cut])
+        self.wfile.write(body[:cut])
         if cut < len(body):
             self.registry.cuts.pop(0)
             self._drop()
