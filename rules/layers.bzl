@@ -1,8 +1,15 @@
 """Layers: how the standard rules name, make and hand on the layers of an image.
 
 A layer is `struct(layer, descriptor, tree)`: the blob as it is shipped, the small document that describes it (media
-type, digest, size, diff_id), and the list of what it holds.
+type, digest, size, diff_id; name, role and why), and the list of what it holds. Where only the tool can tell how many
+layers there are, one such struct stands for several: its three Files are folders of as many entries, lowest layer first.
+
+From stable to volatile, an image's layers are: base, system packages, Python packages, their bytecode, weights, what
+lies beside weights, code, settings.
 """
+
+# A layer that several files share has so many bytes at most: 2 GB.
+MAX_LAYER_SIZE = 2000000000
 
 LayersInfo = provider(
     doc = "Layers of a root or an image, lowest first.",
@@ -43,6 +50,32 @@ def make_layer(ctx, name, tool, arguments):
         tool,
         arguments = {"compression": compression_of(ctx)} | arguments,
         outputs = {"layer": made.layer, "descriptor": made.descriptor, "tree": made.tree},
+        mnemonic = tool,
+    )
+    return made
+
+def make_layers(ctx, name, tool, arguments, more = {}):
+    """Declares the action of a tool that makes any number of layers.
+
+    Args:
+        ctx: the context of the rule that makes the layers.
+        name: the name of their folders, unique in the target.
+        tool: the tool that writes them, such as `wheel_layers`.
+        arguments: the tool's arguments.
+        more: further outputs of the tool, by name.
+
+    Returns:
+        the layers: one struct of layer, descriptor and tree, each a folder.
+    """
+    made = struct(
+        layer = ctx.actions.declare_tree(ctx.label.name + "/" + name + ".layers"),
+        descriptor = ctx.actions.declare_tree(ctx.label.name + "/" + name + ".descriptors"),
+        tree = ctx.actions.declare_tree(ctx.label.name + "/" + name + ".trees"),
+    )
+    ctx.actions.tool(
+        tool,
+        arguments = arguments,
+        outputs = {"layer": made.layer, "descriptor": made.descriptor, "tree": made.tree} | more,
         mnemonic = tool,
     )
     return made

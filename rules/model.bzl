@@ -1,6 +1,6 @@
 """`model` and `trained_model`: a model's files, its version and its signature."""
 
-load(":layers.bzl", "LayersInfo", "make_layer")
+load(":layers.bzl", "LayersInfo", "MAX_LAYER_SIZE", "make_layers")
 load(":locations.bzl", "expand_locations")
 load(":runtime.bzl", "RuntimeInfo", "root_of")
 
@@ -56,7 +56,81 @@ _SIGNATURE = {
     "outputs": attr.data(default = [], doc = "Tensors that it gives."),
     "card": attr.label(allow_single_file = [".md"], doc = "The model card, shipped beside the model."),
     "license": attr.string(doc = "The model's licence, an SPDX expression."),
+    "max_layer_size": attr.int(
+        default = MAX_LAYER_SIZE,
+        doc = "How many bytes of several files a layer holds at most; a larger file is a layer by itself.",
+    ),
+    "max_layers": attr.int(
+        default = 30,
+        doc = "How many big files (64 MiB or more) have a layer each; of more, neighbours share one.",
+    ),
 }
+
+# What files are for, by the ends of their names: the roles of CNCF's ModelPack. Weights are what nothing else fits.
+_WEIGHTS = {"": "weights"}
+_BESIDE = {
+    end: "weights.config"
+    for end in [
+        ".jinja",
+        ".json",
+        ".tiktoken",
+        ".toml",
+        ".txt",
+        ".yaml",
+        ".yml",
+        "tokenizer.model",
+    ]
+}
+_OTHERS = {end: "doc" for end in [
+    ".md",
+    ".pdf",
+    ".rst",
+    "LICENSE",
+    "LICENSE.txt",
+    "NOTICE",
+    "NOTICE.txt",
+]} | {end: "code" for end in [
+    ".ipynb",
+    ".py",
+    ".pyi",
+]}
+
+def _is_any(name, ends):
+    return any([name.endswith(end) for end in ends])
+
+def _model_layers(ctx, placed):
+    """The layers of a model's files: weights one each if they are big, the others together by what they are for."""
+    weights = [path for path in placed if not _is_any(path, _OTHERS) and not _is_any(path, _BESIDE)]
+    roles = _WEIGHTS | _BESIDE | _OTHERS
+    if not weights:  # such as xgboost's model.json
+        weights = [path for path in placed if not _is_any(path, _OTHERS)]
+        roles = _WEIGHTS | _OTHERS
+    if ctx.attr.max_layers < 1 or ctx.attr.max_layer_size < 1:
+        fail("'max_layers' and 'max_layer_size' must be 1 or more")
+
+    # An action for each file: whoever exchanges one shard has one read anew.
+    weights = sorted(weights)
+    together = (len(weights) + ctx.attr.max_layers - 1) // ctx.attr.max_layers
+    layers = []
+    rests = []
+    for number, first in enumerate(range(0, len(weights), max(together, 1))):
+        files = {path: placed[path] for path in weights[first:first + together]}
+        rest = ctx.actions.declare_tree("%s/weights-%d.rest" % (ctx.label.name, number))
+        rests.append(rest)
+        layers.append(make_layers(ctx, "weights-%d" % number, "big_file_layers", {
+            "files": files,
+            "roles": roles,
+            "max_layers": ctx.attr.max_layers if together == 1 else 1,
+            "max_layer_size": ctx.attr.max_layer_size,
+        }, {"rest": rest}))
+    layers.append(make_layers(ctx, "files", "small_file_layers", {
+        "name": ctx.label.name,
+        "files": {path: file for path, file in placed.items() if path not in weights},
+        "trees": rests,
+        "roles": roles,
+        "max_layer_size": ctx.attr.max_layer_size,
+    }))
+    return layers
 
 def _model_info(ctx, files):
     if ctx.attr.framework == "custom" and not ctx.attr.implementation:
@@ -67,15 +141,15 @@ def _model_info(ctx, files):
         if folder + file.basename in placed:
             fail("two files of the model are called '%s'" % file.basename)
         placed[folder + file.basename] = file
-    layer = make_layer(ctx, "model", "files_layer", {"files": placed, "compression": "none", "weights": True})
+    layers = _model_layers(ctx, placed)
     return [
         DefaultInfo(files = files),
-        LayersInfo(layers = [layer]),
+        LayersInfo(layers = layers),
         ModelInfo(
             name = ctx.label.name,
             framework = ctx.attr.framework,
             implementation = ctx.attr.implementation,
-            layers = [layer],
+            layers = layers,
             uri = files[0].basename if len(files) == 1 and not files[0].is_tree else "",
             version = ctx.attr.version,
             inputs = ctx.attr.inputs,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from buildkit.tools.big_file_layers import big_file_layers
 from buildkit.tools.debian_layer import debian_layer
 from buildkit.tools.expand_template import expand_template
 from buildkit.tools.files_layer import files_layer
 from buildkit.tools.image_config import image_config
 from buildkit.tools.image_manifest import image_manifest
+from buildkit.tools.small_file_layers import small_file_layers
 from buildkit.tools.symlink import symlink
 from buildkit.tools.tar_layer import tar_layer
 from buildkit.tools.tool import Parameter, Tool, tool
@@ -18,11 +20,13 @@ from buildkit.tools.write import write
 TOOLS: Mapping[str, Tool] = {
     found.name: found
     for found in (
+        big_file_layers,
         debian_layer,
         expand_template,
         files_layer,
         image_config,
         image_manifest,
+        small_file_layers,
         symlink,
         tar_layer,
         wheel_layer,

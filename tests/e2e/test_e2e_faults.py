@@ -266,7 +266,7 @@ def test_a_git_lfs_pointer_is_no_model(place: Place) -> None:
     assert refused(place, "//p:good", code=1) == text(
         """
         error: 'models/m/m.joblib' is a Git LFS pointer of 133 bytes, not the weights that it stands for
-          while making 'p/m/model.descriptor.json' for //p:m
+          while making 'p/m/weights-0.descriptors' for //p:m
         hint: run `git lfs pull` in the workspace, then build again
         """
     )

@@ -47,7 +47,10 @@ def edited(place: Place, path: str, old: str, new: str) -> Iterator[None]:
 
 
 TRAIN = "train //models:fraud_model models/fraud.joblib"
-MODEL_LAYER = "files_layer //models:fraud_model models/fraud_model/model.descriptor.json"
+MODEL_LAYERS = [
+    "big_file_layers //models:fraud_model models/fraud_model/weights-0.descriptors",
+    "small_file_layers //models:fraud_model models/fraud_model/files.descriptors",
+]
 CONFIG = "config //models:fraud models/fraud/config.json"
 MANIFEST = "manifest //models:fraud models/fraud/manifest.json"
 
@@ -62,7 +65,7 @@ def test_a_comment_in_the_training_script_trains_once_and_nothing_after_it(fraud
 def test_a_constant_of_the_training_script_trains_and_makes_what_follows(fraud: Place) -> None:
     seed = uuid.uuid4().int % 2**32
     with edited(fraud, "models/train.py", "random_state=0", f"random_state={seed}"):
-        assert built(fraud, "//models:fraud") == sorted([TRAIN, MODEL_LAYER, CONFIG, MANIFEST])
+        assert built(fraud, "//models:fraud") == sorted([TRAIN, *MODEL_LAYERS, CONFIG, MANIFEST])
     assert built(fraud, "//models:fraud") == []
 
 

@@ -111,7 +111,12 @@ def test_an_image_is_made_of_its_runtime_its_models_and_their_settings(tmp_path:
     made = workspace(tmp_path, 'model_image(name = "x", models = [":m"], runtime = ":served")')
     found = analyzed(made, "//:x").configured[Label("", "", "x")]
     assert found.image is not None
-    assert [layer.path for layer in found.image.layers] == ["base/root.layer", "m/model.layer", "x/settings.layer"]
+    assert [layer.path for layer in found.image.layers] == [
+        "base/root.layer",
+        "m/weights-0.layers",
+        "m/files.layers",
+        "x/settings.layer",
+    ]
     assert found.run is not None
     assert found.run.root == found.image.layers
     assert found.run.ports == {"http": 8080, "grpc": 8081, "metrics": 8082}
@@ -135,6 +140,26 @@ def test_an_image_of_several_models_serves_each_under_its_name(tmp_path: Path) -
         "x/n/model-settings.json": '{\n  "implementation": "n.N",\n  "name": "n",\n'
         '  "parameters": {\n    "uri": "./a.bin"\n  }\n}\n',
     }
+
+
+def test_each_weights_file_has_an_action_of_its_own_until_there_are_too_many(tmp_path: Path) -> None:
+    text = 'model(name = "x", srcs = glob(["w/*"]), card = "c.md", framework = "custom", implementation = "s.M"%s)'
+    weights = {f"w/{number}.bin": "" for number in range(5)}
+    for more, expected in (("", 5), (", max_layers = 2", 2)):
+        made = place(tmp_path, {"BUILD": text % more, "c.md": "", "w/c.json": "", **weights})
+        actions = analyzed(made, "//:x").actions.actions
+        big = [list(action.arguments["files"]) for action in actions if action.tool == "big_file_layers"]  # type: ignore[arg-type]
+        assert len(big) == expected
+        assert [path for group in big for path in group] == [f"models/x/{number}.bin" for number in range(5)]
+        (small,) = [action for action in actions if action.tool == "small_file_layers"]
+        assert list(small.arguments["files"]) == ["models/x/c.json", "models/x/c.md"]  # type: ignore[arg-type]
+
+
+def test_a_json_file_alone_is_the_model(tmp_path: Path) -> None:
+    made = workspace(tmp_path, 'model(name = "x", srcs = ["g.json"], framework = "xgboost")')
+    (action,) = [action for action in analyzed(made, "//:x").actions.actions if action.tool == "big_file_layers"]
+    assert list(action.arguments["files"]) == ["models/x/g.json"]  # type: ignore[arg-type]
+    assert ".json" not in action.arguments["roles"]  # type: ignore[operator]
 
 
 EXPANDED = {

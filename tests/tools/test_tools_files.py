@@ -15,8 +15,6 @@ from buildkit.oci import tar
 from buildkit.store import DiskStore, MemoryStore
 from buildkit.tools import TOOLS
 
-POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12345\n"
-
 
 def files_layer(store: MemoryStore, **arguments: object) -> dict[str, tuple[str, int, bytes | str]]:
     made = TOOLS["files_layer"](store, **arguments)
@@ -90,25 +88,13 @@ def test_weights_are_neither_copied_nor_read_twice(tmp_path: Path) -> None:
     weights.write_bytes(b"0123456789" * 600_000)
     store = DiskStore(tmp_path / "store")
     promised = Blob(store.promise(weights))
-    made = TOOLS["files_layer"](store, files={"models/weights.bin": promised}, compression="none", weights=True)
+    made = TOOLS["files_layer"](store, files={"models/weights.bin": promised}, compression="none")
     tree = Tree.from_json(store.read(made["tree"]))
     assert tree.entries[-1].digest == Digest.of(weights.read_bytes())
     kept = sum(path.stat().st_size for path in (tmp_path / "store" / "blobs").rglob("*") if path.is_file())
     assert kept < 2000
     with store.open(made["layer"]) as opened:
         assert Digest.of(opened.read()) == made["layer"]
-
-
-def test_a_git_lfs_pointer_is_no_weights() -> None:
-    store = MemoryStore()
-    arguments = {"files": {"models/m/w.bin": blob(store, POINTER)}, "compression": "none"}
-    with pytest.raises(BuildFailure) as caught:
-        TOOLS["files_layer"](store, **arguments, weights=True)
-    assert caught.value.message == (
-        f"'models/m/w.bin' is a Git LFS pointer of {len(POINTER)} bytes, not the weights that it stands for"
-    )
-    assert caught.value.hint == "run `git lfs pull` in the workspace, then build again"
-    TOOLS["files_layer"](store, **arguments)  # a pointer may be shipped as a plain file
 
 
 @pytest.mark.parametrize(

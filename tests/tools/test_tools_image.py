@@ -184,7 +184,6 @@ def test_a_tools_signature_is_read_from_its_annotations() -> None:
         "compression": Parameter("str", required=False),
         "links": Parameter("dict[str, str]", required=False),
         "executables": Parameter("list[str]", required=False),
-        "weights": Parameter("bool", required=False),
         "about": Parameter("dict[str, str]", required=False),
     }
     assert (found.name, found.outputs, found.threads) == ("files_layer", ("layer", "descriptor", "tree"), True)
