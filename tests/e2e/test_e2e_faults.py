@@ -100,7 +100,7 @@ def closed_port() -> Iterator[str]:
 def usable(place: Place) -> None:
     place.write({"good/m.joblib": uuid.uuid4().bytes})
     after = place.mbuild("//good")
-    assert (after.code, len(after.actions)) == (0, 3), after.stderr
+    assert (after.code, len(after.actions)) == (0, 4), after.stderr
 
 
 def refused(place: Place, *argv: str, code: int) -> str:
