@@ -29,6 +29,7 @@ def opened(arguments: Arguments) -> Iterator[tuple[Session, PlainReport | Termin
             keep_going=arguments.keep_going,
             sandbox=arguments.sandbox,
             platform=arguments.platform,
+            host_platform=arguments.host_platform,
             defines=arguments.defines,
         )
         yield Session(options, report), report

@@ -69,10 +69,12 @@ def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
 
 def configuration_of(session: Session) -> Configuration:
     """What mbuild.toml and, over it, the flags decide. Raises BuildError for a platform that is no label."""
-    platform, compression = session.options.platform, session.workspace.config.compression
+    options, compression = session.options, session.workspace.config.compression
     settings = (("compression", compression),) if compression else ()
-    defines = (*settings, *session.options.defines)
-    return Configuration.of(Label.parse(platform, package_of(session)) if platform else None, defines)
+    platform, host = (
+        Label.parse(text, package_of(session)) if text else None for text in (options.platform, options.host_platform)
+    )
+    return Configuration.of(platform, (*settings, *options.defines), host)
 
 
 def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:

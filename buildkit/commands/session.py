@@ -37,6 +37,7 @@ class Options:
     keep_going: bool = False
     sandbox: str = "auto"
     platform: str | None = None
+    host_platform: str | None = None
     defines: tuple[tuple[str, str], ...] = ()
 
 

@@ -47,7 +47,7 @@ def run_command(
         for name, _ in action.outputs:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
         (work / "out").mkdir(parents=True)
-        binds = place([(artifact.path, blobs[artifact]) for artifact in action.inputs], work, WORK, store)
+        binds = place([(action.place(artifact), blobs[artifact]) for artifact in action.inputs], work, WORK, store)
         command = Command(
             argv=action.command,
             environment=tuple(environment.items()),

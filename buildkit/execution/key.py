@@ -29,7 +29,7 @@ def tool_key(action: Action, version: int, blobs: Blobs) -> Key:
 
 def run_key(action: Action, environment: Mapping[str, str], blobs: Blobs, marker: str) -> Key:
     """The key of a command: `environment` is all that it sees, `marker` is '' where the machine does not matter."""
-    inputs = sorted((artifact.path, *_blob(blobs[artifact])) for artifact in action.inputs)
+    inputs = sorted((action.place(artifact), *_blob(blobs[artifact])) for artifact in action.inputs)
     root = HOST if isinstance(action.root, str) else [_layers(blobs[layer]) for layer in action.root]
     outputs = sorted((name, artifact.tree) for name, artifact in action.outputs)
     return Key.of(RUN_DOMAIN, action.command, environment, inputs, outputs, root, marker)

@@ -19,13 +19,20 @@ from buildkit.label import Label
 class Artifact:
     """A file or (`tree`) a folder that actions read and write, at its path from the workspace's root.
 
-    `owner` is the target that makes it; for a source it is the file's own label.
+    `owner` is the target that makes it; for a source it is the file's own label. `root` is the folder around what a
+    configuration makes other than the one that was asked for: `path` begins with it.
     """
 
     owner: Label
     path: str
     tree: bool = False
     source: bool = False
+    root: str = ""
+
+    @property
+    def short_path(self) -> str:
+        """Its path in any configuration."""
+        return self.path[len(self.root) + 1 :] if self.root else self.path
 
 
 class ActionKind(StrEnum):
@@ -49,7 +56,9 @@ class Action:
     TOOL: `tool` names the function, `arguments` are its parameters. FETCH: `arguments` say what to fetch (source,
     name, version, filename, urls, sha256, size). RUN: `command` runs with `environment` in `root` (layer blobs,
     lowest first, or "host"), in /build, where inputs are found at their paths and each output is left at out/NAME.
-    `outputs` pairs an output's name with its artifact.
+    `outputs` pairs an output's name with its artifact. `stripped` is the folder that a command does not see: files of
+    the action's own configuration lie at their short paths, so that the same work has one key in all configurations.
+    `configuration` is the short name of that, where it is not the one that was asked for.
     """
 
     owner: Label
@@ -63,6 +72,12 @@ class Action:
     environment: tuple[tuple[str, str], ...] = ()
     root: tuple[Artifact, ...] | str = ()
     timeout: int = 3600
+    stripped: str = ""
+    configuration: str = ""
+
+    def place(self, artifact: Artifact) -> str:
+        """Where a command finds an input."""
+        return artifact.short_path if self.stripped and artifact.root == self.stripped else artifact.path
 
     @property
     def subject(self) -> str:

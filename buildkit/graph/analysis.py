@@ -6,20 +6,22 @@ target the facts that the engine knows by name. Nothing is read, hashed or run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.action import Action, ActionGraph, Artifact, Signature
 from buildkit.graph.configuration import DEFAULT, Configuration
-from buildkit.graph.configured import configure
+from buildkit.graph.configured import ConfiguredGraph, Node, configure
 from buildkit.graph.context import Actions, configuration_views, rule_context
 from buildkit.graph.dependency import check_dependencies, check_lock
 from buildkit.graph.instance import Instance, Provider
 from buildkit.graph.kinds import ALIAS, KINDS, TEST_SUITE
+from buildkit.graph.made_in import MadeIn
 from buildkit.graph.modules import Printer
 from buildkit.graph.package import Target, TargetGraph
+from buildkit.graph.platform import Platform
 from buildkit.graph.provider import (
     DEFAULT_INFO,
     IMAGE_INFO,
@@ -41,7 +43,7 @@ from buildkit.graph.suite import tests_of
 from buildkit.graph.target_value import TargetValue, attribute_views, output_view
 from buildkit.graph.values import FileValue
 from buildkit.label import Label
-from buildkit.lang import Value, call
+from buildkit.lang import call
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class ConfiguredTarget:
     run: RunInfo | None = None
     executable: Artifact | None = None
     runfiles: tuple[Artifact, ...] = ()
+    configuration: Configuration = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class Analysis:
     """What will run, and what each target offers. `skipped` were asked for, but are not for the platform.
 
     `faults` are those of what was left out, where loading and analysis were to keep going. `platform` is the
-    configuration's, such as linux/amd64.
+    configuration's, such as linux/amd64. `elsewhere` are the targets that transitions led to, in other configurations
+    than the one that was asked for.
     """
 
     actions: ActionGraph
@@ -75,6 +79,7 @@ class Analysis:
     warnings: tuple[str, ...] = ()
     faults: tuple[BuildError, ...] = ()
     platform: str = "linux/amd64"
+    elsewhere: tuple[ConfiguredTarget, ...] = ()
 
 
 def analyze(
@@ -95,6 +100,19 @@ def analyze(
     return _Analyzer(graph, rules, tools, printer, missing_locks).run(configuration, keep_going)
 
 
+class _Scene:
+    """One configuration: what its targets are to those that need them."""
+
+    def __init__(self, configuration: Configuration, platform: Platform, made_in: MadeIn) -> None:
+        self.configuration = configuration
+        self.made_in = made_in
+        self.facts = configuration_views(configuration, platform)
+        self.values: dict[Label, TargetValue] = {}
+        self.configured: dict[Label, ConfiguredTarget] = {}
+        self.made: dict[str, Artifact] = {}
+        self.suites: dict[Label, tuple[Label, ...]] = {}
+
+
 class _Analyzer:
     def __init__(
         self,
@@ -109,94 +127,119 @@ class _Analyzer:
         self.tools = tools
         self.printer = printer
         self.lenient = lenient
-        self.values: dict[Label, TargetValue] = {}
-        self.configured: dict[Label, ConfiguredTarget] = {}
         self.actions: list[Action] = []
-        self.made: dict[str, Artifact] = {}
-        self.suites: dict[Label, tuple[Label, ...]] = {}
         self.paths = _Paths()
-        self.configuration = DEFAULT
-        self.facts: Mapping[str, Value] = {}
-        self.incompatible: Mapping[Label, Label] = {}
+        self.scenes: dict[Configuration, _Scene] = {}
+        self.told: set[tuple[object, ...]] = set()
 
     def run(self, configuration: Configuration, keep_going: bool) -> Analysis:
-        self.configuration = configuration
-        configured = configure(self.graph, self.rules, configuration)
-        self.incompatible = configured.incompatible
-        refused = [label for label in self.graph.requested if label in self.graph.named & self.incompatible.keys()]
-        faults = [*configured.faults, *(configured.refused(self.graph.targets[label]) for label in refused)]
-        self.facts = configuration_views(configuration, configured.platform)
-        for target in configured.targets.values():
-            if any(needed not in self.values for needed, _ in target.dependencies):
-                continue  # what it needs has failed; that fault is the one to show
-            try:
-                self._configure(target)
-            except BuildError as error:
-                faults.append(_placed(error, target))
-            except BuildErrors as errors:
-                faults += [_placed(error, target) for error in errors.errors]
+        graph = configure(self.graph, self.rules, configuration, self.printer)
+        for one, platform in graph.platforms.items():
+            made_in = MadeIn() if one == configuration else MadeIn(one.folder, one.short)
+            self.scenes[one] = _Scene(one, platform, made_in)
+        incompatible = graph.incompatible
+        refused = [label for label in self.graph.requested if label in self.graph.named & incompatible]
+        faults = [*graph.faults, *(graph.refused(self.graph.targets[label]) for label in refused)]
+        for node in graph.nodes:
+            faults += self._attempt(node, graph)
         faults[:0] = self.graph.faults
-        if faults and not (keep_going and any(label in self.configured for label in self.graph.requested)):
+        asked = self.scenes[configuration]
+        if faults and not (keep_going and any(label in asked.configured for label in self.graph.requested)):
             raise BuildErrors(faults)
+        others = [scene for scene in self.scenes.values() if scene is not asked]
         return Analysis(
             ActionGraph.of(self.actions),
-            self.configured,
-            self._requested(),
+            asked.configured,
+            self._requested(asked),
             self.graph.packages,
-            self._skipped(),
+            tuple(label for label in self.graph.requested if label in incompatible),
             self.graph.warnings,
             tuple(faults),
-            str(configured.platform),
+            str(graph.platforms[configuration]),
+            tuple(target for scene in others for target in scene.configured.values()),
         )
 
-    def _requested(self) -> tuple[Label, ...]:
+    def _attempt(self, node: Node, graph: ConfiguredGraph) -> list[BuildError]:
+        """Configure a target, unless something that it needs has failed: that fault is the one to show."""
+        scene, where = self.scenes[node.configuration], node.configuration
+        if node.branches:
+            sound = all(label in self.scenes[there].values for label, there in node.needs())
+        else:
+            sound = all(needed in scene.values for needed, _ in node.target.dependencies)
+        if not sound:
+            return []
+        try:
+            self._configure(node, scene)
+        except (BuildError, BuildErrors) as error:
+            errors = error.errors if isinstance(error, BuildErrors) else (error,)
+            said = [] if where == graph.configuration else [f"in the configuration {graph.described(where)}"]
+            return [_placed(one, node.target, said) for one in errors if self._is_new(one, node.target)]
+        return []
+
+    def _is_new(self, error: BuildError, target: Target) -> bool:
+        """Whether a fault of a target was not told yet, for another configuration."""
+        fault = (target.label, error.span, error.message)
+        if fault in self.told:
+            return False
+        self.told.add(fault)
+        return True
+
+    def _requested(self, scene: _Scene) -> tuple[Label, ...]:
         """What was asked for: what aliases stand for, the tests of suites; no conditions, unless only these were."""
-        sound = [label for label in self.graph.requested if label in self.configured]
-        named = dict.fromkeys(self.configured[label].label for label in sound)
-        asked = dict.fromkeys(one for label in named for one in self.suites.get(label, (label,)))
-        built = [label for label in asked if self.values[label].target.rule not in KINDS]
+        sound = [label for label in self.graph.requested if label in scene.configured]
+        named = dict.fromkeys(scene.configured[label].label for label in sound)
+        asked = dict.fromkeys(one for label in named for one in scene.suites.get(label, (label,)))
+        built = [label for label in asked if scene.values[label].target.rule not in KINDS]
         return tuple(built or asked)
 
-    def _skipped(self) -> tuple[Label, ...]:
-        return tuple(label for label in self.graph.requested if label in self.incompatible)
-
-    def _configure(self, target: Target) -> None:
+    def _configure(self, node: Node, scene: _Scene) -> None:
+        target = node.target
         if target.is_source:
             artifact = Artifact(target.label, target.label.path, source=True)
-            self._record(target, {DEFAULT_INFO: default_info([FileValue(artifact)], target.span)})
+            self._record(target, {DEFAULT_INFO: default_info([FileValue(artifact)], target.span)}, scene)
             return
         if target.generator:
-            self._record(target, {DEFAULT_INFO: default_info([FileValue(self.made[target.label.path])], target.span)})
+            file = FileValue(scene.made[target.label.path])
+            self._record(target, {DEFAULT_INFO: default_info([file], target.span)}, scene)
             return
         if target.label not in self.rules:  # a package group
-            self._record(target, {})
+            self._record(target, {}, scene)
             return
         rule = self.rules[target.label]
         if rule is ALIAS:
             actual = target.attributes["actual"]
-            self.values[target.label] = self.values[actual].called(target.label)
-            self.configured[target.label] = self.configured[actual]
+            scene.values[target.label] = scene.values[actual].called(target.label)
+            scene.configured[target.label] = scene.configured[actual]
             return
         if rule is TEST_SUITE:
-            self.suites[target.label] = tests_of(target, self.values, self.suites)
+            scene.suites[target.label] = tests_of(target, scene.values, scene.suites)
         if rule.implementation is None:
-            self._record(target, {DEFAULT_INFO: default_info([], target.span)})
+            self._record(target, {DEFAULT_INFO: default_info([], target.span)}, scene)
             return
-        check_dependencies(rule, target, self.values)
-        views = attribute_views(target, rule, self.values, self.configuration, lenient=self.lenient)
-        actions = Actions(target.label, self.tools)
+        self._record(target, self._returned(node, rule, scene), scene)
+
+    def _returned(self, node: Node, rule: Rule, scene: _Scene) -> dict[Provider, Instance]:
+        """What a rule's implementation returns for a target; the actions that it declares are noted."""
+        target = node.target
+        elsewhere = {
+            name: [(key, self.scenes[there].values) for key, there in branches]
+            for name, branches in node.branches.items()
+        }
+        check_dependencies(rule, target, scene.values, elsewhere)
+        views = attribute_views(target, rule, scene.values, scene.configuration, elsewhere, lenient=self.lenient)
+        actions = Actions(target.label, self.tools, scene.made_in)
         outputs = actions.predeclare(rule.made(target.attributes))
-        views |= {"outputs": output_view(rule, target, outputs), **self.facts}
+        views |= {"outputs": output_view(rule, target, outputs), **scene.facts}
         context = rule_context(target, rule, views, actions, self.graph.workspace)
         result = call(rule.implementation, [context], {}, printer=self.printer, span=target.span)
         if unmade := actions.unmade():
-            raise BuildError(f"rule '{rule.name}' declares '{unmade[0].path}' but no action makes it")
+            raise BuildError(f"rule '{rule.name}' declares '{unmade[0].short_path}' but no action makes it")
         self.paths.claim(actions.declared)
         self.actions += actions.declared
-        self.made |= {made.path: made for action in actions.declared for _, made in action.outputs}
-        self._record(target, returned(result, rule, target, [file for _, file in outputs]))
+        scene.made |= {made.short_path: made for action in actions.declared for _, made in action.outputs}
+        return returned(result, rule, target, [file for _, file in outputs])
 
-    def _record(self, target: Target, instances: dict[Provider, Instance]) -> None:
+    def _record(self, target: Target, instances: dict[Provider, Instance], scene: _Scene) -> None:
         known: dict[Provider, Any] = {
             provider: READERS[provider](instance) for provider, instance in instances.items() if provider in READERS
         }
@@ -209,11 +252,12 @@ class _Analyzer:
             test=known.get(TEST_INFO),
             run=known.get(RUN_INFO),
             **program_of(instances.get(DEFAULT_INFO)),
+            configuration=scene.configuration,
         )
         if configured.lock and not self.lenient:
-            check_lock(configured.lock, target, self.configuration)
-        self.values[target.label] = TargetValue(target, instances)
-        self.configured[target.label] = configured
+            check_lock(configured.lock, target, scene.configuration)
+        scene.values[target.label] = TargetValue(target, instances)
+        scene.configured[target.label] = configured
 
 
 class _Paths:
@@ -245,7 +289,7 @@ class _Paths:
             self.folders.setdefault(folder, (path, owner))
 
 
-def _placed(error: BuildError, target: Target) -> BuildError:
+def _placed(error: BuildError, target: Target, said: Sequence[str] = ()) -> BuildError:
     """An error with a place: its own, or else the target's; and with the target, where the place is elsewhere.
 
     What a standard rule finds fault with is the target: nobody can mend it in the rule's file.
@@ -255,4 +299,5 @@ def _placed(error: BuildError, target: Target) -> BuildError:
         notes, span = [f"said by {span}", *notes], target.span
     elif span.path != target.span.path:
         notes.append(f"in {target.label} ({target.span})")
+    notes += said
     return type(error)(error.message, span=span, hint=error.hint, notes=notes, details=error.details)

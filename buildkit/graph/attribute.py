@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from buildkit.errors import Span, did_you_mean
 from buildkit.graph.argument import boolean, items, text, texts, wrong
 from buildkit.graph.instance import Provider
+from buildkit.graph.transition import Transition
 from buildkit.lang import Builtin, Call, Function, HostValue, List, Value, freeze, represent, type_name
 
 # Kind → what a value of it must be, as messages say it.
@@ -35,6 +36,7 @@ KINDS: dict[str, str] = {
 }
 
 LABELS = ("label", "label_list", "label_dict", "string_keyed_label_dict", "label_keyed_string_dict")
+EXEC = "exec"
 OUTPUTS = ("output", "output_list")  # the files that a target makes are known before its configuration is
 
 
@@ -44,7 +46,8 @@ class Attribute(HostValue):
     `allow_files` are the endings of the files that may stand in a label's place, or True for any; `single_file` says
     that it must be exactly one; `alternatives` are sets of providers, one of which a target in its place must provide
     (`providers` are those of all sets); `rules` are the rules that it must be of; `executable` says that it must have a
-    file that runs; `configurable` says that it may be a select; `deprecated` tells `mbuild lint` what to use instead.
+    file that runs; `cfg` is the configuration of what it names: '' its user's, EXEC the build machine's, or what a
+    transition says; `configurable` says that it may be a select; `deprecated` tells `mbuild lint` what to use instead.
     """
 
     type_name = "attr"
@@ -62,7 +65,7 @@ class Attribute(HostValue):
         alternatives: tuple[tuple[Provider, ...], ...] = (),
         rules: tuple[str, ...] = (),
         executable: bool = False,
-        tool: bool = False,
+        cfg: Transition | str = "",
         doc: str = "",
         deprecated: str = "",
         configurable: bool = True,
@@ -79,10 +82,15 @@ class Attribute(HostValue):
         self.alternatives = alternatives
         self.rules = rules
         self.executable = executable
-        self.tool = tool
+        self.cfg = cfg
         self.span = span
         self.doc = doc
         self.deprecated = deprecated
+
+    @property
+    def tool(self) -> bool:
+        """Whether it is for programs that run on the build machine."""
+        return self.cfg == EXEC
 
     @property
     def providers(self) -> tuple[Provider, ...]:
@@ -95,7 +103,7 @@ class Attribute(HostValue):
 
     def holds(self) -> Iterable[Value]:
         """What freezes with it."""
-        return (self.default, *self.providers)
+        return (self.default, *self.providers, *([self.cfg] if isinstance(self.cfg, Transition) else []))
 
     def takes_file(self, name: str) -> bool:
         """Whether a file of this name may stand in it."""
@@ -113,7 +121,7 @@ _TAKES: dict[str, tuple[str, ...]] = {
     **{kind: ("allow_empty",) for kind in KINDS if kind.endswith(("_list", "_dict")) and kind not in LABELS},
     "data": ("allow_empty",),
 }
-_CONFIGURATIONS = ("target", "exec", "host")
+_CONFIGURATIONS = {"target": "", "exec": EXEC, "host": EXEC}
 
 
 def _constructor(kind: str) -> Builtin:
@@ -140,8 +148,6 @@ def _attribute(call: Call, kind: str, given: dict[str, Value]) -> Attribute:
     if given.get("allow_files") and given.get("allow_single_file"):
         raise call.error("'allow_files' and 'allow_single_file' cannot both be given", argument="allow_single_file")
     single = _endings(call, "allow_single_file", given.get("allow_single_file"))
-    if (cfg := given.get("cfg")) is not None and cfg not in _CONFIGURATIONS:
-        raise call.error(f'\'cfg\' must be one of "target", "exec", found {represent(cfg)}', argument="cfg")
     return Attribute(
         kind,
         default=freeze(default),
@@ -153,12 +159,21 @@ def _attribute(call: Call, kind: str, given: dict[str, Value]) -> Attribute:
         alternatives=_alternatives(call, given.get("providers", ())),
         rules=texts(call, "allow_rules", given.get("allow_rules") or ()),
         executable=boolean(call, "executable", given.get("executable", False)),
-        tool=cfg in ("exec", "host"),
+        cfg=_configuration(call, given.get("cfg")),
         doc="" if given.get("doc") is None else text(call, "doc", given["doc"]),
         deprecated=text(call, "deprecated", given.get("deprecated", "")),
         configurable=boolean(call, "configurable", given.get("configurable", True)),
         span=call.span,
     )
+
+
+def _configuration(call: Call, value: Value) -> Transition | str:
+    if value is None or isinstance(value, Transition):
+        return value or ""
+    if not isinstance(value, str) or value not in _CONFIGURATIONS:
+        found = f"found {represent(value)}"
+        raise call.error(f'\'cfg\' must be "target", "exec" or a transition, {found}', argument="cfg")
+    return _CONFIGURATIONS[value]
 
 
 def _endings(call: Call, name: str, value: Value) -> tuple[str, ...] | bool:

@@ -122,11 +122,12 @@ def _short(text: str) -> str:
     return represent(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
-def check_places(call: Call, inputs: Collection[Artifact]) -> None:
+def check_places(call: Call, inputs: Collection[Artifact], where: Collection[str]) -> None:
     """Raise BuildError where a command would find two inputs in one place, or its outputs in an input's."""
-    places = {artifact.path: artifact for artifact in reversed(list(inputs))}
-    for artifact in inputs:
-        above = artifact.path.split("/")
+    placed = list(zip(where, inputs, strict=True))
+    places = dict(reversed(placed))
+    for path, artifact in placed:
+        above = path.split("/")
         if above[0] == OUT:
             raise call.error(
                 f"a command could not see the input '{artifact.path}' of {artifact.owner}: "

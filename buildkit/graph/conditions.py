@@ -42,8 +42,8 @@ class Conditions:
         self._rules = rules
         self._defines = dict(configuration.defines)
         self._decided: dict[Label, Requirements | None] = {}
-        named = configuration.platform
-        self.platform = platform_of(real(named, targets), targets) if named else Platform.default()
+        self.platform = _platform(configuration.platform, targets)
+        self._host = _platform(configuration.host, targets)
 
     def resolved(self, target: Target) -> Target:
         """A target without selections: its attributes plain, its dependencies those of the branches that hold.
@@ -70,6 +70,9 @@ class Conditions:
             value = part_of(target, COMPATIBLE_WITH, label, self._targets)
             if not self._constraint(value)[1]:
                 return value.label
+        rule = self._rules.get(target.label)
+        if rule and rule.runs_on_target and not self._host.runs(self.platform):
+            return self._host.label
         return None
 
     def _plain(self, target: Target, name: str) -> Any:
@@ -170,6 +173,17 @@ class Conditions:
         if found is None and (default := setting.attributes["default_constraint_value"]):
             found = _label(setting, default, "default_constraint_value")
         return ("constraint", str(value.label)), found == value.label
+
+
+def _platform(label: Label | None, targets: Mapping[Label, Target]) -> Platform:
+    if label is None:
+        return Platform.default()
+    if label in targets:
+        return platform_of(real(label, targets), targets)
+    if known := Platform.standard(label):
+        return known
+    hint = "let the rule have an attribute that names it, such as attr.label_list(), so that it is loaded"
+    raise BuildError(f"a transition leads to the platform '{label}', which nothing names", hint=hint)
 
 
 def _label(target: Target, text: str, attribute: str = "values") -> Label:

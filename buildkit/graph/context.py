@@ -24,6 +24,7 @@ from buildkit.graph.command import (
 )
 from buildkit.graph.configuration import Configuration
 from buildkit.graph.expansion import expand_location
+from buildkit.graph.made_in import MadeIn
 from buildkit.graph.package import Target
 from buildkit.graph.platform import Platform
 from buildkit.graph.rule import Rule
@@ -57,7 +58,7 @@ def _expander(target: Target, rule: Rule, views: Mapping[str, Value], actions: A
             if not isinstance(one, TargetValue):
                 raise call.error(f"'targets' must hold targets, found {represent(one)}", argument="targets")
         outputs = {
-            file.artifact.path.removeprefix(f"{target.label.package}/"): path for file, path in actions.outputs()
+            file.artifact.short_path.removeprefix(f"{target.label.package}/"): path for file, path in actions.outputs()
         }
         return expand_location(text(call, "input", input), target.label, [*own, *more], outputs)
 
@@ -83,8 +84,9 @@ class Actions(HostValue):
 
     type_name = "actions"
 
-    def __init__(self, owner: Label, tools: Mapping[str, Signature]) -> None:
+    def __init__(self, owner: Label, tools: Mapping[str, Signature], made_in: MadeIn | None = None) -> None:
         self.owner = owner
+        self.made_in = made_in or MadeIn()
         self.declared: list[Action] = []
         self._tools = tools
         self._made: dict[Artifact, bool] = {}
@@ -126,9 +128,10 @@ class Actions(HostValue):
         """Declare the files that the target's attributes and its rule name; `declare_file` of one of these gives it."""
         found: list[tuple[str, FileValue]] = []
         for attribute, name in made:
-            artifact = Artifact(self.owner, Label.parse(f":{name}", self.owner.package).path)
+            path = Label.parse(f":{name}", self.owner.package).path
+            artifact = self.made_in.artifact(self.owner, path)
             self._made.setdefault(artifact, False)
-            self._predeclared[artifact.path] = artifact
+            self._predeclared[path] = artifact
             found.append((attribute, FileValue(artifact)))
         return found
 
@@ -145,9 +148,9 @@ class Actions(HostValue):
             return FileValue(self._predeclared.pop(path))
         if path in self._paths:
             raise call.error(f"'{path}' is declared twice by {self.owner}")
-        artifact = Artifact(self.owner, path, tree=tree)
-        if self._predeclared.pop(path, None):  # the file that an attribute names is a folder
-            del self._made[Artifact(self.owner, path)]
+        artifact = self.made_in.artifact(self.owner, path, tree=tree)
+        if named := self._predeclared.pop(path, None):  # the file that an attribute names is a folder
+            del self._made[named]
         self._paths.add(path)
         self._made[artifact] = False
         return FileValue(artifact)
@@ -323,7 +326,7 @@ class Actions(HostValue):
         read = tuple(dict.fromkeys((*files_in(call, "inputs", inputs), *files_in(call, "tools", tools), *named)))
         variables = environment_of(call, environment)
         check_size(call, command, variables)
-        check_places(call, read)
+        check_places(call, read, self.made_in.places(read))
         seconds = integer(call, "timeout", timeout)
         if seconds < 1:
             raise call.error(f"'timeout' must be a number of seconds from 1, found {seconds}", argument="timeout")
@@ -351,7 +354,7 @@ class Actions(HostValue):
             if artifact in action.inputs:
                 raise call.error(f"'{artifact.path}' is both read and made by one action", argument="inputs")
             self._made[artifact] = True
-        self.declared.append(action)
+        self.declared.append(self.made_in.at_home(action))
 
     def _output(self, call: Call, name: str, value: Value) -> Artifact:
         if not isinstance(value, FileValue) or value.artifact not in self._made:

@@ -30,6 +30,7 @@ def _rule(
     executable: Value = False,
     outputs: Value = None,
     provides: Value = (),
+    runs_on_target: Value = False,
 ) -> Value:
     if not isinstance(implementation, Function):
         raise wrong(call, "implementation", implementation, "a function")
@@ -46,6 +47,7 @@ def _rule(
         executable=boolean(call, "executable", executable),
         outputs=_outputs(call, outputs, attributes),
         provides=_provides(call, provides),
+        runs_on_target=boolean(call, "runs_on_target", runs_on_target),
     )
 
 

@@ -15,15 +15,22 @@ from buildkit.graph.lockfile import request_key
 from buildkit.graph.package import Target
 from buildkit.graph.provider import LockInfo
 from buildkit.graph.rule import Rule
-from buildkit.graph.target_value import TargetValue
+from buildkit.graph.target_value import NOWHERE, Elsewhere, TargetValue
 from buildkit.label import Label
 
 
-def check_dependencies(rule: Rule, target: Target, values: Mapping[Label, TargetValue]) -> None:
+def check_dependencies(
+    rule: Rule, target: Target, values: Mapping[Label, TargetValue], elsewhere: Elsewhere = NOWHERE
+) -> None:
     """Raise BuildErrors for every dependency that cannot stand where it stands."""
     faults = []
-    for label, name in target.dependencies:
-        span, attribute, found = target.spans.get(name, target.span), rule.schema[name], values[label]
+    named = [
+        (label, name, there[label])
+        for label, name in target.dependencies
+        for _, there in elsewhere.get(name) or ((None, values),)
+    ]
+    for label, name, found in named:
+        span, attribute = target.spans.get(name, target.span), rule.schema[name]
         if found.target.is_file and not attribute.takes_file(found.label.name):
             message = f"attribute '{name}' of rule '{rule.name}' does not take the file '{label}'"
             faults.append(BuildError(message, span=span, hint=_takes(attribute)))

@@ -36,7 +36,7 @@ def kept_key(
         list(patterns),
         configuration.key,
     )
-    return Key.of("mbuild graph 3", __version__, sys.version, list(own_code()), list(tools), *asked)
+    return Key.of("mbuild graph 4", __version__, sys.version, list(own_code()), list(tools), *asked)
 
 
 def recall(key: Key, files: WorkspaceFiles, cache: ParsedCache) -> Analysis | None:

@@ -107,13 +107,14 @@ class Loader:
         )
 
     def _platform(self, configuration: Configuration) -> list[Label]:
-        if configuration.platform is None:
-            return []
-        try:
-            return [self.target(configuration.platform).label]
-        except (BuildError, BuildErrors) as error:
-            faults = error.errors if isinstance(error, BuildErrors) else (error,)
-            raise BuildErrors(fault.noted("asked for by --platform") for fault in faults) from None
+        found: list[Label] = []
+        for flag, label in (("platform", configuration.platform), ("host-platform", configuration.host)):
+            try:
+                found += [self.target(label).label] if label else []
+            except (BuildError, BuildErrors) as error:
+                faults = error.errors if isinstance(error, BuildErrors) else (error,)
+                raise BuildErrors(fault.noted(f"asked for by --{flag}") for fault in faults) from None
+        return found
 
     def _origin(self, target: Target, attribute: str) -> str:
         """Where an attribute was written: those that are the rule's own, in the rule's file."""

@@ -25,6 +25,7 @@ from buildkit.graph.provider import KNOWN
 from buildkit.graph.rule import Rule
 from buildkit.graph.scope import PackageScope
 from buildkit.graph.select import SELECT
+from buildkit.graph.transition import TRANSITION
 from buildkit.graph.values import LABEL
 from buildkit.graph.workspace import STANDARD_PACKAGE, STANDARD_PLATFORMS, STANDARD_REPOSITORY
 from buildkit.label import Label
@@ -37,6 +38,7 @@ BZL_NAMES: dict[str, Value] = {
     "depset": DEPSET,
     "attr": AttrModule(),
     "select": SELECT,
+    "transition": TRANSITION,
     "json": JsonModule(),
     "native": Native(BUILD_FUNCTIONS, dict),
     "Label": LABEL,

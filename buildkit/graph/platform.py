@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from buildkit.errors import BuildError
+from buildkit.graph.configuration import DEFAULT_PLATFORM
 from buildkit.graph.package import Target
 from buildkit.graph.workspace import STANDARD_PLATFORMS, STANDARD_REPOSITORY
 from buildkit.label import Label
@@ -19,7 +20,6 @@ def _standard(name: str) -> Label:
 
 
 COMPATIBLE_WITH = "target_compatible_with"  # the attribute of every rule that says which platforms it is for
-DEFAULT_PLATFORM = _standard("linux_amd64")
 _OS, _CPU = _standard("os"), _standard("cpu")
 
 
@@ -36,7 +36,21 @@ class Platform:
     @classmethod
     def default(cls) -> Platform:
         """The platform where none is named."""
-        return cls(DEFAULT_PLATFORM, "linux", "amd64", "", {_OS: _standard("linux"), _CPU: _standard("amd64")})
+        return cls._linux(DEFAULT_PLATFORM, "amd64")
+
+    @classmethod
+    def standard(cls, label: Label) -> Platform | None:
+        """A platform of mbuild's own, by its label: these are known without their package."""
+        known = {_standard(f"linux_{arch}"): arch for arch in ("amd64", "arm64")}
+        return cls._linux(label, known[label]) if label in known else None
+
+    @classmethod
+    def _linux(cls, label: Label, arch: str) -> Platform:
+        return cls(label, "linux", arch, "", {_OS: _standard("linux"), _CPU: _standard(arch)})
+
+    def runs(self, other: Platform) -> bool:
+        """Whether a machine of this platform can run what is built for another."""
+        return (self.os, self.arch) == (other.os, other.arch)
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.arch, self.variant) if part)

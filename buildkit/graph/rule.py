@@ -61,12 +61,16 @@ class Rule(HostValue):
         executable: bool = False,
         outputs: Mapping[str, str] | None = None,
         provides: tuple[Provider, ...] = (),
+        runs_on_target: bool = False,
     ) -> None:
-        """`outputs` are patterns of the files that each target makes, by name: `%{name}.txt`."""
+        """`outputs` are patterns of the files that each target makes, by name: `%{name}.txt`. `runs_on_target` says
+        that its actions run what is built for the target's platform.
+        """
         self.name = ""
         self.executable = executable
         self.patterns = dict(outputs or {})
         self.provides = provides
+        self.runs_on_target = runs_on_target
         self.visibility: tuple[str, ...] = (PRIVATE,)  # where neither a target nor its package says it
         self.testonly = test  # what its targets are that do not say it
         self.implementation = implementation
@@ -77,6 +81,7 @@ class Rule(HostValue):
         self.public = sorted(name for name in self.schema if not name.startswith("_"))  # what a BUILD file may give
         self.naming = {name for name, attribute in self.schema.items() if attribute.kind in LABELS}
         self.outputs = [name for name, attribute in self.schema.items() if attribute.kind in OUTPUTS]
+        self.edges = {name: attribute.cfg for name, attribute in self.schema.items() if attribute.cfg}
         self.defaults: dict[str, Any] = {}  # plain, as far as they were needed
 
     def needs(self, values: Mapping[str, Any]) -> tuple[tuple[Label, str], ...]:

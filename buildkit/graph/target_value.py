@@ -17,9 +17,14 @@ from buildkit.graph.instance import Instance, Provider
 from buildkit.graph.package import Target
 from buildkit.graph.provider import DEFAULT_INFO, files_of
 from buildkit.graph.rule import Rule
+from buildkit.graph.transition import Transition
 from buildkit.graph.values import FileValue, LabelValue, LockValue
 from buildkit.label import Label
-from buildkit.lang import Dict, HostValue, Struct, Value, freeze, from_python, represent
+from buildkit.lang import Dict, HostValue, List, Struct, Value, freeze, from_python, represent
+
+# Of attributes whose targets are configured otherwise: the targets' values, by the keys of `ctx.split_attr`.
+Elsewhere = Mapping[str, Sequence[tuple[str | None, Mapping[Label, "TargetValue"]]]]
+NOWHERE: Elsewhere = {}
 
 
 class TargetValue(HostValue):
@@ -102,11 +107,15 @@ def attribute_views(
     rule: Rule,
     configured: Mapping[Label, TargetValue],
     configuration: Configuration = DEFAULT,
+    elsewhere: Elsewhere = NOWHERE,
     *,
     lenient: bool,
 ) -> dict[str, Value]:
-    """The views of a target's attributes: `attr` (values), `file` (the one file), `files` (all files), `executable`."""
+    """The views of a target's attributes: `attr` (values), `file` (the one file), `files` (all files), `executable`,
+    and `split_attr` (values by the keys of a transition).
+    """
     attr: dict[str, Value] = {}
+    split_attr: dict[str, Value] = {}
     file: dict[str, Value] = {}
     files: dict[str, Value] = {}
     executable: dict[str, Value] = {}
@@ -120,8 +129,14 @@ def attribute_views(
         if labels is None:
             attr[name] = _value(kind, plain)
             continue
-        found = [configured[label] for label in labels]
-        attr[name] = _targets(kind, plain, found)
+        branches = elsewhere.get(name) or ((None, configured),)
+        found = [values[label] for _, values in branches for label in labels]
+        if isinstance(rule.schema[name].cfg, Transition):
+            split = [(key, _targets(kind, plain, [values[one] for one in labels])) for key, values in branches]
+            split_attr[name] = freeze(Dict(split))
+            attr[name] = from_python([one for _, value in split for one in _each(value)])
+        else:
+            attr[name] = _targets(kind, plain, found)
         artifacts = tuple(dict.fromkeys(artifact for dependency in found for artifact in dependency.artifacts))
         files[name] = _file_values(artifacts)
         if rule.schema[name].executable:
@@ -129,7 +144,7 @@ def attribute_views(
             executable[name] = FileValue(runs) if runs else None
         if kind == "label":
             file[name] = FileValue(artifacts[0]) if len(artifacts) == 1 else None
-    views = {"attr": attr, "file": file, "files": files, "executable": executable}
+    views = {"attr": attr, "file": file, "files": files, "executable": executable, "split_attr": split_attr}
     return {name: Struct("struct", fields) for name, fields in views.items()}
 
 
@@ -141,6 +156,13 @@ def output_view(rule: Rule, target: Target, outputs: Sequence[tuple[str, FileVal
         several = name in rule.schema and rule.schema[name].kind == "output_list"
         fields[name] = from_python(files) if several else files[0] if files else None
     return Struct("struct", fields)
+
+
+def _each(value: Value) -> list[Value]:
+    """The targets of one branch of a transition; a dict as it is."""
+    if value is None or isinstance(value, (List, tuple)):
+        return list(value or ())
+    return [value]
 
 
 def _targets(kind: str, plain: Any, found: list[TargetValue]) -> Value:

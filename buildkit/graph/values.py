@@ -80,7 +80,7 @@ class FileValue(HostValue):
         basename = artifact.path.rpartition("/")[2]
         known: dict[str, Value] = {
             "path": artifact.path,
-            "short_path": artifact.path,
+            "short_path": artifact.short_path,
             "dirname": artifact.path.rpartition("/")[0],
             "basename": basename,
             "is_directory": artifact.tree,

@@ -118,7 +118,7 @@ AT_LOAD = [
     ("attr.label_list(executable = True)", "attr.label_list takes no 'executable'"),
     ("attr.output(default = 'a')", "attr.output takes no 'default'"),
     ("attr.label(default = _f)", "a default cannot be a function"),
-    ("attr.label(cfg = 'fast')", '\'cfg\' must be one of "target", "exec", found "fast"'),
+    ("attr.label(cfg = 'fast')", '\'cfg\' must be "target", "exec" or a transition, found "fast"'),
     (
         "attr.label(allow_files = True, allow_single_file = True)",
         "'allow_files' and 'allow_single_file' cannot both be given",
