@@ -35,6 +35,8 @@ COMMANDS = {
     "run": "serve an image's models on this machine",
     "predict": "start an image's server, ask it once, print the answer",
     "push": "build an image and push it to a registry",
+    "login": "log in to a registry, and keep the login where docker and podman do",
+    "logout": "drop the logins that are kept for a registry",
     "lock": "resolve dependencies and write their locks",
     "query": "print the targets that an expression names: 'deps(//a:b)', 'kind(rule, //...)'",
     "cquery": "the same in one configuration: selects resolved (--platform, --define)",

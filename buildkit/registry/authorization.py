@@ -62,6 +62,11 @@ class Authorization:
         """Whether there is a login for this host."""
         return self._credential is not None
 
+    @property
+    def challenged(self) -> bool:
+        """Whether the host has said how it wants to be asked."""
+        return self._challenge is not None
+
     def header(self, scopes: Sequence[str]) -> str | None:
         """What to send along, as far as is known; asks for a token where the last one has ended."""
         with self._lock:

@@ -6,14 +6,14 @@ In: a host, settings and logins. Out: a `Registry`; nothing is sent before it is
 from __future__ import annotations
 
 from buildkit.events import Listener
-from buildkit.registry.credentials import Credentials
+from buildkit.registry.credentials import Credential, Logins, OneLogin
 from buildkit.registry.registry import Registry
 from buildkit.registry.trust import Trust
 
 
 def connect(
     host: str,
-    credentials: Credentials,
+    logins: Logins,
     listener: Listener,
     *,
     plain_http: bool = False,
@@ -26,4 +26,14 @@ def connect(
     """
     from buildkit.registry.oras import OrasRegistry  # late: oras and requests cost more than all of mbuild
 
-    return OrasRegistry(host, credentials, listener, plain_http=plain_http, trust=trust, chunk=chunk)
+    return OrasRegistry(host, logins, listener, plain_http=plain_http, trust=trust, chunk=chunk)
+
+
+def accepts(
+    host: str, credential: Credential, listener: Listener, *, plain_http: bool = False, trust: Trust | None = None
+) -> bool:
+    """Show a login to a registry; False if it did not ask for one. Raises EnvironmentFault where it is refused."""
+    from buildkit.registry.oras import OrasRegistry  # late, as above
+
+    login = OneLogin(host, credential)
+    return OrasRegistry(host, login, listener, plain_http=plain_http, trust=trust).accepts_login()

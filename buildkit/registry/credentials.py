@@ -1,10 +1,10 @@
 """Logins for registries, from where docker and podman keep them.
 
-In: the machine's environment and configuration files. Out: at most one `Credential` for a host and repository. Files
-are asked in this order: `$DOCKER_CONFIG/config.json` (else `~/.docker/config.json`), `$REGISTRY_AUTH_FILE`,
-`$XDG_RUNTIME_DIR/containers/auth.json`, `~/.config/containers/auth.json`; within one, `credHelpers`, then
-`credsStore`, then `auths`. A file or helper that does not work is warned of and passed over: many registries answer
-without a login, and those that do not will say so.
+In: the machine's environment and configuration files. Out: at most one `Credential` for a host and repository. Places
+are asked in this order: the text in `$DOCKER_AUTH_CONFIG`, `$DOCKER_CONFIG/config.json` (else `~/.docker/config.json`),
+`$REGISTRY_AUTH_FILE`, `$XDG_RUNTIME_DIR/containers/auth.json`, `~/.config/containers/auth.json`; within one,
+`credHelpers`, then `credsStore`, then `auths`. A file or helper that does not work is warned of and passed over: many
+registries answer without a login, and those that do not will say so.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from buildkit.events import Listener, Warned
+from buildkit.registry.helper import NOT_FOUND, Helpers
+from buildkit.registry.hub import login_key, login_names
 
-_HELPER_SECONDS = 60
-_NOT_FOUND = "credentials not found in native keychain"  # docker-credential-helpers' protocol: not an error
+VARIABLE = "DOCKER_AUTH_CONFIG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,37 @@ class Credential:
     identity_token: str = field(default="", repr=False)
     registry_token: str = field(default="", repr=False)
 
+    @classmethod
+    def of(cls, username: str, secret: str) -> Credential:
+        """A user and a secret as helpers give them: `<token>` has an identity token, `Bearer` one for the registry."""
+        if username == "<token>":
+            return cls(identity_token=secret)
+        return cls(registry_token=secret) if username == "Bearer" else cls(username, secret)
+
     @property
     def basic(self) -> str:
         """The value of an `Authorization` header (RFC 7617)."""
         return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+
+class Logins(Protocol):
+    """Whoever may know a login for a host."""
+
+    def find(self, host: str, repository: str) -> Credential | None:
+        """The login for a repository of a host, or None for an anonymous try."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OneLogin:
+    """A login that was just typed: for one host, and no other."""
+
+    host: str
+    credential: Credential
+
+    def find(self, host: str, repository: str) -> Credential | None:
+        """The login, for its host."""
+        return self.credential if host == self.host else None
 
 
 RunHelper = Callable[[str, str], str]
@@ -50,58 +77,65 @@ class Credentials:
     files: tuple[Path, ...]
     run_helper: RunHelper
     listener: Listener
+    text: str = field(default="", repr=False)  # a configuration file's text, asked before all files
 
     @classmethod
     def of_machine(cls, environment: Mapping[str, str], listener: Listener) -> Credentials:
         """The files and helpers that this environment names."""
-        return cls(tuple(_files(environment)), _Helpers(environment).run, listener)
+        text = environment.get(VARIABLE, "")
+        return cls(tuple(login_files(environment)), Helpers(environment).get, listener, text)
 
     def find(self, host: str, repository: str) -> Credential | None:
         """Read the files, ask the helpers: the first login for this host, or None for an anonymous try."""
-        for path in self.files:
-            found = self._in_file(path, host, repository)
+        for place, configuration in self._configurations():
+            found = self._in_configuration(configuration, place, host, repository)
             if found:
                 return found
         return None
 
-    def _in_file(self, path: Path, host: str, repository: str) -> Credential | None:
+    def _configurations(self) -> Iterator[tuple[str, object]]:
+        """Places and what they hold, one after the other: a later one is not read where an earlier one has a login."""
+        if self.text:
+            yield from self._parsed(VARIABLE, lambda: self.text)
+        for path in self.files:
+            yield from self._parsed(str(path), lambda path=path: path.read_text(encoding="utf-8"))  # type: ignore[misc]
+
+    def _parsed(self, place: str, read: Callable[[], str]) -> Iterator[tuple[str, object]]:
         try:
-            configuration = json.loads(path.read_text(encoding="utf-8"))
+            yield place, json.loads(read())
         except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            self._warn(f"cannot read logins from '{path}': {_reason(error)}")
-            return None
-        helpers = [_table(configuration, "credHelpers").get(host), _entry(configuration, "credsStore")]
-        for helper in helpers:
-            found = self._from_helper(helper, host) if isinstance(helper, str) and helper else None
+            return
+        except (OSError, ValueError, RecursionError) as error:
+            self._warn(f"cannot read logins from '{place}': {_reason(error)}")
+
+    def _in_configuration(self, configuration: object, place: str, host: str, repository: str) -> Credential | None:
+        for helper in helpers_of(configuration, host):
+            found = self._from_helper(helper, host)
             if found:
                 return found
-        return self._from_auths(_table(configuration, "auths"), path, host, repository)
+        return self._from_auths(table(configuration, "auths"), place, host, repository)
 
     def _from_helper(self, name: str, host: str) -> Credential | None:
         try:
-            answer = json.loads(self.run_helper(name, host))
+            answer = json.loads(self.run_helper(name, login_key(host)))
             username, secret = str(answer["Username"]), str(answer["Secret"])
         except OSError as error:
-            if _NOT_FOUND not in str(error):
+            if NOT_FOUND not in str(error):
                 self._warn(f"credential helper 'docker-credential-{name}' failed for '{host}': {_reason(error)}")
             return None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             self._warn(f"credential helper 'docker-credential-{name}' gave no login for '{host}'")
             return None
-        if username == "<token>":
-            return Credential(identity_token=secret)
-        return Credential(username, secret) if secret else None
+        return Credential.of(username, secret) if secret else None
 
-    def _from_auths(self, auths: dict[str, Any], path: Path, host: str, repository: str) -> Credential | None:
-        by_place = {_place(key): entry for key, entry in auths.items() if isinstance(entry, dict)}
+    def _from_auths(self, auths: dict[str, Any], file: str, host: str, repository: str) -> Credential | None:
+        by_place = {place_of(key): entry for key, entry in auths.items() if isinstance(entry, dict)}
         for place in _places(host, repository):
             if place in by_place:
                 try:
                     found = _credential(by_place[place])
                 except (ValueError, binascii.Error):
-                    self._warn(f"the login for '{place}' in '{path}' is damaged")
+                    self._warn(f"the login for '{place}' in '{file}' is damaged")
                     return None
                 if found:
                     return found
@@ -111,7 +145,8 @@ class Credentials:
         self.listener(Warned(message))
 
 
-def _files(environment: Mapping[str, str]) -> Iterator[Path]:
+def login_files(environment: Mapping[str, str]) -> Iterator[Path]:
+    """The files that may hold logins, in the order in which they are asked."""
     home = environment.get("HOME")
     if environment.get("DOCKER_CONFIG"):
         yield Path(environment["DOCKER_CONFIG"], "config.json")
@@ -125,16 +160,21 @@ def _files(environment: Mapping[str, str]) -> Iterator[Path]:
         yield Path(home, ".config", "containers", "auth.json")
 
 
-def _table(configuration: object, name: str) -> dict[str, Any]:
-    value = _entry(configuration, name)
+def helpers_of(configuration: object, host: str) -> list[str]:
+    """The helpers that a configuration names for a host, the host's own before the one for all."""
+    own = table(configuration, "credHelpers")
+    store = configuration.get("credsStore") if isinstance(configuration, dict) else None
+    names = [own.get(name) for name in (login_key(host), *login_names(host))]
+    return list(dict.fromkeys(name for name in (*names, store) if isinstance(name, str) and name))
+
+
+def table(configuration: object, name: str) -> dict[str, Any]:
+    """A table of a configuration; an empty one where there is none."""
+    value = configuration.get(name) if isinstance(configuration, dict) else None
     return value if isinstance(value, dict) else {}
 
 
-def _entry(configuration: object, name: str) -> object:
-    return configuration.get(name) if isinstance(configuration, dict) else None
-
-
-def _place(key: str) -> str:
+def place_of(key: str) -> str:
     """A key of `auths` without what docker's oldest logins put around the host: `https://HOST/v1/`."""
     scheme, separator, rest = key.partition("://")
     if separator and scheme in ("http", "https"):
@@ -146,9 +186,10 @@ def _place(key: str) -> str:
 
 def _places(host: str, repository: str) -> Iterator[str]:
     """Where a login may stand, the closest first: podman keeps some by repository or by a part of its path."""
-    parts = [host, *repository.split("/")]
-    for count in range(len(parts), 0, -1):
-        yield "/".join(parts[:count])
+    parts = repository.split("/") if repository else []
+    for count in range(len(parts), -1, -1):
+        for name in login_names(host):
+            yield "/".join([name, *parts[:count]])
 
 
 def _credential(entry: dict[str, Any]) -> Credential | None:
@@ -161,40 +202,14 @@ def _credential(entry: dict[str, Any]) -> Credential | None:
         username, colon, password = text.rstrip("\0").partition(":")
         if not colon:
             raise ValueError("no colon")
-        return Credential(username, password)
+        return Credential.of(username, password)
     if entry.get("username") and entry.get("password"):
-        return Credential(str(entry["username"]), str(entry["password"]))
+        return Credential.of(str(entry["username"]), str(entry["password"]))
     return None
 
 
 def _reason(error: Exception) -> str:
     """Why, without what a file or helper holds: a JSON error would quote nothing, but its text is not ours either."""
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError | RecursionError):
         return "it is not JSON"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-@dataclass(frozen=True, slots=True)
-class _Helpers:
-    environment: Mapping[str, str]
-
-    def run(self, name: str, host: str) -> str:
-        """Run a helper: the host on its stdin, a JSON object on its stdout (docker-credential-helpers, README)."""
-        command = [f"docker-credential-{name}", "get"]
-        try:
-            done = subprocess.run(
-                command,
-                input=host,
-                capture_output=True,
-                text=True,
-                env=dict(self.environment),
-                timeout=_HELPER_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise OSError(f"no answer in {_HELPER_SECONDS} s") from None
-        if done.returncode != 0:
-            # What it printed may hold a secret; only the protocol's own "not found" is looked at.
-            known = _NOT_FOUND if _NOT_FOUND in done.stdout + done.stderr else f"exit code {done.returncode}"
-            raise OSError(known)
-        return done.stdout

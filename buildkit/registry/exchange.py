@@ -17,8 +17,9 @@ import requests
 from buildkit.events import Listener
 from buildkit.registry.authorization import Authorization, TokenRequest
 from buildkit.registry.body import Window
-from buildkit.registry.credentials import Credentials
+from buildkit.registry.credentials import Logins
 from buildkit.registry.faults import Peer, is_refused_tls
+from buildkit.registry.hub import api_host
 from buildkit.registry.retry import RETRIED_STATUSES, Patience, Transient, parse_retry_after, retry
 
 _REDIRECTS = 5
@@ -48,14 +49,14 @@ class Exchange:
         self,
         session: requests.Session,
         peer: Peer,
-        credentials: Credentials,
+        logins: Logins,
         listener: Listener,
         patience: Patience,
     ) -> None:
         self._peer = peer
-        self.origin = f"{'http' if peer.plain_http else 'https'}://{peer.host}"
+        self.origin = f"{'http' if peer.plain_http else 'https'}://{api_host(peer.host)}"
         self._session = session
-        self._credentials = credentials
+        self._logins = logins
         self._listener = listener
         self._patience = patience
         self._authorizations: dict[str, Authorization] = {}
@@ -65,12 +66,20 @@ class Exchange:
         """`answered`, as often as it takes; for calls whose body is small."""
         return retry(lambda: self.answered(call), self._patience, self._listener)
 
+    @property
+    def asked(self) -> bool:
+        """Whether the registry has asked for a login, or a token."""
+        with self._lock:
+            return any(authorization.challenged for authorization in self._authorizations.values())
+
     def answered(self, call: Call) -> requests.Response:
         """Send with what is known of the host's way; learn from a 401 once. Raises Transient for what may pass."""
         response, sent = self.sent(call)
         authorization = self._authorization(call)
         if response.status_code == 401 and self._is_own(response.url):
             challenges = response.headers.get("WWW-Authenticate", "")
+            if call.stream:
+                response.close()
             if authorization.learn(challenges, call.scopes, sent):
                 response, sent = self.sent(call)
         status = response.status_code
@@ -133,7 +142,7 @@ class Exchange:
         """The host's way of asking for this repository; a login may be for one repository only."""
         with self._lock:
             if call.repository not in self._authorizations:
-                login = self._credentials.find(self._peer.host, call.repository)
+                login = self._logins.find(self._peer.host, call.repository)
                 self._authorizations[call.repository] = Authorization(self._peer, login, self._ask)
             return self._authorizations[call.repository]
 

@@ -72,18 +72,18 @@ class Peer:
         """401: no login, or one that is not accepted."""
         if known:
             return EnvironmentFault(
-                f"registry '{self.host}' refused the login that docker's configuration has for it,"
-                f" while {doing}{_said(body)}",
-                hint=f"run 'docker login {self.host}' again; the account must be allowed to push",
+                f"registry '{self.host}' refused the login, while {doing}{_said(body)}",
+                hint=f"run 'mbuild login {self.host}' again; the account must have the permission,"
+                " and some registries want an access token as the password",
             )
         return EnvironmentFault(
-            f"registry '{self.host}' wants a login, while {doing}; docker's configuration has none for it",
-            hint=f"run 'docker login {self.host}'",
+            f"registry '{self.host}' wants a login, while {doing}; none is kept for it",
+            hint=f"run 'mbuild login {self.host}'",
         )
 
     def forbidden(self, doing: str, known: bool, body: bytes) -> EnvironmentFault:
         """403: the login is known and may not do this."""
-        cure = "ask its owner for the permission" if known else f"run 'docker login {self.host}'"
+        cure = "ask its owner for the permission" if known else f"run 'mbuild login {self.host}'"
         return EnvironmentFault(f"registry '{self.host}' forbids {doing}{_said(body)}", hint=cure)
 
     def unexpected(self, doing: str, status: int, body: bytes) -> EnvironmentFault:

@@ -18,7 +18,7 @@ from buildkit.digest import Digest
 from buildkit.events import Listener
 from buildkit.oci.descriptor import Descriptor
 from buildkit.registry.body import BlobBody
-from buildkit.registry.credentials import Credentials
+from buildkit.registry.credentials import Logins
 from buildkit.registry.download import BlobReader
 from buildkit.registry.exchange import Call, Exchange
 from buildkit.registry.faults import Peer
@@ -39,7 +39,7 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
     def __init__(
         self,
         host: str,
-        credentials: Credentials,
+        logins: Logins,
         listener: Listener,
         *,
         plain_http: bool = False,
@@ -50,7 +50,7 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
         super().__init__(hostname=host, insecure=plain_http)
         patience, peer = patience or Patience(), Peer(host, plain_http)
         prepare(self.session, host, trust or Trust(), patience.stall)
-        exchange = Exchange(self.session, peer, credentials, listener, patience)
+        exchange = Exchange(self.session, peer, logins, listener, patience)
         self._host = Host(peer, exchange, patience, listener, Manner(chunk))
 
     def access(self, repository: str, *, push: bool = False, sources: Iterable[str] = ()) -> None:
@@ -103,6 +103,12 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
     def delete_manifest(self, repository: str, name: str) -> bool:
         """DELETE; most registries take digests only."""
         return drop_manifest(self._host, repository, name)
+
+    def accepts_login(self) -> bool:
+        """GET `/v2/`; whether the registry asked for the login. Raises EnvironmentFault where it refuses it."""
+        call = Call("GET", f"{self._host.exchange.origin}/v2/", "checking the login", stream=True)
+        self._host.small(call, 200, limit=1 << 20)
+        return self._host.exchange.asked
 
     def do_request(
         self,

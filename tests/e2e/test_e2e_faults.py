@@ -251,8 +251,8 @@ def test_a_registry_that_wants_a_login_names_the_command_for_it(
     told = refused(place, "push", "//good", f"{server}/models/good:1", "--plain-http", code=36)
     assert re.fullmatch(
         rf"error: registry '{server}' wants a login, while asking for blob sha256:[0-9a-f]{{64}}; "
-        r"docker's configuration has none for it\n"
-        rf"hint: run 'docker login {server}'",
+        r"none is kept for it\n"
+        rf"hint: run 'mbuild login {server}'",
         told,
     )
 

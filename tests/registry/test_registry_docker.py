@@ -181,12 +181,13 @@ def test_a_password_goes_over_tls_that_is_checked(docker_registry: str, tmp_path
         )
         assert tried(nobody(tmp_path), str(made)) == (
             f"error: registry '{host}' wants a login, while asking for blob {config};"
-            f" docker's configuration has none for it\nhint: run 'docker login {host}'"
+            f" none is kept for it\nhint: run 'mbuild login {host}'"
         )
         assert tried(logins(tmp_path, host, "me:wrong"), str(made)) == (
-            f"error: registry '{host}' refused the login that docker's configuration has for it,"
+            f"error: registry '{host}' refused the login,"
             f" while asking for blob {config}\n"
-            f"hint: run 'docker login {host}' again; the account must be allowed to push"
+            f"hint: run 'mbuild login {host}' again; the account must have the permission,"
+            " and some registries want an access token as the password"
         )
         plain = connect(host, known, ignore, plain_http=True)
         with pytest.raises(EnvironmentFault) as caught:

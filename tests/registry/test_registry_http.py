@@ -188,7 +188,7 @@ def test_without_a_login_a_user_is_told_to_log_in(client: Client) -> None:
     error = failure(client)
     assert str(error) == (
         f"error: registry '{host}' wants a login, while asking for blob {CONFIG};"
-        f" docker's configuration has none for it\nhint: run 'docker login {host}'"
+        f" none is kept for it\nhint: run 'mbuild login {host}'"
     )
     assert error.exit_code == 36
     assert len(client.registry.seen) == 1
@@ -199,9 +199,10 @@ def test_a_wrong_password_is_tried_once_and_never_shown(client: Client) -> None:
     client.login(client.registry.address, '"auth": "bWU6d3Jvbmc="')
     host = client.registry.address
     assert str(failure(client)) == (
-        f"error: registry '{host}' refused the login that docker's configuration has for it,"
+        f"error: registry '{host}' refused the login,"
         f" while asking for blob {CONFIG}\n"
-        f"hint: run 'docker login {host}' again; the account must be allowed to push"
+        f"hint: run 'mbuild login {host}' again; the account must have the permission,"
+        " and some registries want an access token as the password"
     )
     assert [request.authorization for request in client.registry.seen] == [None, "Basic bWU6d3Jvbmc="]
 
@@ -212,9 +213,10 @@ def test_a_token_server_that_refuses_is_named(client: Client) -> None:
     client.login(client.registry.address, '"auth": "bWU6d3Jvbmc="')
     host = client.registry.address
     assert str(failure(client)) == (
-        f"error: registry '{host}' refused the login that docker's configuration has for it,"
+        f"error: registry '{host}' refused the login,"
         f" while asking its token server '{host}' for a token: UNAUTHORIZED: who are you\n"
-        f"hint: run 'docker login {host}' again; the account must be allowed to push"
+        f"hint: run 'mbuild login {host}' again; the account must have the permission,"
+        " and some registries want an access token as the password"
     )
 
 
@@ -241,7 +243,7 @@ def test_403_says_what_was_forbidden_in_the_registrys_words(client: Client) -> N
     host = client.registry.address
     assert str(failure(client)) == (
         f"error: registry '{host}' forbids pushing blob {CONFIG} to 'ml/fraud': DENIED: quota [31m of the project\n"
-        f"hint: run 'docker login {host}'"
+        f"hint: run 'mbuild login {host}'"
     )
 
 

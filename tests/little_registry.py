@@ -92,9 +92,8 @@ class LittleRegistry:
         if request.method == "HEAD":
             blob = self.blobs.get(name)
             return Answer(404) if blob is None else Answer(200, {"Content-Length": str(len(blob))})
-        if request.method == "GET" and "/manifests/" in path:
-            stored, manifest = self.manifests.get(name, ("", b""))
-            return Answer(200, {"Docker-Content-Digest": stored}, manifest) if manifest else Answer(404)
+        if request.method == "GET":
+            return self._read(path, name)
         if request.method == "POST":
             return Answer(202, {"Location": f"{self.location_host}{path}7?_state=a%2Fb"})
         if request.method == "DELETE":
@@ -109,6 +108,21 @@ class LittleRegistry:
             self.blobs[found] = request.body
         stored = "sha256:" + "0" * 64 if self.wrong_digest else found
         return Answer(201, {"Docker-Content-Digest": stored})
+
+    def _read(self, path: str, name: str) -> Answer:
+        if path == "/v2/":
+            return Answer(200, body=b"{}")
+        if "/blobs/" in path and name in self.blobs:
+            return Answer(200, body=self.blobs[name])
+        digests = {digest: (digest, data) for digest, data in self.manifests.values()}
+        found = self.manifests.get(name) or digests.get(name)
+        if "/manifests/" in path and found:
+            return Answer(200, {"Docker-Content-Digest": found[0]}, found[1])
+        if path.endswith("/tags/list"):
+            return Answer(
+                200, body=json.dumps({"tags": sorted(tag for tag in self.manifests if ":" not in tag)}).encode()
+            )
+        return Answer(404, body=b'{"errors": [{"code": "NAME_UNKNOWN"}]}')
 
 
 def _handler(registry: LittleRegistry) -> type[BaseHTTPRequestHandler]:
@@ -142,9 +156,14 @@ def _handler(registry: LittleRegistry) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is no fault of the registry."""
+
+
 @contextmanager
 def serving(registry: LittleRegistry) -> Iterator[LittleRegistry]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(registry)) as server:
+    with _Server(("127.0.0.1", 0), _handler(registry)) as server:
         registry.address = f"127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
