@@ -62,6 +62,7 @@ sha256, several files' the sha256 of their canonical tree. With `--json` each li
 |---|---|
 | `MBUILD_CACHE` | the store's folder, where `--cache-dir` is not given |
 | `NO_COLOR` | no colours |
+| `DOCKER_AUTH_CONFIG` | [logins for registries](registries.md#logins) themselves |
 | `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`, `XDG_RUNTIME_DIR` | where logins for registries are looked for |
 | `PIP_*`, `UV_*`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | as pip, uv and requests know them |
 

@@ -123,6 +123,48 @@ def test_the_hosts_helper_comes_before_the_store_and_the_store_before_auths(mach
     assert machine.events == []
 
 
+def test_the_environments_own_text_comes_before_all_files(machine: Machine) -> None:
+    machine.write(".docker/config.json", {"auths": {HOST: {"auth": encoded("file:1")}}})
+    machine.environment["DOCKER_AUTH_CONFIG"] = json.dumps({"auths": {HOST: {"auth": encoded("text:1")}}})
+    assert machine.find() == Credential("text", "1")
+    assert machine.find(host="other.example") is None
+    machine.environment["DOCKER_AUTH_CONFIG"] = '{"auths": "secret'
+    assert machine.find() == Credential("file", "1")
+    assert machine.events == [Warned("cannot read logins from 'DOCKER_AUTH_CONFIG': it is not JSON")]
+
+
+@pytest.mark.parametrize("host", ["docker.io", "index.docker.io", "registry-1.docker.io"])
+@pytest.mark.parametrize(
+    "key", ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io", "docker.io/library"]
+)
+def test_docker_hubs_login_is_found_under_each_of_its_names(machine: Machine, host: str, key: str) -> None:
+    machine.write(".docker/config.json", {"auths": {key: {"auth": encoded("me:secret")}}})
+    assert machine.find(host, "library/debian") == Credential("me", "secret")
+    assert machine.find("hub.docker.io", "library/debian") is None
+
+
+def test_a_helper_is_asked_for_docker_hub_as_docker_asks_it(machine: Machine) -> None:
+    machine.write(".docker/config.json", {"credsStore": "store"})
+    machine.helper("store", """read host; echo '{"Username": "me", "Secret": "'$host'"}'""")
+    assert machine.find("docker.io") == Credential("me", "https://index.docker.io/v1/")
+
+
+def test_a_helpers_bearer_user_gives_a_token_for_the_registry_itself(machine: Machine) -> None:
+    machine.write(".docker/config.json", {"credHelpers": {HOST: "own"}})
+    machine.helper("own", """echo '{"Username": "Bearer", "Secret": "jwt"}'""")
+    assert machine.find() == Credential(registry_token="jwt")
+
+
+@pytest.mark.parametrize("name", ["../bin/own", "\0", ""])
+def test_a_helpers_name_is_a_name(machine: Machine, name: str) -> None:
+    machine.write(".docker/config.json", {"credsStore": name, "auths": {HOST: {"auth": encoded("me:1")}}})
+    machine.helper("own", "touch called")
+    assert machine.find() == Credential("me", "1")
+    why = "its name is none"
+    warned = Warned(f"credential helper 'docker-credential-{name}' failed for '{HOST}': {why}")
+    assert machine.events == ([warned] if name else [])
+
+
 def test_a_helpers_token_user_gives_an_identity_token(machine: Machine) -> None:
     machine.write(".docker/config.json", {"credsStore": "store"})
     machine.helper("store", """echo '{"Username": "<token>", "Secret": "id"}'""")
