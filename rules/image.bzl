@@ -3,7 +3,7 @@
 load(":layers.bzl", "COMPRESSION", "blobs", "descriptors", "make_layer", "trees")
 load(":model.bzl", "ModelInfo")
 load(":platform.bzl", "platform_name")
-load(":runtime.bzl", "RuntimeInfo")
+load(":runtime.bzl", "InterpreterInfo", "RuntimeInfo", "command_of")
 
 def _image(ctx, layers, settings, annotations):
     """Declares config and manifest over layers; settings go into the config, annotations into the manifest."""
@@ -62,15 +62,19 @@ def _model_image(ctx):
         requests["predict" if len(models) == 1 else "predict:" + served] = server.predict(served)
     layers.append(make_layer(ctx, "settings", "files_layer", {"files": settings_files}))
     labels = _labels(ctx, models)
+    base = runtime.base
+    command = command_of(runtime)
     made = _image(ctx, layers, {
         "platform": _platform(runtime.platform),
         "user": runtime.user,
-        "entrypoint": server.command,
+        "entrypoint": command,
         "environment": runtime.environment | ctx.attr.environment,
-        "ports": list(server.ports.values()),
+        "ports": list(server.ports.values()) + (base.ports if base else []),
         "working_dir": "/tmp",
-        "labels": labels,
-    }, labels | ctx.attr.annotations)
+        "labels": (base.labels if base else {}) | labels,
+    } | ({"stop_signal": base.stop_signal} if base and base.stop_signal else {}), (
+        labels | (base.annotations if base else {}) | ctx.attr.annotations
+    ))
     return [
         DefaultInfo(files = [made.manifest]),
         ImageInfo(
@@ -79,9 +83,10 @@ def _model_image(ctx):
             layers = blobs(layers),
             platform = runtime.platform,
         ),
+        InterpreterInfo(python = runtime.python),
         RunInfo(
             root = blobs(layers),
-            command = server.command,
+            command = command,
             environment = runtime.environment | ctx.attr.environment | server.local,
             ports = server.ports,
             readiness = server.readiness,

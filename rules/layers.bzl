@@ -6,6 +6,8 @@ layers there are, one such struct stands for several: its three Files are folder
 
 From stable to volatile, an image's layers are: base, system packages, Python packages, their bytecode, weights, what
 lies beside weights, code, settings.
+
+The layers of a base image have no list (`tree` is None): nobody here has their bytes.
 """
 
 # A layer that several files share has so many bytes at most: 2 GB.
@@ -89,5 +91,9 @@ def descriptors(layers):
     return [layer.descriptor for layer in layers]
 
 def trees(layers):
-    """The lists of what layers hold."""
-    return [layer.tree for layer in layers]
+    """The lists of what layers hold; of a base's layers nobody knows."""
+    return [layer.tree for layer in layers if layer.tree != None]
+
+def own_blobs(layers):
+    """The files of the layers that this build makes; those of a base lie in a registry."""
+    return [layer.layer for layer in layers if layer.tree != None]

@@ -1,5 +1,6 @@
 """What every BUILD file sees without a load: the standard rules."""
 
+load(":base.bzl", _base_image = "base_image")
 load(":debian.bzl", _debian_packages = "debian_packages")
 load(
     ":files.bzl",
@@ -21,6 +22,7 @@ python_sources = _python_sources
 
 python_packages = _python_packages
 debian_packages = _debian_packages
+base_image = _base_image
 
 runtime = _runtime
 model = _model

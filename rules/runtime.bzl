@@ -1,6 +1,7 @@
 """`runtime`: what models run on: a base, packages, a model server, and the environment that it needs."""
 
-load(":layers.bzl", "COMPRESSION", "LayersInfo", "blobs", "make_layer")
+load(":base.bzl", "BaseInfo")
+load(":layers.bzl", "COMPRESSION", "LayersInfo", "blobs", "make_layer", "own_blobs")
 load(":mlserver.bzl", "mlserver")
 load(":platform.bzl", "platform_name")
 load(":python.bzl", "PackagesInfo")
@@ -14,7 +15,13 @@ RuntimeInfo = provider(
         "server": "how models are served: a struct as mlserver.bzl describes it, or None",
         "user": "uid:gid",
         "platform": "such as linux/amd64",
+        "base": "the BaseInfo of an image of others that it begins with, or None",
     },
+)
+
+InterpreterInfo = provider(
+    doc = "The Python of an image.",
+    fields = {"python": "its path"},
 )
 
 _SERVERS = {"mlserver": mlserver}
@@ -31,60 +38,88 @@ def root_of(target):
     """
     return blobs(target[RuntimeInfo].layers) if target != None else "host"
 
+def command_of(runtime):
+    """The words that start a runtime's server. Scripts of wheels name Debian's Python; another one is named here."""
+    return ([] if runtime.python == _PYTHON else [runtime.python]) + runtime.server.command
+
 def _runtime(ctx):
-    _check_packages(ctx)
+    if ctx.attr.bytecode not in (None, True, False):
+        fail("'bytecode' is True or False, found %r" % ctx.attr.bytecode)
+    foreign = ctx.attr.base[BaseInfo] if BaseInfo in ctx.attr.base else None
+    _check_packages(ctx, foreign)
+    python = ctx.attr.python or (foreign.python if foreign else _PYTHON)
     base = ctx.attr.base[LayersInfo].layers
     layers = list(base)
     for target in ctx.attr.packages:
         layers += target[LayersInfo].layers
-    if ctx.attr.bytecode:
+    if ctx.attr.bytecode if ctx.attr.bytecode != None else not foreign:
+        folder = "/usr/local/lib" if python == _PYTHON else _packages_folder(ctx)
         for index, layer in enumerate(layers[len(base):]):
-            layers.append(_bytecode(ctx, "bytecode-%d" % index, base, layer))
+            layers.append(_bytecode(ctx, "bytecode-%d" % index, python, folder, base, layer))
     for target in ctx.attr.sources:
         layers += target[LayersInfo].layers
     server = _SERVERS[ctx.attr.server] if ctx.attr.server else None
-    environment = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": "/tmp",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1",
-        "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
-    }
-    if ctx.attr.sources:
-        environment["PYTHONPATH"] = "/opt/app"
+    environment = _environment(ctx, foreign, python)
     if server:
         environment.update(server.environment)
     environment.update(ctx.attr.environment)
     return [
-        DefaultInfo(files = blobs(layers)),
+        DefaultInfo(files = own_blobs(layers)),
         LayersInfo(layers = layers),
         RuntimeInfo(
             layers = layers,
-            python = _PYTHON,
+            python = python,
             environment = environment,
             server = server,
-            user = ctx.attr.user,
+            user = ctx.attr.user or (foreign.user if foreign else "") or "1000:1000",
             platform = platform_name(ctx),
+            base = foreign,
         ),
     ]
 
-def _check_packages(ctx):
-    """All packages must be for one Python, and for the runtime's platform."""
+def _environment(ctx, foreign, python):
+    """The variables that every image has. Those of a base stay, but for what our layers and users need."""
+    standard = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    if foreign:
+        standard.update(foreign.environment)
+    else:
+        standard["SSL_CERT_FILE"] = "/etc/ssl/certs/ca-certificates.crt"
+    standard.update({"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"})
+    paths = ["/opt/app"] if ctx.attr.sources else []
+    if python != _PYTHON and ctx.attr.packages:
+        paths.append(_packages_folder(ctx))  # where Debian's Python looks, and no other
+    if "PYTHONPATH" in standard:
+        paths.append(standard["PYTHONPATH"])
+    if paths:
+        standard["PYTHONPATH"] = ":".join(paths)
+    return standard
+
+def _packages_folder(ctx):
+    versions = [target[PackagesInfo].python for target in ctx.attr.packages if PackagesInfo in target]
+    return "/usr/local/lib/python%s/dist-packages" % (versions[0] if versions else "3")
+
+def _check_packages(ctx, foreign):
+    """All packages must be for one Python, which is the base's, and for the platform of base and runtime."""
+    if foreign and foreign.platform != platform_name(ctx):
+        fail("'base' is for %s, the runtime is for %s" % (foreign.platform, platform_name(ctx)))
     packages = [target[PackagesInfo] for target in ctx.attr.packages if PackagesInfo in target]
     pythons = {package.python: None for package in packages}
     if len(pythons) > 1:
         fail("'packages' are for several Pythons: " + ", ".join(sorted(pythons)))
+    version = foreign.python_version if foreign and not ctx.attr.python else ""
+    for python in pythons:
+        if version and version != python and not version.startswith(python + "."):
+            fail("'packages' are for Python %s, 'base' has Python %s" % (python, version))
     for package in packages:
         if package.platform != platform_name(ctx):
             fail("'packages' are for %s, the runtime is for %s" % (package.platform, platform_name(ctx)))
 
-def _bytecode(ctx, name, base, layer):
+def _bytecode(ctx, name, python, folder, base, layer):
     """Compiles one layer's modules with the base's own interpreter, in a root of just these two."""
     archive = ctx.actions.declare_file(ctx.label.name + "/" + name + ".tar")
     ctx.actions.run(
         outputs = [archive],
-        command = [_PYTHON, "-I", "-S", ctx.file._compiler, "/usr/local/lib", archive],
+        command = [python, "-I", "-S", ctx.file._compiler, folder, archive],
         root = blobs(base + [layer]),
         mnemonic = "bytecode",
     )
@@ -107,17 +142,28 @@ runtime = rule(
         ```
     """,
     attrs = {
-        "base": attr.label(mandatory = True, providers = [LayersInfo], doc = "Layers that hold a Python."),
+        "base": attr.label(
+            mandatory = True,
+            providers = [LayersInfo],
+            doc = "Layers that hold a Python: debian_packages, or a base_image.",
+        ),
+        "python": attr.string(doc = "The path of its Python; by default the base's, which is /usr/bin/python3 in Debian's."),
         "packages": attr.label_list(providers = [LayersInfo], doc = "python_packages, lowest layer first."),
         "sources": attr.label_list(providers = [LayersInfo], doc = "python_sources of this repository."),
         "server": attr.string(values = ["", "mlserver"], doc = "The model server."),
         "environment": attr.string_dict(doc = "More variables; they win over the standard ones."),
-        "user": attr.string(default = "1000:1000", doc = "The user and group that run the server."),
+        "user": attr.string(
+            doc = "The user and group that run the server; by default a base_image's own, unless that is root, or " +
+                  "1000:1000.",
+        ),
         "platform": attr.string(
             values = ["", "linux/amd64", "linux/arm64"],
             doc = "The platform of all its layers; by default the configuration's.",
         ),
-        "bytecode": attr.bool(default = True, doc = "Compile the packages, so that containers start faster."),
+        "bytecode": attr.data(
+            doc = "True: compile the packages, so that containers start faster. The base's own Python does it: a " +
+                  "base_image is downloaded for it. By default True, but False on a base_image.",
+        ),
         "compression": COMPRESSION,
         "_compiler": attr.label(default = "@mbuild//rules:compile_bytecode.py", allow_single_file = True),
     },

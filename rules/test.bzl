@@ -1,5 +1,7 @@
 """`model_test`: an image's server, started and asked, against golden predictions."""
 
+load(":runtime.bzl", "InterpreterInfo")
+
 _PYTHON = "/usr/bin/python3"
 
 def _model_test(ctx):
@@ -14,7 +16,7 @@ def _model_test(ctx):
         outputs = [report],
         inputs = [ctx.file._driver, ctx.file.golden],
         command = [
-            _PYTHON,
+            ctx.attr.image[InterpreterInfo].python if InterpreterInfo in ctx.attr.image else _PYTHON,
             "-I",
             ctx.file._driver,
             "--golden",

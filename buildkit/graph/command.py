@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
+from buildkit.errors import BuildError
 from buildkit.graph.action import HOST, Artifact, Data
 from buildkit.graph.args import Args
 from buildkit.graph.argument import dictionary, elements, integer, text, texts, wrong
 from buildkit.graph.values import FileValue
 from buildkit.lang import Call, Value, represent
+from buildkit.reference import Reference
 
-_SOURCES = ("python", "debian", "http")
+_SOURCES = ("python", "debian", "http", "registry")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 OUT = "out"
 
@@ -156,6 +158,8 @@ def fetch_arguments(call: Call, given: dict[str, Value]) -> dict[str, Data]:
         raise call.error(f"'size' must be a number of bytes, or -1 where it is unknown, found {size}", argument="size")
     if source == "http" and not urls:
         raise call.error("'urls' is empty: a file from the web needs one", argument="urls")
+    if source == "registry":
+        _check_blob(call, given, sha256, size)
     return {
         "source": source,
         "name": text(call, "name", given["name"]),
@@ -165,3 +169,17 @@ def fetch_arguments(call: Call, given: dict[str, Value]) -> dict[str, Data]:
         "sha256": sha256,
         "size": size,
     }
+
+
+def _check_blob(call: Call, given: dict[str, Value], sha256: str, size: int) -> None:
+    """A registry is asked for a blob of a repository by its digest; without its size it could be anything."""
+    try:
+        named = Reference.parse(text(call, "name", given["name"]))
+    except BuildError as fault:
+        raise call.error(fault.message, argument="name", hint="write 'host/repository'") from None
+    if named.tag or named.digest:
+        raise call.error(f"'name' must be 'host/repository', found {represent(given['name'])}", argument="name")
+    if text(call, "filename", given["filename"]) != f"sha256:{sha256}":
+        raise call.error("'filename' must be the blob's digest", argument="filename", hint=f"write 'sha256:{sha256}'")
+    if size < 0:
+        raise call.error("'size' is missing: a blob of a registry has one", argument="size")

@@ -5,6 +5,7 @@ In: a platform, settings of the process, the layers' diff ids. Out: the canonica
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +16,16 @@ EPOCH = "1970-01-01T00:00:00Z"
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A layer as the config's history tells it: what made it, and a remark."""
+    """A layer as the config's history tells it: what made it, and a remark; or an entry of another image's config."""
 
     created_by: str
     comment: str = ""
+    inherited: Mapping[str, Any] | None = None
 
-    def to_data(self, created: str) -> dict[str, str]:
-        """The entry of a layer made at a time."""
+    def to_data(self, created: str) -> dict[str, Any]:
+        """The entry of a layer made at a time; an inherited one stays as it is."""
+        if self.inherited is not None:
+            return dict(self.inherited)
         data = {"created": created, "created_by": self.created_by}
         return data | ({"comment": self.comment} if self.comment else {})
 
@@ -33,7 +37,7 @@ class ImageConfig:
     architecture: str
     os: str
     diff_ids: tuple[str, ...]
-    history: tuple[History, ...]  # one for each layer, lowest first
+    history: tuple[History, ...]  # one for each layer, lowest first, and those of a base that made none
     process: dict[str, Any] = field(default_factory=dict)
     variant: str = ""
     author: str = ""

@@ -54,14 +54,16 @@ class Layer:
     """A tar as it ships, the digest of the uncompressed tar, and the document of its tree.
 
     `pth` lists the image paths of the files that extend Python's module search path as Python starts. `about` is what
-    people are told of the layer.
+    people are told of the layer. A layer of an image of others has no `tree`: its bytes were never here; `history` are
+    the entries of that image's config which led to it.
     """
 
     descriptor: Descriptor
     diff_id: str
-    tree: Digest
+    tree: Digest | None
     pth: tuple[str, ...] = ()
     about: About = NOTHING
+    history: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> bytes:
         """The canonical document."""
@@ -70,9 +72,11 @@ class Layer:
             "digest": str(self.descriptor.digest),
             "size": self.descriptor.digest.size,
             "diffID": self.diff_id,
-            "tree": str(self.tree),
-            "treeSize": self.tree.size,
         }
+        if self.tree:
+            data |= {"tree": str(self.tree), "treeSize": self.tree.size}
+        if self.history:
+            data["history"] = list(self.history)
         if self.pth:
             data["pth"] = list(self.pth)
         data |= {name: text for name, text in self.about.fields().items() if text}
@@ -83,9 +87,10 @@ class Layer:
         """Read what `to_json` wrote. Raises BuildFailure for anything else."""
         data = parse_object(document, "a layer's descriptor")
         try:
-            tree = Digest.parse(str(data["tree"]), int(data["treeSize"]))
+            tree = Digest.parse(str(data["tree"]), int(data["treeSize"])) if "tree" in data else None
             about = About(*(str(data.get(name, "")) for name in ABOUT))
-            return cls(Descriptor.from_data(data), str(data["diffID"]), tree, tuple(data.get("pth", ())), about)
+            pth, history = tuple(data.get("pth", ())), tuple(data.get("history", ()))
+            return cls(Descriptor.from_data(data), str(data["diffID"]), tree, pth, about, history)
         except (KeyError, TypeError, ValueError):
             raise BuildFailure("not a layer's descriptor: expected the 'descriptor' output of a layer") from None
 

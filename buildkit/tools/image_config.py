@@ -40,9 +40,10 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
         )
     layers = read_layers(store, descriptors)
     documents = [document for blob in trees for document in blob.parts(store.read)]
-    if len(layers) != len(documents):
-        raise BuildFailure(f"an image has {len(layers)} descriptors and {len(documents)} trees: expected as many")
-    check_layers([Tree.from_json(store.read(document)) for document in documents], _names(layers))
+    known = [name for layer, name in zip(layers, _names(layers), strict=True) if layer.tree]  # not those of a base
+    if len(known) != len(documents):
+        raise BuildFailure(f"an image has {len(known)} descriptors and {len(documents)} trees: expected as many")
+    check_layers([Tree.from_json(store.read(document)) for document in documents], known)
     platform = settings.get("platform")
     if not isinstance(platform, Mapping) or not {"os", "architecture"} <= set(platform):
         raise BuildFailure(f"'platform' of an image must have 'os' and 'architecture', found {platform!r}")
@@ -50,7 +51,7 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
         architecture=str(platform["architecture"]),
         os=str(platform["os"]),
         diff_ids=tuple(layer.diff_id for layer in layers),
-        history=tuple(map(_history, layers)),
+        history=tuple(entry for layer in layers for entry in _history(layer)),
         process=_process(settings),
         variant=str(platform.get("variant") or ""),
         author=str(settings.get("author") or ""),
@@ -64,8 +65,10 @@ def _names(layers: Sequence[Layer]) -> list[str]:
     return [f"layer {number} ({layer.about.name or layer.descriptor.digest})" for number, layer in enumerate(layers, 1)]
 
 
-def _history(layer: Layer) -> History:
-    return History(f"mbuild: {layer.about.name}" if layer.about.name else "mbuild", layer.about.why)
+def _history(layer: Layer) -> list[History]:
+    if layer.history:
+        return [History("", inherited=entry) for entry in layer.history]
+    return [History(f"mbuild: {layer.about.name}" if layer.about.name else "mbuild", layer.about.why)]
 
 
 def check_layers(trees: Sequence[Tree], names: Sequence[str]) -> None:
