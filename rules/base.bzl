@@ -58,9 +58,13 @@ def _base_image(ctx):
         for number, layer in enumerate(entry.layers, 1)
     ]
     manifest = ctx.actions.declare_file(ctx.label.name + "/manifest.json")
-    ctx.actions.write(manifest, entry.manifest)
     written = ctx.actions.declare_file(ctx.label.name + "/config.json")
-    ctx.actions.write(written, entry.config)
+    ctx.actions.tool(
+        "foreign_image",
+        arguments = {"manifest": entry.manifest, "config": entry.config},
+        outputs = {"manifest": manifest, "config": written},
+        mnemonic = "base",
+    )
     return [
         DefaultInfo(files = [manifest]),
         ImageInfo(manifest = manifest, config = written, layers = blobs(layers), platform = platform_name(ctx)),

@@ -87,10 +87,11 @@ class Layer:
         """Read what `to_json` wrote. Raises BuildFailure for anything else."""
         data = parse_object(document, "a layer's descriptor")
         try:
+            diff_id = str(data["diffID"])
             tree = Digest.parse(str(data["tree"]), int(data["treeSize"])) if "tree" in data else None
             about = About(*(str(data.get(name, "")) for name in ABOUT))
             pth, history = tuple(data.get("pth", ())), tuple(data.get("history", ()))
-            return cls(Descriptor.from_data(data), str(data["diffID"]), tree, pth, about, history)
+            return cls(Descriptor.from_data(data), diff_id, tree, pth, about, history)
         except (KeyError, TypeError, ValueError):
             raise BuildFailure("not a layer's descriptor: expected the 'descriptor' output of a layer") from None
 

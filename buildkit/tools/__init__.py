@@ -8,6 +8,7 @@ from buildkit.tools.big_file_layers import big_file_layers
 from buildkit.tools.debian_layer import debian_layer
 from buildkit.tools.expand_template import expand_template
 from buildkit.tools.files_layer import files_layer
+from buildkit.tools.foreign_image import foreign_image
 from buildkit.tools.foreign_layer import foreign_layer
 from buildkit.tools.image_config import image_config
 from buildkit.tools.image_manifest import image_manifest
@@ -25,6 +26,7 @@ TOOLS: Mapping[str, Tool] = {
         debian_layer,
         expand_template,
         files_layer,
+        foreign_image,
         foreign_layer,
         image_config,
         image_manifest,

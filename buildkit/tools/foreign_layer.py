@@ -26,7 +26,7 @@ def foreign_layer(
     size: int,
     diff_id: str,
     about: dict[str, str] | None = None,
-    history: Json = None,
+    history: Json | None = None,
 ) -> dict[str, Digest]:
     """The descriptor of a layer that lies in a registry."""
     entries = tuple(_entry(dict(row)) for row in history or ())

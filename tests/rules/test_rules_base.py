@@ -1,0 +1,213 @@
+"""`base_image`: what an image inherits from its base, with nothing but the lock at hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from locked_images import config_of, descriptor_of, index_of, layer_of, manifest_of
+
+from buildkit.commands.build import build
+from buildkit.commands.lock import check
+from buildkit.commands.session import Options, Session
+from buildkit.digest import Digest
+from buildkit.errors import BuildErrors
+from buildkit.events import Event
+from buildkit.graph.image_documents import Document, locked_image
+from buildkit.graph.image_lock import base_images
+from buildkit.graph.lockfile import Lock, render_lock, request_key
+
+IMAGE = "registry.invalid/team/python:3.11"
+LAYERS = [layer_of(b"one"), layer_of(b"two", "application/vnd.docker.image.rootfs.diff.tar.gzip")]
+DIFF_IDS = ["sha256:" + "1" * 64, "sha256:" + "2" * 64]
+HISTORY = [
+    {"created": "2024-01-01T00:00:00Z", "created_by": "ADD root"},
+    {"created": "2024-01-01T00:00:00Z", "created_by": "ENV X=1", "empty_layer": True},
+    {"created": "2024-01-01T00:00:00Z", "created_by": "RUN make", "comment": "python", "more": 1},
+    {"created_by": "CMD python", "empty_layer": True},
+]
+SETTINGS = {
+    "Env": ["PATH=/opt/conda/bin:/usr/bin", "PYTHON_VERSION=3.11.9", "PYTHONPATH=/opt/lib", "HOME=/root"],
+    "User": "65532:65532",
+    "Entrypoint": ["/tini"],
+    "Labels": {"maker": "them", "org.opencontainers.image.title": "python"},
+    "ExposedPorts": {"9000/udp": {}},
+    "StopSignal": "SIGINT",
+}
+BUILD = """
+base_image(name = "base", image = "%s", lock = "base.lock")
+runtime(name = "server", base = ":base", server = "mlserver")
+model(name = "m", srcs = ["a.bin"], framework = "sklearn", version = "1")
+model_image(name = "x", models = [":m"], runtime = ":server")
+"""
+
+
+def lock_text(*platforms: str, request: dict[str, Any] | None = None, **config: Any) -> str:
+    """A lock of the base for some architectures."""
+    fields = {"config": SETTINGS, "history": HISTORY, "rootfs": {"type": "layers", "diff_ids": DIFF_IDS}, **config}
+    configs = {name: config_of(name, **fields) for name in platforms or ("amd64", "arm64")}
+    manifests = {name: manifest_of(made, layers=LAYERS) for name, made in configs.items()}
+    index = index_of(*((f"linux/{name}", made) for name, made in manifests.items()))
+    found = [locked_image(f"linux/{name}", manifests[name], configs[name]) for name in configs]
+    asked = {"image": IMAGE, "digest": "", "platforms": []} | (request or {})
+    return render_lock(Lock("image", request_key("image", asked), (), (), base_images(index, found)))
+
+
+def session_of(tmp_path: Path, build_file: str, lock: str, platform: str | None = None) -> Session:
+    heard: list[Event] = []
+    for name, text in {"mbuild.toml": "", "BUILD": build_file, "base.lock": lock, "a.bin": "weights"}.items():
+        (tmp_path / name).write_text(text)
+    options = Options(tmp_path, {}, cache_dir=tmp_path / "cache", offline=True, sandbox="none", platform=platform)
+    return Session(options, heard.append)
+
+
+def built(session: Session, target: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The manifest and config of an image."""
+    digest = build(session, [target]).checked().built[0].digest
+    assert digest
+    manifest = json.loads(session.store.read(digest))
+    named = manifest["config"]
+    return manifest, json.loads(session.store.read(Digest.parse(named["digest"], named["size"])))
+
+
+def test_an_image_is_built_on_a_base_whose_layers_nobody_has(tmp_path: Path) -> None:
+    session = session_of(tmp_path, BUILD % IMAGE, lock_text())
+    manifest, config = built(session, "//:x")
+    gzip = "application/vnd.oci.image.layer.v1.tar+gzip"
+    assert manifest["layers"][:2] == [
+        descriptor_of(Document(gzip, b"one")),
+        descriptor_of(Document(gzip, b"two")),
+    ]
+    assert config["rootfs"]["diff_ids"][:2] == DIFF_IDS
+    assert not session.store.has(Digest.of(b"one"))
+
+
+def test_the_history_of_the_base_stays(tmp_path: Path) -> None:
+    _, config = built(session_of(tmp_path, BUILD % IMAGE, lock_text()), "//:x")
+    own = HISTORY[2] | {}
+    del own["more"]
+    assert config["history"][:4] == [HISTORY[0], HISTORY[1], own, HISTORY[3]]
+    layers = [entry for entry in config["history"] if not entry.get("empty_layer")]
+    assert len(layers) == len(config["rootfs"]["diff_ids"])
+
+
+def test_a_history_that_does_not_fit_the_layers_is_replaced(tmp_path: Path) -> None:
+    _, config = built(session_of(tmp_path, BUILD % IMAGE, lock_text(history=HISTORY[:1])), "//:x")
+    assert [entry["created_by"] for entry in config["history"][:2]] == [
+        f"mbuild: {IMAGE}, layer 1 of 2",
+        f"mbuild: {IMAGE}, layer 2 of 2",
+    ]
+
+
+def test_settings_of_the_base_are_inherited_and_own_ones_win(tmp_path: Path) -> None:
+    manifest, found = built(session_of(tmp_path, BUILD % IMAGE, lock_text()), "//:x")
+    config = found["config"]
+    environment = dict(variable.split("=", 1) for variable in config["Env"])
+    assert config["User"] == "65532:65532"
+    assert config["StopSignal"] == "SIGINT"
+    assert config["Entrypoint"] == ["/usr/local/bin/python3", "/usr/local/bin/mlserver", "start", "/models"]
+    assert "9000/udp" in config["ExposedPorts"]
+    assert config["Labels"] == {
+        "maker": "them",
+        "org.opencontainers.image.title": "x",
+        "org.opencontainers.image.version": "1",
+    }
+    assert environment["PATH"] == "/opt/conda/bin:/usr/bin"
+    assert environment["PYTHONPATH"] == "/opt/lib"
+    assert environment["HOME"] == "/tmp"
+    assert "SSL_CERT_FILE" not in environment
+    assert manifest["annotations"]["org.opencontainers.image.base.name"] == IMAGE
+    assert manifest["annotations"]["org.opencontainers.image.base.digest"].startswith("sha256:")
+    assert "maker" not in manifest["annotations"]
+
+
+def test_the_platform_of_the_configuration_chooses_the_image(tmp_path: Path) -> None:
+    arm = 'platform(name = "arm", arch = "arm64")\n'
+    session = session_of(tmp_path, BUILD % IMAGE + arm, lock_text(), platform="//:arm")
+    assert built(session, "//:x")[1]["architecture"] == "arm64"
+
+
+def test_a_base_is_an_image_itself(tmp_path: Path) -> None:
+    session = session_of(tmp_path, BUILD % IMAGE, lock_text())
+    manifest, config = built(session, "//:base")
+    assert (len(manifest["layers"]), config["architecture"]) == (2, "amd64")
+
+
+def test_root_is_not_inherited(tmp_path: Path) -> None:
+    lock = lock_text(config={**SETTINGS, "User": "0:0"})
+    assert built(session_of(tmp_path, BUILD % IMAGE, lock), "//:x")[1]["config"]["User"] == "1000:1000"
+
+
+@pytest.mark.parametrize(
+    ("build_file", "lock", "message"),
+    [
+        (
+            BUILD % IMAGE,
+            lock_text("arm64"),
+            f"'{IMAGE}' is not locked for linux/amd64, only for linux/arm64: name it in 'platforms', "
+            "then run 'mbuild lock //:base'",
+        ),
+        (
+            BUILD % IMAGE.replace("3.11", "3.12"),
+            lock_text(),
+            "the lock 'base.lock' is stale: it answers another request",
+        ),
+        (
+            (BUILD % IMAGE).replace("lock =", f'digest = "sha256:{"0" * 64}", lock ='),
+            lock_text(request={"digest": "sha256:" + "0" * 64}),
+            "the lock 'base.lock' is of ",
+        ),
+        (
+            (BUILD % IMAGE).replace('base = ":base",', 'base = ":base", platform = "linux/arm64",'),
+            lock_text(),
+            "'base' is for linux/amd64, the runtime is for linux/arm64",
+        ),
+        (
+            (BUILD % IMAGE).replace('base = ":base",', 'base = ":base", packages = [":new"],')
+            + 'python_packages(name = "new", lock = "new.lock", requirements = [], python = "3.12")',
+            lock_text(),
+            "attribute 'requirements' must not be empty",
+        ),
+        (
+            (BUILD % IMAGE).replace('base = ":base",', 'base = ":base", bytecode = "yes",'),
+            lock_text(),
+            "'bytecode' is True or False, found \"yes\"",
+        ),
+        (
+            BUILD % "python:3.11",
+            lock_text(request={"image": "python:3.11"}),
+            "invalid image reference 'python': it must begin with a registry's host",
+        ),
+    ],
+)
+def test_a_base_that_does_not_fit_is_refused_at_analysis(
+    tmp_path: Path, build_file: str, lock: str, message: str
+) -> None:
+    with pytest.raises(BuildErrors) as caught:
+        build(session_of(tmp_path, build_file, lock), ["//:x"])
+    assert caught.value.errors[0].message.startswith(message)
+
+
+def test_packages_are_for_the_python_of_the_base(tmp_path: Path) -> None:
+    text = (BUILD % IMAGE).replace('base = ":base",', 'base = ":base", packages = [":new"],')
+    text += 'python_packages(name = "new", lock = "new.lock", requirements = ["x"], python = "3.12")\n'
+    asked = {"requirements": ["x"], "constraints": [], "python": "3.12", "platform": "linux/amd64", "glibc": "2.36"}
+    (tmp_path / "new.lock").write_text(render_lock(Lock("python", request_key("python", asked), ())))
+    with pytest.raises(BuildErrors) as caught:
+        build(session_of(tmp_path, text, lock_text()), ["//:x"])
+    assert caught.value.errors[0].message == "'packages' are for Python 3.12, 'base' has Python 3.11.9"
+
+
+def test_a_lock_is_checked_without_a_network(tmp_path: Path) -> None:
+    session = session_of(tmp_path, BUILD % IMAGE, lock_text())
+    assert [(str(found.label), found.file) for found in check(session, ["//:base"])] == [("//:base", "base.lock")]
+
+
+@pytest.mark.parametrize("lock", ["", "# mbuild lock 1 python " + "0" * 64 + "\n"])
+def test_a_missing_lock_or_one_of_another_kind_is_told_when_it_is_checked(tmp_path: Path, lock: str) -> None:
+    session = session_of(tmp_path, BUILD % IMAGE, lock)
+    with pytest.raises(BuildErrors) as caught:
+        check(session, ["//..."])
+    assert caught.value.errors[0].hint == "run 'mbuild lock //:base'"
