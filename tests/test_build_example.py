@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from invocations import Place
+from locked_images import two_platforms
 
 from buildkit.graph.loader import Loader
+from buildkit.graph.lockfile import Lock, render_lock, request_key
 from buildkit.graph.modules import PRELUDE
 from buildkit.graph.rule import Rule
 from buildkit.graph.workspace import Workspace
@@ -28,7 +30,9 @@ FILES = {
     "golden.py": FRAUD / "models" / "golden.py",
     "fraud.md": FRAUD / "models" / "fraud.md",
 }
+IMAGE = {"image": "registry.acme.example/library/python:3.11-slim", "digest": "", "platforms": []}
 WRITTEN = {
+    "python_base.lock": render_lock(Lock("image", request_key("image", IMAGE), (), (), two_platforms())),
     "drafts/unfinished.md": "# Not yet\n",
     "lib/features.py": "class Rules:\n    pass\n",
     "weights/rules.bin": bytes(range(256)),
@@ -85,6 +89,7 @@ def test_it_loads_and_analyzes_with_its_locks(tour: Place) -> None:
         "//third_party:fraud_model",
         "//third_party:fraud_test",
         "//third_party:licence",
+        "//third_party:python_base",
         "//third_party:rules_model",
         "//third_party:rules_volume",
         "//third_party:serving_packages",
@@ -98,19 +103,14 @@ def test_it_loads_and_analyzes_with_its_locks(tour: Place) -> None:
 
 
 def test_what_needs_nothing_from_outside_builds(tour: Place) -> None:
-    ran = tour.mbuild(
-        "//third_party:documents", "//third_party:contents", "//third_party:features", "//third_party:rules_volume"
-    )
+    names = ("contents", "documents", "features", "python_base", "rules_volume")
+    ran = tour.mbuild(*(f"//third_party:{name}" for name in names))
     assert ran.code == 0, ran.stderr
     digests = dict(line.split() for line in ran.stdout.splitlines())
-    assert list(digests) == [
-        "//third_party:contents",
-        "//third_party:documents",
-        "//third_party:features",
-        "//third_party:rules_volume",
-    ]
+    assert list(digests) == [f"//third_party:{name}" for name in names]
     out = tour.root / "mbuild-out" / PACKAGE
     card = (FRAUD / "models" / "fraud.md").read_bytes()
+    assert digests["//third_party:python_base"] == str(two_platforms().images[0].manifest.digest)
     assert (out / "contents.txt").read_text() == f"{len(card)} third_party/fraud.md\n"
     assert digests["//third_party:documents"] == f"sha256:{hashlib.sha256(card).hexdigest()}"
     manifest = (out / "rules_volume" / "manifest.json").read_bytes()
