@@ -401,7 +401,7 @@ def _ask(tmp_path: Path, reader: Reader, told: list[Command]) -> list[Command]:
 
 
 def _start_registry(stack: ExitStack, told: list[Command]) -> list[Command]:
-    little = _module(ROOT / "tests" / "registry" / "little_registry.py")
+    little = _module(ROOT / "tests" / "little_registry.py")
     address = stack.enter_context(little.serving(little.LittleRegistry())).address
     return [
         Command(
