@@ -13,7 +13,7 @@ ROWS = (
     {"errors"},
     {"digest", "label", "reference", "content", "events"},
     {"lang", "store", "oci"},
-    {"graph", "fetch"},
+    {"graph", "fetch", "images"},
     {"tools", "execution", "registry", "lock"},
     {"remote", "report"},
     {"commands"},
@@ -31,6 +31,7 @@ ONLY = {
     "events": {"errors", "label"},
     "graph": {"errors", "digest", "label", "reference", "content", "events", "lang"},
     "fetch": {"errors", "digest", "label", "reference", "content", "events", "store"},
+    "images": {"errors", "digest", "content", "oci"},
     "cli": {"errors", "digest", "label", "reference", "content", "events", "report", "commands"},
 }
 

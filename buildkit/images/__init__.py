@@ -1,0 +1,1 @@
+"""Images → what they say, what they hold, what is wrong with them, how two differ. Knows no network and no store."""

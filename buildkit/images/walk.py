@@ -1,0 +1,90 @@
+"""A layer → its members, in the archive's order, reading as little as may be.
+
+In: a layer's descriptor and how to open blobs. Out: members, and a file to read a member's content from while it is the
+current one. An uncompressed layer is sought in, so that only headers are fetched; a compressed one is streamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from buildkit.errors import BuildFailure
+from buildkit.images.facts import compression_of
+from buildkit.oci.blobs import OpenPart, Parts, Passing
+from buildkit.oci.compression import decompressed
+from buildkit.oci.descriptor import Descriptor
+from buildkit.oci.tar_reader import Member, Type, members
+
+LONGEST_PATH = 4096  # bytes: what Linux can open
+MOST_MEMBERS = 2_000_000
+_EXPANSION, _FREE = 1100, 1 << 30  # gzip makes up to 1032 bytes of one
+FILEPATH = "org.cncf.model.filepath"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLayer:
+    """A layer's members, and the file that `Member.offset` counts in; `seekable` if reading back costs nothing."""
+
+    members: Iterator[Member]
+    file: BinaryIO
+    seekable: bool
+
+    def content(self, member: Member, size: int = -1) -> bytes:
+        """The first bytes of the current member, all of them by default. The caller bounds it."""
+        self.file.seek(member.offset)
+        return self.file.read(member.size if size < 0 else min(size, member.size))
+
+
+@contextmanager
+def opened_layer(descriptor: Descriptor, open_blob: OpenPart) -> Iterator[OpenLayer]:
+    """Open a layer. BuildFailure for one that is damaged, a bomb, or no tar at all."""
+    digest, compression = descriptor.digest, compression_of(descriptor.media_type)
+    what = f"layer {digest}"
+    if not compression:
+        path = dict(descriptor.annotations).get(FILEPATH)
+        if not descriptor.media_type.endswith(".raw") or not path:
+            raise BuildFailure(f"{what} is no tar: its media type is '{descriptor.media_type}'")
+        file = cast(BinaryIO, Parts(digest, open_blob))
+        yield OpenLayer(iter([Member(path, Type.FILE, 0o644, digest.size)]), file, True)
+    elif compression == "none":
+        file = cast(BinaryIO, Parts(digest, open_blob))
+        if (head := file.read(4)).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
+            raise BuildFailure(f"{what} is compressed, and its media type is '{descriptor.media_type}': found {head!r}")
+        yield OpenLayer(_bounded(members(file, what), what), file, True)
+    else:
+        with open_blob(digest) as source:
+            file = cast(BinaryIO, Passing(decompressed(source, what), what, most_bytes(descriptor)))
+            yield OpenLayer(_bounded(members(file, what), what), file, False)
+
+
+def most_bytes(descriptor: Descriptor) -> int:
+    """How large a layer's tar may be: as large as it ships, or as honest compression makes it."""
+    size = descriptor.digest.size
+    return size if compression_of(descriptor.media_type) in ("", "none") else _EXPANSION * size + _FREE
+
+
+def _bounded(found: Iterator[Member], what: str) -> Iterator[Member]:
+    for number, member in enumerate(found):
+        if number == MOST_MEMBERS:
+            raise BuildFailure(f"{what} holds more than {MOST_MEMBERS} members: refused as a bomb")
+        if len(member.path) > LONGEST_PATH:
+            raise BuildFailure(f"{what} holds a path of {len(member.path)} characters: {member.path[:60]!r}…")
+        yield member
+
+
+def plain_path(path: str) -> str:
+    """A member's path without what archivers add; '' is the root. None may lead outside: `unsafe` says which do."""
+    return path.removeprefix("./").strip("/") if path not in (".", "./") else ""
+
+
+def is_unsafe(path: str) -> bool:
+    """Whether a member's path leads outside of the root, or may be read as such."""
+    return path.startswith("/") or ".." in path.split("/") or "\0" in path
+
+
+def kind_of(member: Member) -> str:
+    """What a member is, as one letter of `ls -l`."""
+    return {Type.DIRECTORY: "d", Type.SYMLINK: "l", Type.HARD_LINK: "h", Type.DEVICE: "c"}.get(member.type, "-")
