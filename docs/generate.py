@@ -103,12 +103,29 @@ def _completion() -> dict[str, Any]:
     for name, help in COMMANDS.items():
         parser = argparse.ArgumentParser(add_help=False)
         importlib.import_module(f"buildkit.cli.{name}").add_arguments(parser)
-        first = next((action for action in parser._actions if not action.option_strings), None)
-        words = {"value": "", "choices": []} if first is None else _completed(first)
+        words = _words(parser)
         functions = _FUNCTIONS.get(name, {}) if words["value"] in ("EXPRESSION", "LABEL") else {}
         known = {one: function.doc for one, function in functions.items()}
         commands[name] = {"help": help, "options": _all_completed(parser), "words": words | {"functions": known}}
+        if actions := _actions(parser):
+            commands[name]["actions"] = {
+                action: {"help": one.description, "options": _all_completed(one), "words": _words(one)}
+                for action, one in actions.items()
+            }
     return {"common": _all_completed(common_parser()), "commands": commands}
+
+
+def _actions(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """A command's own commands, such as those of `mbuild image`."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def _words(parser: argparse.ArgumentParser) -> dict[str, Any]:
+    first = next((action for action in parser._actions if not action.option_strings), None)
+    return ({"value": "", "choices": []} if first is None else _completed(first)) | {"functions": {}}
 
 
 def _all_completed(parser: argparse.ArgumentParser) -> dict[str, Any]:
@@ -116,6 +133,7 @@ def _all_completed(parser: argparse.ArgumentParser) -> dict[str, Any]:
         option: _completed(action) | {"help": action.help}
         for action in parser._actions
         for option in action.option_strings
+        if not isinstance(action, argparse._HelpAction)
         if option == "-C" or (option.startswith("--") and "_" not in option and ":" not in option)
     }
 
@@ -140,6 +158,10 @@ def _cli() -> Iterator[str]:
         yield f"## mbuild {name}\n"
         yield f"{inspect.cleandoc(command.__doc__ or '').splitlines()[0]}\n"
         yield from _options(parser)
+        for action, one in _actions(parser).items():
+            yield f"### mbuild {name} {action}\n"
+            yield f"{str(one.description).capitalize()}.\n"
+            yield from _options(one)
     yield CLI_TAIL
 
 
@@ -148,6 +170,8 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
         return
     yield "| | |\n|---|---|"
     for action in parser._actions:
+        if isinstance(action, argparse._HelpAction):
+            continue
         shown = [" ".join(filter(None, (option, _value(action)))) for option in action.option_strings]
         yield f"| `{', '.join(shown) or _value(action)}` | {action.help} |".replace("...", "…")
     yield ""

@@ -14,7 +14,7 @@ from typing import Any
 from buildkit.cli.completing import labels
 from buildkit.cli.shell_words import ShellWord, split_line
 
-_LABELS = ("TARGET", "LABEL", "EXPRESSION", "PATTERNS")
+_LABELS = ("TARGET", "LABEL", "EXPRESSION", "PATTERNS", "IMAGE")
 _OPEN = ("/", ":", "=", "(")  # a candidate that ends so goes on
 
 
@@ -58,6 +58,7 @@ class _Line:
         self.common: dict[str, Any] = known["common"]
         self.directory = directory
         self.command = ""
+        self.action = ""  # of a command that has its own
         self.pending = ""  # an option that waits for its value
         for word in before:
             self._take(word)
@@ -72,9 +73,20 @@ class _Line:
             self.pending = word if option and option["value"] else ""
         elif not self.command:
             self.command = word if word in self.commands else "build"
+        elif not self.action and word in self._actions():
+            self.action = word
+
+    def _actions(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.commands[self.command].get("actions", {}) if self.command else {}
+        return found
+
+    def _known(self) -> dict[str, Any]:
+        """What is known of the command, or of its action."""
+        found: dict[str, Any] = self._actions().get(self.action) or self.commands[self.command]
+        return found
 
     def _options(self) -> dict[str, Any]:
-        own: dict[str, Any] = self.commands[self.command]["options"] if self.command else {}
+        own: dict[str, Any] = self._known()["options"] if self.command else {}
         return {**self.common, **own}
 
     def candidates(self) -> dict[str, str]:
@@ -90,7 +102,9 @@ class _Line:
         if not self.command:
             commands = _beginning(current, {name: command["help"] for name, command in self.commands.items()})
             return commands | (self._labels("", current) if current.startswith(("/", ":", "-")) else {})
-        return self._words(self.commands[self.command]["words"], current)
+        if self._actions() and not self.action:
+            return _beginning(current, {name: action["help"] for name, action in self._actions().items()})
+        return self._words(self._known()["words"], current)
 
     def _values(self, option: Mapping[str, Any], before: str, value: str) -> dict[str, str]:
         if option["choices"]:

@@ -37,6 +37,7 @@ COMMANDS = {
     "push": "build an image and push it to a registry",
     "login": "log in to a registry, and keep the login where docker and podman do",
     "logout": "drop the logins that are kept for a registry",
+    "image": "look into images: inspect, layers, files, diff, validate",
     "lock": "resolve dependencies and write their locks",
     "query": "print the targets that an expression names: 'deps(//a:b)', 'kind(rule, //...)'",
     "cquery": "the same in one configuration: selects resolved (--platform, --define)",

@@ -51,6 +51,11 @@ def is_reference(text: str) -> bool:
     )
 
 
+def is_target(text: str) -> bool:
+    """Whether a text is meant as a target, and not as a place where an image lies."""
+    return not text.startswith(("oci:", "oci-archive:", "docker-archive:")) and not is_reference(text)
+
+
 def _layout(session: Session, text: str, rest: str) -> OpenedImage:
     path, tag = _path_and_tag(session, text, rest)
     if not path.is_dir():

@@ -40,6 +40,7 @@ def layer_faults(layer: Descriptor, open_blob: OpenPart) -> tuple[str, list[str]
 def _read(layer: Descriptor, source: _Counted, compression: str, faults: list[str]) -> str:
     what = f"layer {layer.digest}"
     hasher = hashlib.sha256()
+    whole = True
     if not compression:
         source.drain()
     else:
@@ -47,15 +48,17 @@ def _read(layer: Descriptor, source: _Counted, compression: str, faults: list[st
         chunks = _hashed(decompressed(source, what), hasher)
         stream = Passing(chunks, what, most_bytes(layer))
         try:
-            faults += tar_faults(members(cast(BinaryIO, stream), what))
+            for message in tar_faults(members(cast(BinaryIO, stream), what)):
+                faults.append(message)
+            while stream.read(_CHUNK):  # what follows the archive's end is part of the digest too
+                pass
         except BuildFailure as failure:
             faults.append(failure.message)
-        for _ in chunks:  # what follows the archive's end is part of the digest too
-            pass
+            whole = False
         source.drain()
     if source.size != layer.digest.size or source.hex != layer.digest.hex:
         faults.append(f"want {layer.digest}, {layer.digest.size} bytes, got sha256:{source.hex}, {source.size} bytes")
-    return f"sha256:{hasher.hexdigest() if compression else source.hex}"
+    return f"sha256:{hasher.hexdigest() if compression else source.hex}" if whole else ""
 
 
 def _compression_faults(source: _Counted, compression: str) -> Iterator[str]:
@@ -113,6 +116,7 @@ def tar_faults(found: Iterator[Member]) -> Iterator[str]:
 
 def _member_faults(found: Iterator[Member]) -> Iterator[tuple[str, str]]:
     kinds: dict[str, Type] = {}
+    good: set[str] = set()
     for number, member in enumerate(found):
         shown = repr(member.path[:200])
         if number == MOST_MEMBERS:
@@ -123,7 +127,7 @@ def _member_faults(found: Iterator[Member]) -> Iterator[tuple[str, str]]:
         path = plain_path(member.path)
         if path in kinds:
             yield "paths that come twice", f"want each path once, got {shown} twice"
-        yield from _place_faults(path, kinds)
+        yield from _place_faults(path, kinds, good)
         if member.type is Type.HARD_LINK and kinds.get(plain_path(member.target)) not in (Type.FILE, Type.HARD_LINK):
             yield "hard links", f"want hard links to earlier files of the layer, got {shown} to {member.target[:200]!r}"
         name = path.rpartition("/")[2]
@@ -132,13 +136,13 @@ def _member_faults(found: Iterator[Member]) -> Iterator[tuple[str, str]]:
         kinds[path] = member.type
 
 
-def _place_faults(path: str, kinds: dict[str, Type]) -> Iterator[tuple[str, str]]:
+def _place_faults(path: str, kinds: dict[str, Type], good: set[str]) -> Iterator[tuple[str, str]]:
+    """`good` are folders that were looked at, with all above them."""
     above = path.rpartition("/")[0]
-    while above:
+    while above and above not in good:
         if kinds.get(above, Type.DIRECTORY) is not Type.DIRECTORY:
-            yield (
-                "paths in files",
-                f"want folders above each path, got {path[:200]!r} in the {kinds[above]} '{above[:200]}'",
-            )
+            inside = f"{path[:200]!r} in the {kinds[above]} '{above[:200]}'"
+            yield "paths in files", f"want folders above each path, got {inside}"
             return
+        good.add(above)
         above = above.rpartition("/")[0]

@@ -145,7 +145,10 @@ class _Checking:
             return None
 
     def _add(self, where: str, messages: Iterable[str]) -> None:
-        self.faults += [Fault(where, message) for message in messages]
+        for message in messages:  # one by one: those before a failure stay
+            fault = Fault(where, message)
+            if fault not in self.faults[-8:]:
+                self.faults.append(fault)
 
     def _count(self, digest: Digest) -> None:
         self.seen.setdefault(digest, "")
@@ -194,12 +197,17 @@ def _config_faults(image: Image) -> Iterator[str]:
         rows = history(config, "the config")
         yield from _compared("entries of history that are not empty layers, one a layer", count, len(rows))
     declared, own = platform_text(image.descriptor), platform_of(image)
-    if declared and declared != own:
+    if declared and "/" in own and not _agree(declared, own):
         yield f"want platform '{declared}', as the index says, got '{own}'"
     created = config.get("created")
     if created is not None and not (isinstance(created, str) and _TIME.fullmatch(created)):
         yield f"want 'created' as in RFC 3339, got {_shown(created)}"
     yield from _process_faults(config.get("config") or {})
+
+
+def _agree(one: str, other: str) -> bool:
+    """Whether two platforms are the same, as far as both say a variant."""
+    return all(a == b for a, b in zip(one.split("/"), other.split("/"), strict=False))
 
 
 def _process_faults(process: Any) -> Iterator[str]:

@@ -20,7 +20,7 @@ from buildkit.oci.tar_reader import Member, Type, members
 
 LONGEST_PATH = 4096  # bytes: what Linux can open
 MOST_MEMBERS = 2_000_000
-_EXPANSION, _FREE = 1100, 1 << 30  # gzip makes up to 1032 bytes of one
+_EXPANSION, _FREE = 1100, 1 << 28  # gzip makes up to 1032 bytes of one
 FILEPATH = "org.cncf.model.filepath"
 
 
@@ -61,9 +61,8 @@ def opened_layer(descriptor: Descriptor, open_blob: OpenPart) -> Iterator[OpenLa
 
 
 def most_bytes(descriptor: Descriptor) -> int:
-    """How large a layer's tar may be: as large as it ships, or as honest compression makes it."""
-    size = descriptor.digest.size
-    return size if compression_of(descriptor.media_type) in ("", "none") else _EXPANSION * size + _FREE
+    """How large a compressed layer's tar may be: as large as honest compression makes it."""
+    return _EXPANSION * descriptor.digest.size + _FREE
 
 
 def _bounded(found: Iterator[Member], what: str) -> Iterator[Member]:

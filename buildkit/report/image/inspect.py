@@ -1,0 +1,88 @@
+"""`mbuild image inspect`: an image's facts → lines, or plain data for JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from buildkit.images.facts import ImageFacts
+from buildkit.report.image.text import named, printable
+from buildkit.report.tally import size_text
+
+WEIGHTS = (".safetensors", ".gguf", ".onnx", ".joblib", ".pt", ".pth", ".bin", ".pkl", ".ubj", ".cbm")
+
+
+def inspect_lines(name: str, facts: ImageFacts) -> Iterator[str]:
+    """What a person wants to know first."""
+    process = facts.process
+    title = {key.rpartition(".")[2]: facts.labels[key] for key in _MODEL if facts.labels.get(key)}
+    base = facts.base
+    rows = [
+        ("image", [printable(name)]),
+        ("digest", [str(facts.digest)]),
+        ("index", [str(facts.index)] if facts.index else []),
+        ("artifact", _one(facts.artifact_type)),
+        ("platform", _one(facts.platform)),
+        ("created", _one(facts.created)),
+        ("size", [f"{size_text(facts.size)} in {_count(len(facts.layers), 'layer')}"]),
+        ("base", _one(" ".join(base.values()))),
+        ("title", _one(" ".join(title.values()))),
+        ("weights", [f"{printable(one['name'])} ({size_text(one['size'])})" for one in weights(facts)]),
+        ("user", _one(process.get("User"))),
+        ("folder", _one(process.get("WorkingDir"))),
+        ("entrypoint", _one(process.get("Entrypoint"))),
+        ("command", _one(process.get("Cmd"))),
+        ("ports", _one(" ".join(sorted(map(str, process.get("ExposedPorts") or {}))))),
+        ("volumes", _one(" ".join(sorted(map(str, process.get("Volumes") or {}))))),
+        ("environment", [printable(str(row)) for row in process.get("Env") or []]),
+        ("labels", _pairs(facts.labels)),
+        ("annotations", _pairs(facts.annotations)),
+    ]
+    yield from named(rows)
+
+
+_MODEL = ("org.opencontainers.image.title", "org.opencontainers.image.version")
+
+
+def weights(facts: ImageFacts) -> list[dict[str, Any]]:
+    """The layers that hold weights, as their names tell."""
+    return [
+        {"name": row.name, "size": row.descriptor.digest.size}
+        for row in facts.layers
+        if row.name.split(" ")[0].endswith(WEIGHTS)
+    ]
+
+
+def inspect_data(name: str, facts: ImageFacts) -> dict[str, Any]:
+    """The same as plain data."""
+    return {
+        "image": name,
+        "digest": str(facts.digest),
+        "mediaType": facts.media_type,
+        "index": str(facts.index) if facts.index else None,
+        "artifactType": facts.artifact_type or None,
+        "platform": facts.platform,
+        "created": facts.created or None,
+        "size": facts.size,
+        "layers": len(facts.layers),
+        "base": dict(facts.base),
+        "weights": weights(facts),
+        "config": dict(facts.process),
+        "labels": dict(facts.labels),
+        "annotations": dict(facts.annotations),
+    }
+
+
+def _one(value: object) -> list[str]:
+    if not value:
+        return []
+    return [printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]
+
+
+def _pairs(mapping: Mapping[str, str]) -> list[str]:
+    return [f"{printable(key)} = {printable(value)}" for key, value in sorted(mapping.items())]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

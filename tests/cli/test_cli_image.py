@@ -1,0 +1,195 @@
+"""`mbuild image`: what layouts and archives are and hold, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from image_layouts import Blobs, Files, Made, layer_of
+from invocations import Place, Ran
+
+from buildkit.digest import Digest
+from buildkit.oci.archive import write_archive
+from buildkit.oci.descriptor import INDEX, Descriptor
+from buildkit.oci.index import Index
+from buildkit.oci.layout import write_layout
+
+BASE: Files = {"etc": None, "etc/os": "debian", "bin": ("link", "usr/bin")}
+TOP: Files = {"etc/.wh.os": "", "models": None, "models/m.bin": "12345", "models/\x1b[31mred": "x"}
+CONFIG = {
+    "config": {
+        "User": "1000",
+        "WorkingDir": "/tmp",
+        "Entrypoint": ["serve", "/models"],
+        "Env": ["A=1", "B=\x1b[2J"],
+        "ExposedPorts": {"8080/tcp": {}},
+        "Labels": {"org.opencontainers.image.title": "fraud", "org.opencontainers.image.version": "1.0"},
+    }
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    root = tmp_path / "folder"  # no workspace: none is needed
+    root.mkdir()
+    return Place(root, tmp_path / "store")
+
+
+def test_inspect_says_what_an_image_says(place: Place) -> None:
+    made = Made([BASE, TOP], config=CONFIG, manifest={"annotations": {"org.opencontainers.image.base.name": "debian"}})
+    digest = made.root().digest
+    size = sum(map(len, made.blobs.values()))
+    made.write(place.root / "oci")
+    assert place.mbuild("image", "inspect", "oci:oci") == Ran(
+        0,
+        f"""\
+image        oci:oci
+digest       {digest}
+platform     linux/amd64
+created      1970-01-01T00:00:00Z
+size         {size / 1000:.1f} kB in 2 layers
+base         debian
+title        fraud 1.0
+user         1000
+folder       /tmp
+entrypoint   ["serve", "/models"]
+ports        8080/tcp
+environment  A=1
+             B=\\x1b[2J
+labels       org.opencontainers.image.title = fraud
+             org.opencontainers.image.version = 1.0
+annotations  org.opencontainers.image.base.name = debian
+""",
+        "",
+    )
+    found = json.loads(place.mbuild("image", "inspect", "--json", "oci:oci").stdout)
+    assert (found["digest"], found["size"], found["config"]) == (str(digest), size, CONFIG["config"])
+    assert place.mbuild("image", "inspect", "--raw", "oci:oci").stdout.encode() == made.blobs[digest]
+    config = place.mbuild("image", "inspect", "--raw-config", "oci:oci").stdout.encode()
+    assert Digest.of(config) in made.blobs
+
+
+def test_layers_have_names_reasons_and_those_who_share_them(place: Place) -> None:
+    one, two = Made([BASE, TOP]), Made([BASE])
+    one.write(place.root / "one")
+    two.write(place.root / "two")
+    base, top = Digest.of(layer_of(BASE)), Digest.of(layer_of(TOP))
+    ran = place.mbuild("image", "layers", "oci:one", "oci:two")
+    assert ran == Ran(
+        0,
+        f"""\
+#1 oci:one {one.root().digest}
+   digest           size  unpacked  as    shared  name    why
+1  {base.hex[:12]}  10.2 kB   10.2 kB  none  #2      part 1  because of 1
+2  {top.hex[:12]}  10.2 kB   10.2 kB  none          part 2  because of 2
+
+#2 oci:two {two.root().digest}
+   digest           size  unpacked  as    shared  name    why
+1  {base.hex[:12]}  10.2 kB   10.2 kB  none  #1      part 1  because of 1
+
+2 images: 30.7 kB of layers, 20.5 kB where each is kept once
+""",
+        "",
+    )
+    rows = [json.loads(line) for line in place.mbuild("image", "layers", "--json", "oci:one").stdout.splitlines()]
+    assert rows[1] == {
+        "image": "oci:one",
+        "number": 2,
+        "digest": str(top),
+        "size": 10240,
+        "unpackedSize": 10240,
+        "diffId": str(top),
+        "mediaType": "application/vnd.oci.image.layer.v1.tar",
+        "name": "part 2",
+        "why": "because of 2",
+    }
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
+def test_files_are_those_that_a_container_sees(place: Place, compression: str) -> None:
+    Made([BASE, TOP], compression).write(place.root / "oci")
+    assert place.mbuild("image", "files", "oci:oci") == Ran(
+        0,
+        """\
+lrw-r--r--            0   1 bin -> usr/bin
+drwxr-xr-x            0   1 etc
+drwxr-xr-x            0   2 models
+-rw-r--r--            1   2 models/\\x1b[31mred
+-rw-r--r--            5   2 models/m.bin
+""",
+        "",
+    )
+    for pattern in ("m.bin", "*.bin", "models/m.bin", "/models/m.bin"):
+        assert place.mbuild("image", "files", "oci:oci", pattern).stdout == (
+            "-rw-r--r--            5   2 models/m.bin\n"
+        )
+    assert place.mbuild("image", "files", "oci:oci", "nothing") == Ran(1, "", "")
+    assert place.mbuild("image", "files", "oci:oci", "etc", "--layer", "2").stdout == (
+        "-rw-r--r--            0   2 etc/.wh.os\n"
+    )
+    assert json.loads(place.mbuild("--json", "image", "files", "oci:oci", "bin").stdout) == {
+        "path": "bin",
+        "type": "symlink",
+        "mode": "0644",
+        "size": 0,
+        "layer": 1,
+        "target": "usr/bin",
+    }
+    assert place.mbuild("image", "files", "oci:oci", "--layer", "3") == Ran(
+        2, "", "error: there is no layer 3\nhint: the image has 2; 1 is the lowest\n"
+    )
+
+
+def test_validate_tells_all_and_fails(place: Place) -> None:
+    Made([BASE, TOP]).write(place.root / "good")
+    ran = place.mbuild("image", "validate", "oci:good")
+    assert (ran.code, ran.stdout.partition(" bytes")[0].rpartition(",")[0]) == (0, "sound: 1 manifests, 4 blobs")
+    bad = Made([[("../x\n", "1")]], config={"os": ""})
+    bad.write(place.root / "bad")
+    config = next(digest for digest, data in bad.blobs.items() if b'"rootfs"' in data)
+    layer = Digest.of(layer_of([("../x\n", "1")]))
+    assert place.mbuild("image", "validate", "oci:bad") == Ran(
+        1,
+        f"config {config}: want 'os', got ''\nlayer {layer}: want paths below the root, got '../x\\n'\n",
+        "",
+    )
+    assert [
+        json.loads(line)["where"] for line in place.mbuild("image", "validate", "oci:bad", "--json").stdout.splitlines()
+    ]
+
+
+def test_archives_and_platforms(place: Place) -> None:
+    blobs = Blobs()
+    amd, arm = Made([BASE], blobs=blobs), Made([TOP], blobs=blobs, architecture="arm64")
+    index = Descriptor(INDEX, blobs.add(Index((amd.root(), arm.root())).to_json()))
+    write_layout(place.root / "oci", index, blobs.open, tag="v1")
+    write_archive(place.root / "a.tar", amd.root().digest, blobs.open, name="acme/fraud:v1")
+    for name in ("docker-archive:a.tar", "docker-archive:a.tar:v1", "oci:oci:v1"):
+        assert place.mbuild("image", "inspect", name).stdout.splitlines()[1].split()[1] == str(amd.root().digest)
+    text = place.mbuild("image", "inspect", "oci:oci", "--platform", "linux/arm64").stdout.splitlines()
+    assert [line.split()[1] for line in text[1:4]] == [str(arm.root().digest), str(index.digest), "linux/arm64"]
+    assert place.mbuild("image", "inspect", "oci:oci", "--raw").stdout.encode() == blobs[index.digest]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["oci:nowhere"], "error: 'oci:nowhere': there is no 'nowhere'\nhint: an image is //package:target, "),
+        (
+            ["oci:file"],
+            "error: 'oci:file': '{root}/file' is no folder\nhint: an OCI image layout is a folder; see oci-archive:FILE\n",
+        ),
+        (["oci-archive:."], "error: 'oci-archive:.': '{root}' is no file\nhint: "),
+        (["oci:empty"], "error: OCI layout '{root}/empty' has no 'oci-layout'\n"),
+        (["oci-archive:file"], "error: oci-archive '{root}/file' is damaged: expected a tar header at byte 0\n"),
+        (["//a:b"], "error: no workspace here: "),
+    ],
+)
+def test_what_names_no_image_is_told(place: Place, words: list[str], expected: str) -> None:
+    (place.root / "file").write_text("x")
+    (place.root / "empty").mkdir()
+    ran = place.mbuild("image", "inspect", *words)
+    assert ran.stdout == ""
+    assert ran.stderr.startswith(expected.replace("{root}", str(place.root))), ran.stderr
+    assert ran.code in (1, 2)
