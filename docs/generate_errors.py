@@ -49,7 +49,7 @@ PHASES: Sequence[tuple[str, int, tuple[str, ...]]] = (
     ("Rules", 2, ("graph/", "rules/")),
     ("Registries", 36, ("registry/",)),
     ("The environment", 36, ()),
-    ("Building", 1, ("execution/", "tools/", "oci/", "content.py", "store/", "fetch/")),
+    ("Building", 1, ("execution/", "images/", "tools/", "oci/", "content.py", "store/", "fetch/")),
 )
 ORDER = (
     "The command line",
