@@ -164,7 +164,7 @@ def test_archives_and_platforms(place: Place) -> None:
     amd, arm = Made([BASE], blobs=blobs), Made([TOP], blobs=blobs, architecture="arm64")
     index = Descriptor(INDEX, blobs.add(Index((amd.root(), arm.root())).to_json()))
     write_layout(place.root / "oci", index, blobs.open, tag="v1")
-    write_archive(place.root / "a.tar", amd.root().digest, blobs.open, name="acme/fraud:v1")
+    write_archive(place.root / "a.tar", amd.root(), blobs.open, name="acme/fraud:v1")
     for name in ("docker-archive:a.tar", "docker-archive:a.tar:v1", "oci:oci:v1"):
         assert place.mbuild("image", "inspect", name).stdout.splitlines()[1].split()[1] == str(amd.root().digest)
     text = place.mbuild("image", "inspect", "oci:oci", "--platform", "linux/arm64").stdout.splitlines()
