@@ -5,13 +5,18 @@ load(":model.bzl", "ModelInfo")
 load(":platform.bzl", "platform_name")
 load(":runtime.bzl", "InterpreterInfo", "RuntimeInfo", "command_of")
 
+_FOREIGN_FILES = attr.string_list(
+    doc = "Patterns of paths, such as \"*/attach_linux_x86.so\", of programs for other processors that the image may " +
+          "hold since nothing in it runs them. Any other one is an error.",
+)
+
 def _image(ctx, layers, settings, annotations):
     """Declares config and manifest over layers; settings go into the config, annotations into the manifest."""
     config = ctx.actions.declare_file(ctx.label.name + "/config.json")
     manifest = ctx.actions.declare_file(ctx.label.name + "/manifest.json")
     ctx.actions.tool(
         "image_config",
-        arguments = {"descriptors": descriptors(layers), "trees": trees(layers), "settings": settings},
+        arguments = {"descriptors": descriptors(layers), "trees": trees(layers), "settings": settings | {"foreign_files": ctx.attr.foreign_files}},
         outputs = {"config": config},
         mnemonic = "config",
     )
@@ -124,6 +129,7 @@ model_image = rule(
         "labels": attr.string_dict(doc = "Labels of the image, such as org.opencontainers.image.source."),
         "annotations": attr.string_dict(doc = "More annotations of the manifest."),
         "compression": COMPRESSION,
+        "foreign_files": _FOREIGN_FILES,
     },
 )
 
@@ -168,5 +174,6 @@ model_volume = rule(
             doc = "The platform that its config names; by default the configuration's.",
         ),
         "labels": attr.string_dict(doc = "Labels of the image."),
+        "foreign_files": _FOREIGN_FILES,
     },
 )

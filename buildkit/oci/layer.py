@@ -18,6 +18,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.document import canonical, parse_object
+from buildkit.oci.elf import Machines
 
 _OPEN_TO_ALL = {"tmp": 0o1777, "var/tmp": 0o1777}
 
@@ -55,7 +56,8 @@ class Layer:
 
     `pth` lists the image paths of the files that extend Python's module search path as Python starts. `about` is what
     people are told of the layer. A layer of an image of others has no `tree`: its bytes were never here; `history` are
-    the entries of that image's config which led to it.
+    the entries of that image's config which led to it. `elf` says which processors its programs are for, with
+    examples.
     """
 
     descriptor: Descriptor
@@ -64,6 +66,7 @@ class Layer:
     pth: tuple[str, ...] = ()
     about: About = NOTHING
     history: tuple[dict[str, Any], ...] = ()
+    elf: Machines = ()
 
     def to_json(self) -> bytes:
         """The canonical document."""
@@ -79,6 +82,8 @@ class Layer:
             data["history"] = list(self.history)
         if self.pth:
             data["pth"] = list(self.pth)
+        if self.elf:
+            data["elf"] = {name: list(paths) for name, paths in self.elf}
         data |= {name: text for name, text in self.about.fields().items() if text}
         return canonical(data)
 
@@ -91,8 +96,9 @@ class Layer:
             tree = Digest.parse(str(data["tree"]), int(data["treeSize"])) if "tree" in data else None
             about = About(*(str(data.get(name, "")) for name in ABOUT))
             pth, history = tuple(data.get("pth", ())), tuple(data.get("history", ()))
-            return cls(Descriptor.from_data(data), diff_id, tree, pth, about, history)
-        except (KeyError, TypeError, ValueError):
+            elf = tuple((str(name), tuple(map(str, paths))) for name, paths in sorted(data.get("elf", {}).items()))
+            return cls(Descriptor.from_data(data), diff_id, tree, pth, about, history, elf)
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise BuildFailure("not a layer's descriptor: expected the 'descriptor' output of a layer") from None
 
 

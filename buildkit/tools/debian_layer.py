@@ -36,7 +36,7 @@ _FOLDERS = ("dev", "etc", "home", "proc", "root", "run", "sys", "tmp", "var/tmp"
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
-@tool(version=versioned(2), outputs=OUTPUTS, threads=True)
+@tool(version=versioned(3), outputs=OUTPUTS, threads=True)
 def debian_layer(
     store: BlobStore,
     *,
@@ -56,7 +56,7 @@ def debian_layer(
         things = merged(thing for package, name in zip(packages, names, strict=True) for thing in _files(package, name))
         own = [thing for thing in _own(things, packages, content, user or "model") if _is_missing(thing, things)]
         layer = MergedTar(merged([*things.values(), *own]), content)
-        return compressed(store, layer.stream(), layer.size, layer.tree, compression)
+        return compressed(store, layer.stream(), layer.size, layer.tree, compression, programs=layer.programs)
 
 
 def _packages(store: BlobStore, debs: list[Blob], names: list[str], scratch: Path) -> list[Package]:

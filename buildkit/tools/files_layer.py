@@ -14,11 +14,11 @@ from buildkit.oci import tar
 from buildkit.oci.layer import About, symlink, with_parents
 from buildkit.store import BlobStore
 from buildkit.tools.layer_output import NONE, OUTPUTS, compressed, plain, versioned
-from buildkit.tools.placed import placed, settled
+from buildkit.tools.placed import placed, programs_of, settled
 from buildkit.tools.tool import tool
 
 
-@tool(version=versioned(3), outputs=OUTPUTS, threads=True, streams=True)
+@tool(version=versioned(4), outputs=OUTPUTS, threads=True, streams=True)
 def files_layer(
     store: BlobStore,
     *,
@@ -40,7 +40,8 @@ def files_layer(
         tree = settled(store, tree)
         recipe = tar.recipe(tree)
         chunks = tar.stream(recipe, store.open)
-        return compressed(store, chunks, recipe.size, lambda: tree, compression, about=About.of(about))
+        programs = programs_of(store, tree)
+        return compressed(store, chunks, recipe.size, lambda: tree, compression, (), About.of(about), programs)
     # One pass over large sources: it gives the layer's digest, and the files' own where they were only promised.
     digest = store.seal(tar.recipe(tree))
     return plain(store, digest, settled(store, tree), About.of(about))

@@ -2,8 +2,8 @@
 
 Settings: `platform` (`os`, `architecture`, if need be `variant`), and if wanted `user`, `environment` (a mapping,
 written in the order of its names), `entrypoint`, `command`, `working_dir`, `ports` (numbers, or texts such as
-"53/udp"), `labels`, `stop_signal`, `author`, `created`. What the layers are called, in errors and in the history, they
-say themselves.
+"53/udp"), `labels`, `stop_signal`, `author`, `created`, and `foreign_files` (patterns of files that may be for other
+processors). What the layers are called, in errors and in the history, they say themselves.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from buildkit.oci.config import EPOCH, History, ImageConfig
 from buildkit.oci.layer import Layer
 from buildkit.store import BlobStore
 from buildkit.tools.layer_output import read_layers
+from buildkit.tools.machines import check_machines
 from buildkit.tools.tool import Json, tool
 
 _KNOWN = frozenset(
     {"platform", "user", "environment", "entrypoint", "command", "working_dir", "ports", "labels", "stop_signal"}
-    | {"author", "created"}
+    | {"author", "created", "foreign_files"}
 )
 
 
-@tool(version=2, outputs=("config",), threads=True)
+@tool(version=3, outputs=("config",), threads=True)
 def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], settings: Json) -> dict[str, Digest]:
     """The OCI config of an image with the given layers, lowest first.
 
     Raises BuildFailure where two layers hold different things at one path, or where a path of one leads through a
-    symlink or a file of another: the image would depend on the order in which layers are laid over each other.
+    symlink or a file of another: the image would depend on the order in which layers are laid over each other. Also
+    where one holds a program for another processor than the image's.
     """
     unknown = sorted(set(settings) - _KNOWN)
     if unknown:
@@ -47,6 +49,7 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
     platform = settings.get("platform")
     if not isinstance(platform, Mapping) or not {"os", "architecture"} <= set(platform):
         raise BuildFailure(f"'platform' of an image must have 'os' and 'architecture', found {platform!r}")
+    check_machines(layers, _names(layers), platform, settings.get("foreign_files") or ())
     config = ImageConfig(
         architecture=str(platform["architecture"]),
         os=str(platform["os"]),

@@ -15,12 +15,15 @@ from buildkit.errors import BuildFailure
 from buildkit.oci import tar
 from buildkit.oci.compression import COMPRESSORS
 from buildkit.oci.descriptor import LAYER, Descriptor
+from buildkit.oci.elf import Machines, Programs
 from buildkit.oci.layer import NOTHING, About, Layer
 from buildkit.store import BlobStore
 from buildkit.tools.ahead import ahead
+from buildkit.tools.placed import programs_of
 
 OUTPUTS = ("layer", "descriptor", "tree")
 DEFAULT, NONE = "zstd", "none"
+NONE_SEEN = Programs()
 
 
 def versioned(number: int) -> int:
@@ -50,10 +53,11 @@ def compressed(
     compression: str | None = None,
     pth: tuple[str, ...] = (),
     about: About = NOTHING,
+    programs: Programs = NONE_SEEN,
 ) -> dict[str, Digest]:
     """Store a tar, compressed with "zstd" (None: the same) or "gzip", or as it is: "none".
 
-    `tree` is asked when the chunks have passed: digests may come with them.
+    `tree` and `programs` are asked when the chunks have passed: digests and machines may come with them.
     """
     compressor = COMPRESSORS.get(compression or DEFAULT)
     if compressor is None and compression != NONE:
@@ -61,16 +65,17 @@ def compressed(
     with closing(ahead(batched(chunks))) as ready:
         if compressor is None:
             digest = store.put(ready)
-            return described(store, Descriptor(LAYER, digest), str(digest), tree(), pth, about)
+            return described(store, Descriptor(LAYER, digest), str(digest), tree(), pth, about, programs.machines())
         with store.writer() as writer:
             diff_id = compressor.compress(ready, size, writer.write)
             digest = writer.commit()
-    return described(store, Descriptor(compressor.media_type, digest), diff_id, tree(), pth, about)
+    return described(store, Descriptor(compressor.media_type, digest), diff_id, tree(), pth, about, programs.machines())
 
 
 def plain(store: BlobStore, digest: Digest, tree: Tree, about: About = NOTHING) -> dict[str, Digest]:
-    """The outputs for an uncompressed layer that the store has, as bytes or as a recipe."""
-    return described(store, Descriptor(LAYER, digest), str(digest), tree, about=about)
+    """The outputs for an uncompressed layer whose recipe the store has; of its files, the first bytes are read."""
+    elf = programs_of(store, tree).machines()
+    return described(store, Descriptor(LAYER, digest), str(digest), tree, about=about, elf=elf)
 
 
 def described(
@@ -80,10 +85,11 @@ def described(
     tree: Tree,
     pth: tuple[str, ...] = (),
     about: About = NOTHING,
+    elf: Machines = (),
 ) -> dict[str, Digest]:
     """Store the documents of a layer whose blob is there."""
     document = store.put(tree.to_json())
-    layer = Layer(descriptor, diff_id, document, pth, about)
+    layer = Layer(descriptor, diff_id, document, pth, about, elf=elf)
     return {"layer": descriptor.digest, "descriptor": store.put(layer.to_json()), "tree": document}
 
 

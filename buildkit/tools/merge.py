@@ -18,6 +18,7 @@ from buildkit.content import Entry, Kind, Tree, check_path, parents
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci import tar
+from buildkit.oci.elf import Programs
 from buildkit.oci.layer import directory_mode, file_mode, with_parents
 from buildkit.oci.tar_reader import Member, Type, members
 
@@ -131,7 +132,7 @@ class Content:
 
 
 class MergedTar:
-    """The tar of merged things. Its size is known at once, its tree when it has been streamed."""
+    """The tar of merged things. Its size is known at once, its tree and its programs when it has been streamed."""
 
     def __init__(self, things: dict[str, Found], content: Content) -> None:
         self._things = things
@@ -140,6 +141,7 @@ class MergedTar:
         self._layout = tar.Layout(self._tree)
         self._digests: dict[str, Digest] = {}
         self.size = self._layout.size
+        self.programs = Programs()
 
     def stream(self) -> Iterator[bytes]:
         """The bytes of the tar."""
@@ -152,7 +154,9 @@ class MergedTar:
     def _file(self, entry: Entry) -> Iterator[bytes]:
         thing = self._things[entry.path]
         hasher = hashlib.sha256()
-        for chunk in self._content.chunks(thing):
+        for number, chunk in enumerate(self._content.chunks(thing)):
+            if number == 0:
+                self.programs.look(thing.path, chunk)
             hasher.update(chunk)
             yield chunk
         self._digests[thing.path] = Digest(hasher.hexdigest(), thing.size)

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from buildkit.content import Blob, Entry, Kind, Tree
+from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
+from buildkit.oci.elf import HEAD, Programs
 from buildkit.oci.layer import file_mode
 from buildkit.store import BlobStore
 
@@ -37,6 +39,24 @@ def refuse_pointers(store: BlobStore, entries: Iterable[Entry]) -> None:
                 f"'{entry.path}' is a Git LFS pointer of {entry.digest.size} bytes, not the weights that it stands for",
                 hint="run `git lfs pull` in the workspace, then build again",
             )
+
+
+def programs_of(store: BlobStore, tree: Tree) -> Programs:
+    """Which processors a tree's files are for; of each, only the first bytes are read."""
+    programs = Programs()
+    for entry in tree.entries:
+        if entry.digest and entry.digest.size >= HEAD:
+            programs.look(entry.path, _head(store, entry.digest))
+    return programs
+
+
+def _head(store: BlobStore, digest: Digest) -> bytes:
+    path = store.path(digest)
+    try:
+        with path.open("rb", buffering=0) if path else store.open(digest) as file:
+            return file.read(HEAD) or b""
+    except OSError:
+        return b""  # gone since: whoever ships the layer will say so
 
 
 def _entries(store: BlobStore, path: str, blob: Blob) -> Iterator[Entry]:

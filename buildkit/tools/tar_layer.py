@@ -18,7 +18,7 @@ from buildkit.tools.merge import Content, MergedTar, archived, merged
 from buildkit.tools.tool import tool
 
 
-@tool(version=versioned(2), outputs=OUTPUTS, threads=True)
+@tool(version=versioned(3), outputs=OUTPUTS, threads=True)
 def tar_layer(
     store: BlobStore,
     *,
@@ -34,4 +34,5 @@ def tar_layer(
             spooled = spool(decompressed(source, "the archive"), scratch / "archive.tar")
         things = archived(spooled, "the archive", lambda path, target: (below + path, target))
         layer = MergedTar(merged(things), Content(opened))
-        return compressed(store, layer.stream(), layer.size, layer.tree, compression, about=About.of(about))
+        chunks, told = layer.stream(), About.of(about)
+        return compressed(store, chunks, layer.size, layer.tree, compression, (), told, layer.programs)

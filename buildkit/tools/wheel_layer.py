@@ -22,6 +22,7 @@ from buildkit.content import Blob, Entry, Kind, Tree, folders_above
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci import tar
+from buildkit.oci.elf import Programs
 from buildkit.oci.layer import with_parents
 from buildkit.store import BlobStore
 from buildkit.tools.layer_output import OUTPUTS, check_names, compressed, versioned
@@ -36,7 +37,7 @@ class _Owned(NamedTuple):
     file: Installed
 
 
-@tool(version=versioned(3), outputs=OUTPUTS, threads=True)
+@tool(version=versioned(4), outputs=OUTPUTS, threads=True)
 def wheel_layer(
     store: BlobStore, *, wheels: list[Blob], names: list[str], python: str, compression: str | None = None
 ) -> dict[str, Digest]:
@@ -57,7 +58,9 @@ def wheel_layer(
         content = _Content(files)
         pth = sorted(path for path in files if path.endswith(".pth") and path.rpartition("/")[0] == scheme.packages)
         chunks = layout.chunks(content)
-        return compressed(store, chunks, layout.size, lambda: content.told(tree), compression, tuple(pth))
+        return compressed(
+            store, chunks, layout.size, lambda: content.told(tree), compression, tuple(pth), programs=content.programs
+        )
 
 
 def _buffer(store: BlobStore, blob: Blob, opened: ExitStack) -> Buffer:
@@ -98,16 +101,21 @@ def _declared(file: Installed) -> Entry:
 
 
 class _Content:
-    """The files' bytes, and as a by-product their digests."""
+    """The files' bytes, and as by-products their digests and the processors that they are for."""
 
     def __init__(self, files: dict[str, _Owned]) -> None:
         self._files = files
         self._digests: dict[str, Digest] = {}
+        self.programs = Programs()
 
     def __call__(self, entry: Entry) -> Iterator[bytes]:
         wheel, file = self._files[entry.path]
         hasher = _Hasher(file.recorded)
-        yield from map(hasher.passed, wheel.content(file))
+        chunks = wheel.content(file)
+        first = next(chunks, b"")
+        self.programs.look(entry.path, first)
+        yield hasher.passed(first)
+        yield from map(hasher.passed, chunks)
         self._digests[entry.path] = hasher.digest()
 
     def told(self, tree: Tree) -> Tree:
