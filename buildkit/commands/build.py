@@ -54,10 +54,18 @@ def build(session: Session, patterns: Sequence[str]) -> BuildResult:
 
 
 def build_analyzed(
-    session: Session, analyzed: Analysis, targets: Sequence[ConfiguredTarget], *, tolerated: Collection[Label] = ()
+    session: Session,
+    analyzed: Analysis,
+    targets: Sequence[ConfiguredTarget],
+    *,
+    tolerated: Collection[Label] = (),
+    also: Sequence[Artifact] = (),
 ) -> BuildResult:
-    """Build some targets of an analysis; a failure of a `tolerated` one does not keep the others from it."""
-    wanted = list(dict.fromkeys(artifact for target in targets for artifact in target.files))
+    """Build some targets of an analysis, and `also` files that are none of theirs.
+
+    A failure of a `tolerated` target does not keep the others from being built.
+    """
+    wanted = list(dict.fromkeys((*(artifact for target in targets for artifact in target.files), *also)))
     own = [label for label in analyzed.configured if not label.repository]
     declared = {action.owner for action in analyzed.actions.actions}
     counted = [label for label in own if label in declared or label in analyzed.requested]

@@ -128,7 +128,8 @@ def _prepared(session: Session, target: str) -> tuple[Label, RunInfo, Root]:
         raise BuildError(
             f"'{configured.label}' cannot be run", hint="run a model_image, or a target of an executable rule"
         )
-    result = build_analyzed(session, analyzed, [configured]).checked()
+    # The layers of a base image are fetched only where they are asked for.
+    result = build_analyzed(session, analyzed, [configured], also=info.root).checked()
     blobs = (Blob(result.execution.digests[layer], layer.tree) for layer in info.root)
     layers = [digest for blob in blobs for digest in blob.parts(session.store.read)]
     return configured.label, info, prepare_root(layers, session.store)

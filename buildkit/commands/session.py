@@ -113,8 +113,11 @@ class Session:
         )
 
     def _fetch(self, arguments: Mapping[str, Any]) -> Digest:
+        from buildkit.commands.base_layers import fetch_layer
         from buildkit.fetch import FetchRequest, fetch
 
+        if arguments["source"] == "registry":
+            return fetch_layer(self, arguments)
         request = FetchRequest.of(arguments)
         return fetch(request, self.store, self.sources, offline=self.options.offline, report=self.listener)
 

@@ -207,7 +207,10 @@ class _Build:
 
     def _result(self) -> Execution:
         counts = list(self._outcomes.values())
-        digests = {artifact: blob.digest for artifact, blob in self._blobs.items()}
+        # A fetch promises its digest; where it failed, nobody has the bytes.
+        lost = {number for number, outcome in self._outcomes.items() if outcome in (Outcome.FAILED, Outcome.SKIPPED)}
+        made = (item for item in self._blobs.items() if self._graph.producers[item[0]] not in lost)
+        digests = {artifact: blob.digest for artifact, blob in made}
         if all(self._forgives(self._graph.actions[number]) for number in self._failures):
             sources = self._step.sources
             digests |= {artifact: sources.blob(artifact).digest for artifact in self._wanted if artifact.source}
