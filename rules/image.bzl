@@ -2,7 +2,7 @@
 
 load(":layers.bzl", "COMPRESSION", "blobs", "descriptors", "make_layer", "trees")
 load(":model.bzl", "ModelInfo")
-load(":platform.bzl", "platform_name")
+load(":platform.bzl", "platform_name", "with_variant")
 load(":runtime.bzl", "InterpreterInfo", "RuntimeInfo", "command_of")
 
 _FOREIGN_FILES = attr.string_list(
@@ -41,8 +41,7 @@ def _labels(ctx, models):
     return labels
 
 def _platform(text):
-    os, _, architecture = text.partition("/")
-    return {"os": os, "architecture": architecture}
+    return dict(zip(["os", "architecture", "variant"], text.split("/")))
 
 def _served_name(ctx, models, model):
     if ctx.attr.served_name and len(models) > 1:
@@ -69,8 +68,9 @@ def _model_image(ctx):
     labels = _labels(ctx, models)
     base = runtime.base
     command = command_of(runtime)
+    platform = with_variant(ctx, runtime.platform)
     made = _image(ctx, layers, {
-        "platform": _platform(runtime.platform),
+        "platform": _platform(platform),
         "user": runtime.user,
         "entrypoint": command,
         "environment": runtime.environment | ctx.attr.environment,
@@ -86,7 +86,7 @@ def _model_image(ctx):
             manifest = made.manifest,
             config = made.config,
             layers = blobs(layers),
-            platform = runtime.platform,
+            platform = platform,
         ),
         InterpreterInfo(python = runtime.python),
         RunInfo(
@@ -139,14 +139,15 @@ def _model_volume(ctx):
     for model in models:
         layers += model.layers
     labels = _labels(ctx, models)
-    made = _image(ctx, layers, {"platform": _platform(platform_name(ctx)), "labels": labels}, labels)
+    platform = with_variant(ctx, platform_name(ctx))
+    made = _image(ctx, layers, {"platform": _platform(platform), "labels": labels}, labels)
     return [
         DefaultInfo(files = [made.manifest]),
         ImageInfo(
             manifest = made.manifest,
             config = made.config,
             layers = blobs(layers),
-            platform = platform_name(ctx),
+            platform = platform,
         ),
     ]
 

@@ -10,6 +10,7 @@ load(
     _python_sources = "python_sources",
 )
 load(":image.bzl", _model_image = "model_image", _model_volume = "model_volume")
+load(":index.bzl", _image_index = "image_index")
 load(":model.bzl", _model = "model", _tensor = "tensor", _trained_model = "trained_model")
 load(":python.bzl", _python_packages = "python_packages")
 load(":runtime.bzl", _runtime = "runtime")
@@ -31,4 +32,5 @@ trained_model = _trained_model
 
 model_image = _model_image
 model_volume = _model_volume
+image_index = _image_index
 model_test = _model_test

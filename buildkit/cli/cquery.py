@@ -48,7 +48,7 @@ def run(arguments: Arguments) -> ExitCode:
         asked = cquery(session, question_of(arguments))
         special = _special(session, asked, name, "str(target.label)" if code is None else code)
     found, labels = asked.found, tuple(asked.found.answer.labels)
-    listed = Listed(labels, found.target, found.needs, asked.graph.name_of)
+    listed = Listed(labels, found.target, found.needs, asked.variants)
     ordered = in_order(listed, arguments.own["order_output"], path=found.answer.path)
     write_lines(FORMATS[name](ordered) if special is None else special, sys.stdout)
     return say_faults(arguments, found.faults, empty=not labels)

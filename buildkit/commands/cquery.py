@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ from buildkit.graph.action import Action, Artifact
 from buildkit.graph.analysis import Analysis, analyze
 from buildkit.graph.configured import configure
 from buildkit.graph.depset import Depset
-from buildkit.graph.package import TargetGraph
+from buildkit.graph.package import Target, TargetGraph
 from buildkit.graph.query import (
     AQUERY_FUNCTIONS,
     CQUERY_FUNCTIONS,
@@ -27,7 +27,6 @@ from buildkit.graph.query import (
     evaluate,
     parse,
     roots,
-    with_conditions,
 )
 from buildkit.graph.query.expression import Expression
 from buildkit.graph.query.functions import Function
@@ -44,11 +43,12 @@ EXPRESSION = "<starlark>"
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredAnswer:
-    """The answer, and the graph that it is of."""
+    """The answer, and the graph that it is of; of each target the configurations that answer, with their names."""
 
     found: Found
     graph: Configured
     loaded: TargetGraph
+    variants: Callable[[Label], Sequence[tuple[str, Target]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +156,11 @@ def _ask(
     declared_ = everything.loader.graph(patterns, configuration)
     loaded = replace(declared_, named=frozenset())  # what is not for the platform is left out, as by a pattern
     resolved = configure(loaded, everything.loader.rules, configuration).checked()
-    graph = Configured(everything, with_conditions(resolved.targets, loaded.targets), configuration)
+    graph = Configured(everything, resolved, loaded.targets)
     answer = evaluate(expression, graph, functions)
     everything.loader.keep()
     found = Found(Answer(answer.labels, answer.path), graph.target, graph.needs, tuple(graph.faults.values()))
-    return ConfiguredAnswer(found, graph, loaded)
+    return ConfiguredAnswer(found, graph, loaded, graph.shown_by(expression))
 
 
 def _own(labels: Mapping[Label, None]) -> Sequence[Label]:

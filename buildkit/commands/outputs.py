@@ -42,7 +42,7 @@ def _ignore_in_git(folder: Path) -> None:
 
 def _shown(target: ConfiguredTarget) -> Iterator[Artifact]:
     yield from target.files
-    if target.image:
+    if target.image and target.image.config:
         yield target.image.config
 
 

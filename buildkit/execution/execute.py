@@ -186,7 +186,7 @@ class _Build:
             self._end(lost, Outcome.SKIPPED)
 
     def _wait_for_bytes(self, number: int, artifacts: Sequence[Artifact]) -> None:
-        fetches = [self._graph.producers[artifact] for artifact in artifacts]
+        fetches = [self._schedule.first(self._graph.producers[artifact]) for artifact in artifacts]
         for fetch, artifact in zip(fetches, artifacts, strict=True):
             if self._outcomes.get(fetch) in (Outcome.RAN, Outcome.CACHED):
                 self._fail(number, _gone(self._graph.actions[number], artifact))

@@ -9,13 +9,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable, Sequence
 
+from buildkit.execution.twins import twins
 from buildkit.graph.action import ActionGraph, Artifact
 
 
 class Schedule:
     """The actions that `wanted` needs.
 
-    `promised` are fetches whose digests are known: nothing waits for them until it asks for their bytes.
+    `promised` are fetches whose digests are known: nothing waits for them until it asks for their bytes. What does the
+    same as an earlier one waits for that.
     """
 
     def __init__(self, graph: ActionGraph, wanted: Sequence[Artifact], promised: Collection[int]) -> None:
@@ -27,11 +29,16 @@ class Schedule:
         self._succeeded: set[int] = set()
         self._lost: set[int] = set()
         asked = {graph.producer(artifact) for artifact in wanted}
+        self._twins = twins(graph, self.order)
         for number in self.order:
-            needs = (graph.producer(artifact) for artifact in graph.actions[number].needs)
+            needs = (self._twins.get(number), *(graph.producer(artifact) for artifact in graph.actions[number].needs))
             self._wait(number, (need for need in needs if need is not None and need not in promised))
             if number not in promised or number in asked:
                 self._offer(number)
+
+    def first(self, number: int) -> int:
+        """The first action that does the same as one, which may be that itself."""
+        return self._twins.get(number, number)
 
     def next(self) -> int | None:
         """An action that may start, or None for now. It is not given twice, unless it waits for bytes."""

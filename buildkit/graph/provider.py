@@ -48,10 +48,13 @@ KNOWN = {one.name: one for one in (DEFAULT_INFO, IMAGE_INFO, LOCK_INFO, PUSH_INF
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """An image: its manifest, its config, its layers' blobs (lowest first), its platform (`linux/amd64`)."""
+    """An image: its manifest, its config, its layers' blobs (lowest first), its platform (`linux/amd64`).
+
+    Of an index: the index in the manifest's place, no config, the layers of all images in it, no platform.
+    """
 
     manifest: Artifact
-    config: Artifact
+    config: Artifact | None
     layers: tuple[Artifact, ...]
     platform: str
 
@@ -104,7 +107,7 @@ def files_of(instance: Instance | None) -> tuple[Artifact, ...]:
 def _image_info(instance: Instance) -> ImageInfo:
     return ImageInfo(
         _file(instance, "manifest"),
-        _file(instance, "config"),
+        _file(instance, "config") if instance.attribute("config") is not None else None,
         _files(instance, "layers"),
         _plain(instance, "platform", _is(str), "a string"),
     )

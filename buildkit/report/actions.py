@@ -29,7 +29,7 @@ class ListedActions:
 def _text(listed: ListedActions) -> Iterator[str]:
     for action, key in listed.rows:
         yield f"action '{action.mnemonic} {action.subject}'"
-        for name, value in _facts(action, key, listed.configuration):
+        for name, value in _facts(action, key, action.configuration or listed.configuration):
             yield f"  {name}: {value}"
         yield ""
 
@@ -72,7 +72,10 @@ def _plain(data: Data) -> Any:
 
 
 def _jsonl(listed: ListedActions) -> Iterator[str]:
-    return (json.dumps(_described(*row, listed.configuration), ensure_ascii=False) for row in listed.rows)
+    return (
+        json.dumps(_described(*row, row[0].configuration or listed.configuration), ensure_ascii=False)
+        for row in listed.rows
+    )
 
 
 def _json(listed: ListedActions) -> Iterator[str]:

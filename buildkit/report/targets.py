@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from buildkit.errors import Span
@@ -26,17 +26,29 @@ Lines = Iterator[str]
 class Listed:
     """What is to be printed: labels in their order, their targets, and the edges among them.
 
-    `configuration` names that of each, with cquery.
+    `variants` are, with cquery, the configurations of each by name, and the target as it is there.
     """
 
     labels: Sequence[Label]
     target: Callable[[Label], Target | None]
     needs: Callable[[Label], Sequence[Label]]
-    configuration: Callable[[Label], str] | None = None
+    variants: Callable[[Label], Sequence[tuple[str, Target]]] | None = None
 
-    def shown(self, label: Label) -> str:
-        """A label as a line shows it."""
-        return f"{label} ({self.configuration(label)})" if self.configuration else str(label)
+    def shown(self) -> Iterator[str]:
+        """The labels as lines show them, in order."""
+        for label in self.labels:
+            if self.variants is None:
+                yield str(label)
+            else:
+                yield from (f"{label} ({name})" for name, _ in self.variants(label))
+
+    def rows(self) -> Iterator[tuple[str, str, Target]]:
+        """What a line shows of each target, its configuration's name, and the target; in order."""
+        for label in self.labels:
+            if self.variants:
+                yield from ((f"{label} ({name})", name, target) for name, target in self.variants(label))
+            elif target := self.target(label):
+                yield str(label), "", target
 
     def targets(self) -> Iterator[Target]:
         """The targets, in order."""
@@ -54,15 +66,15 @@ def in_order(listed: Listed, order: str, *, path: bool = False) -> Listed:
     labels = sorted(listed.labels)
     if order in ("deps", "full"):
         labels = total_order(labels, listed.needs)
-    return Listed(labels, listed.target, listed.needs, listed.configuration)
+    return replace(listed, labels=labels)
 
 
 def _label(listed: Listed) -> Lines:
-    return (listed.shown(label) for label in listed.labels)
+    return listed.shown()
 
 
 def _label_kind(listed: Listed) -> Lines:
-    return (f"{target.kind} {listed.shown(target.label)}" for target in listed.targets())
+    return (f"{target.kind} {shown}" for shown, _, target in listed.rows())
 
 
 def _package(listed: Listed) -> Lines:
@@ -71,7 +83,7 @@ def _package(listed: Listed) -> Lines:
 
 
 def _location(listed: Listed) -> Lines:
-    return (f"{target.span}: {target.kind} {listed.shown(target.label)}" for target in listed.targets())
+    return (f"{target.span}: {target.kind} {shown}" for shown, _, target in listed.rows())
 
 
 def _build(listed: Listed) -> Lines:
@@ -82,12 +94,9 @@ def _build(listed: Listed) -> Lines:
 
 
 def _jsonl(listed: Listed) -> Lines:
-    return (json.dumps(_row(listed, target), ensure_ascii=False) for target in listed.targets())
-
-
-def _row(listed: Listed, target: Target) -> dict[str, Any]:
-    row = described(target)
-    return row | {"configuration": listed.configuration(target.label)} if listed.configuration else row
+    for _, configuration, target in listed.rows():
+        named = {"configuration": configuration} if configuration else {}
+        yield json.dumps(described(target) | named, ensure_ascii=False)
 
 
 def _json(listed: Listed) -> Lines:

@@ -11,6 +11,7 @@ from buildkit.tools.files_layer import files_layer
 from buildkit.tools.foreign_image import foreign_image
 from buildkit.tools.foreign_layer import foreign_layer
 from buildkit.tools.image_config import image_config
+from buildkit.tools.image_index import image_index
 from buildkit.tools.image_manifest import image_manifest
 from buildkit.tools.small_file_layers import small_file_layers
 from buildkit.tools.symlink import symlink
@@ -29,6 +30,7 @@ TOOLS: Mapping[str, Tool] = {
         foreign_image,
         foreign_layer,
         image_config,
+        image_index,
         image_manifest,
         small_file_layers,
         symlink,

@@ -9,7 +9,6 @@ from buildkit.graph.query.configured import (
     Configured,
     action_filters,
     roots,
-    with_conditions,
 )
 from buildkit.graph.query.evaluation import Answer, evaluate
 from buildkit.graph.query.expression import PLACE
@@ -30,5 +29,4 @@ __all__ = [
     "evaluate",
     "parse",
     "roots",
-    "with_conditions",
 ]

@@ -7,12 +7,12 @@ as `Loaded` is; and `roots`: all that an expression names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from buildkit.errors import BuildError
-from buildkit.graph.configuration import Configuration
+from buildkit.graph.configured import ConfiguredGraph
 from buildkit.graph.package import Target
 from buildkit.graph.query.expression import Expression, Invocation, Let, Number, Operation, Word, WordSet
 from buildkit.graph.query.functions import FUNCTIONS, Function, regex
@@ -23,9 +23,11 @@ from buildkit.label import Label
 
 
 class Configured(Loaded):
-    """The targets that a configuration needs. What lies outside of it is seen as it was declared."""
+    """The targets that a configuration needs, and what transitions lead to from there: a target that is configured
+    several times needs all that it needs in any of its configurations. What lies outside is seen as it was declared.
+    """
 
-    def __init__(self, declared: Loaded, targets: Mapping[Label, Target], configuration: Configuration) -> None:
+    def __init__(self, declared: Loaded, resolved: ConfiguredGraph, loaded: Mapping[Label, Target]) -> None:
         super().__init__(
             declared.loader,
             package=declared.standing,
@@ -33,28 +35,61 @@ class Configured(Loaded):
             universe=declared.universe_patterns,
             keep_going=declared.keep_going,
         )
-        self.configuration = configuration
-        self._targets.update(targets)
+        self.configuration = resolved.configuration
+        self.names = (self.configuration.short, *(one.short for one in resolved.platforms if one != self.configuration))
+        self._variants: dict[Label, list[tuple[str, Target]]] = {}
+        for node in resolved.nodes:
+            target = _with_conditions(node.target, loaded[node.target.label])
+            self._variants.setdefault(target.label, []).append((node.configuration.short, target))
+        self._targets.update({label: _merged([one for _, one in rows]) for label, rows in self._variants.items()})
         self.faults = declared.faults
 
-    def name_of(self, label: Label) -> str:
-        """The configuration of a target, as listings show it; a source file has none."""
+    def variants(self, label: Label) -> list[tuple[str, Target]]:
+        """The configurations of a target by name, as listings show them, and the target as it is there; a source file
+        has none, and is shown as in 'null'.
+        """
         target = self.target(label)
-        return "null" if target is None or target.is_source else self.configuration.short
+        if target is None:
+            return []
+        if target.is_source:
+            return [("null", target)]
+        return self._variants.get(label) or [(self.configuration.short, target)]
+
+    def name_of(self, word: Word) -> str:
+        """The configuration that config() asks for. Raises BuildError for one that the graph has not."""
+        if word.text not in ("target", "null", *self.names):
+            here = f"'{self.names[0]}' (or 'target')" + "".join(f", '{name}'" for name in self.names[1:])
+            hint = f"this graph has {here}, and 'null' for source files"
+            raise BuildError(f"no configuration '{word.text}' here", span=word.span, hint=hint)
+        return self.names[0] if word.text == "target" else word.text
+
+    def shown_by(self, expression: Expression) -> Callable[[Label], list[tuple[str, Target]]]:
+        """The variants that answer an expression: where config() is all around it, those of that configuration."""
+        if not isinstance(expression, Invocation) or expression.name != "config":
+            return self.variants
+        word = expression.arguments[1]
+        wanted = self.name_of(word) if isinstance(word, Word) else ""
+        return lambda label: [one for one in self.variants(label) if one[0] == wanted]
 
 
-def with_conditions(resolved: Mapping[Label, Target], declared: Mapping[Label, Target]) -> dict[Label, Target]:
-    """Resolved targets that need, as they do in Bazel, the conditions that their selects asked."""
-    found = dict(resolved)
-    for label, target in resolved.items():
-        if target is declared[label]:  # it selects nothing
-            continue
-        plains = declared[label].attributes.items()
-        asked = [
-            (condition, name) for name, plain in plains if type(plain) is Selection for condition in plain.conditions()
-        ]
-        found[label] = replace(target, dependencies=tuple(dict.fromkeys((*target.dependencies, *asked))))
-    return found
+def _with_conditions(target: Target, declared: Target) -> Target:
+    """A resolved target that needs, as it does in Bazel, the conditions that its selects asked."""
+    if target is declared:  # it selects nothing
+        return target
+    plains = declared.attributes.items()
+    asked = [
+        (condition, name) for name, plain in plains if type(plain) is Selection for condition in plain.conditions()
+    ]
+    return replace(target, dependencies=tuple(dict.fromkeys((*target.dependencies, *asked))))
+
+
+def _merged(variants: list[Target]) -> Target:
+    """A target that needs all that it does in any configuration; what else it is, is that of the first."""
+    if len(variants) == 1:
+        return variants[0]
+    return replace(
+        variants[0], dependencies=tuple(dict.fromkeys(one for target in variants for one in target.dependencies))
+    )
 
 
 def roots(expression: Expression, functions: Mapping[str, Function]) -> Iterator[Word]:
@@ -81,12 +116,8 @@ def _config(graph: Loaded, arguments: Sequence[Any], call: Invocation) -> Labels
     """The targets that are in a configuration: 'target', its name, or 'null' for source files."""
     labels, word = arguments
     assert isinstance(graph, Configured)
-    short = graph.configuration.short
-    if word.text not in ("target", "null", short):
-        hint = f"this graph has '{short}' (or 'target'), and 'null' for source files"
-        raise BuildError(f"no configuration '{word.text}' here", span=word.span, hint=hint)
-    wanted = short if word.text == "target" else word.text
-    return {label: None for label in labels if graph.name_of(label) == wanted}
+    wanted = graph.name_of(word)
+    return {label: None for label in labels if any(name == wanted for name, _ in graph.variants(label))}
 
 
 CQUERY_FUNCTIONS: dict[str, Function] = {

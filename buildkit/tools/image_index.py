@@ -1,0 +1,37 @@
+"""Manifests of several platforms → an image index, whose digest names them all."""
+
+from __future__ import annotations
+
+import json
+
+from buildkit.content import Blob
+from buildkit.digest import Digest
+from buildkit.errors import BuildFailure
+from buildkit.oci.descriptor import Descriptor, pairs
+from buildkit.oci.index import Index
+from buildkit.store import BlobStore
+from buildkit.tools.tool import tool
+
+
+@tool(version=1, outputs=("index",), threads=True)
+def image_index(
+    store: BlobStore,
+    *,
+    manifests: list[Blob],
+    platforms: list[str],
+    annotations: dict[str, str] | None = None,
+) -> dict[str, Digest]:
+    """The OCI index of manifests, in this order. `platforms` has that of each: `linux/arm64/v8`, or '' for none, as for
+    an index inside the index. Raises BuildFailure for what is no manifest.
+    """
+    rows = [_descriptor(store, blob, platform) for blob, platform in zip(manifests, platforms, strict=True)]
+    return {"index": store.put(Index(tuple(rows), pairs(annotations or {})).to_json())}
+
+
+def _descriptor(store: BlobStore, manifest: Blob, platform: str) -> Descriptor:
+    document = json.loads(store.read(manifest.digest))
+    if not isinstance(document, dict) or not isinstance(document.get("mediaType"), str):
+        raise BuildFailure(f"{manifest.digest} is no manifest: it has no mediaType")
+    named = zip(("os", "architecture", "variant"), platform.split("/") if platform else (), strict=False)
+    kind = str(document.get("artifactType") or "")
+    return Descriptor(document["mediaType"], manifest.digest, (), pairs(dict(named)), kind)
