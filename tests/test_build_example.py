@@ -90,6 +90,7 @@ def test_it_loads_and_analyzes_with_its_locks(tour: Place) -> None:
         "//third_party:fraud_test",
         "//third_party:licence",
         "//third_party:python_base",
+        "//third_party:rules_everywhere",
         "//third_party:rules_model",
         "//third_party:rules_volume",
         "//third_party:serving_packages",
