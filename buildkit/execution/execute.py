@@ -188,7 +188,8 @@ class _Build:
     def _wait_for_bytes(self, number: int, artifacts: Sequence[Artifact]) -> None:
         fetches = [self._schedule.first(self._graph.producers[artifact]) for artifact in artifacts]
         for fetch, artifact in zip(fetches, artifacts, strict=True):
-            if self._outcomes.get(fetch) in (Outcome.RAN, Outcome.CACHED):
+            done = self._outcomes.get(fetch) in (Outcome.RAN, Outcome.CACHED)
+            if done and not self._step.has(self._blobs[artifact]):  # it may have come since the action looked
                 self._fail(number, _gone(self._graph.actions[number], artifact))
                 return
         if not self._schedule.wants_bytes(number, fetches):

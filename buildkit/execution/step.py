@@ -67,6 +67,10 @@ class Step:
         known = self._machine.actions.get(key)
         return Done(key.hex, {name: known.outputs["file"]}, ran=False) if known else None
 
+    def has(self, blob: Blob) -> bool:
+        """Whether a blob's bytes are at hand."""
+        return self._machine.store.has(blob.digest)
+
     def fetch(self, number: int, action: Action) -> Done | Missing:
         """Get the bytes of a fetch, unless the store has them."""
         self._check_stopped()
