@@ -8,24 +8,31 @@ import sys
 
 from buildkit.cli.arguments import Arguments
 from buildkit.cli.opening import opened
-from buildkit.commands.push import push
+from buildkit.commands.push import plan, push
 from buildkit.errors import ExitCode
+from buildkit.report.pushing import plan_data, plan_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`TARGET [REFERENCE] [--plain-http]`."""
+    """`TARGET [REFERENCE] [--plan] [--plain-http]`."""
     parser.add_argument("target", metavar="TARGET", help="a model_image or a model_volume")
     parser.add_argument("reference", nargs="?", metavar="HOST/REPOSITORY:TAG", help="where to")
+    parser.add_argument("--plan", action="store_true", help="print what would be uploaded, mounted and skipped")
     parser.add_argument("--plain-http", action="store_true", help="speak HTTP without TLS")
 
 
 def run(arguments: Arguments) -> ExitCode:
-    """Push; print the reference with its digest."""
+    """Push; print the reference with its digest. Or print what a push would do."""
     own = arguments.own
     with opened(arguments) as (session, report):
-        reference, digest = push(session, own["target"], own["reference"], plain_http=own["plain_http"])
+        asked = (session, own["target"], own["reference"])
+        if own["plan"]:
+            planned = plan(*asked, plain_http=own["plain_http"])
+            lines = [json.dumps(plan_data(planned))] if arguments.json else [*plan_lines(planned)]
+        else:
+            reference, digest = push(*asked, plain_http=own["plain_http"])
+            row = {"reference": str(reference), "digest": str(digest)}
+            lines = [json.dumps(row) if arguments.json else f"{reference.host}/{reference.repository}@{digest}"]
         report.finish(True)
-    place = f"{reference.host}/{reference.repository}"
-    row = {"reference": str(reference), "digest": str(digest)}
-    sys.stdout.write((json.dumps(row) if arguments.json else f"{place}@{digest}") + "\n")
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     return ExitCode.SUCCESS

@@ -1,33 +1,80 @@
-"""`mbuild push`: build an image, then bring it to a registry."""
+"""`mbuild push`: build an image, then bring it to a registry, or say what that would move."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
+
 from buildkit.commands.build import build_analyzed
 from buildkit.commands.graph import analysis, one_target
+from buildkit.commands.origins import origins_of
 from buildkit.commands.registries import registry_of
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
 from buildkit.errors import BuildError
+from buildkit.events import Output
+from buildkit.graph.action import Artifact
+from buildkit.graph.analysis import ConfiguredTarget
 from buildkit.reference import Reference
-from buildkit.registry import push as push_image
+from buildkit.registry import Plan, Registry, StoreSource, carry_out, planned
+from buildkit.report.pushing import pushed_text
+
+_TRANSFERS = 4  # waiting for a network is no work for a core
+
+
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """A built image, and where it goes."""
+
+    reference: Reference
+    digest: Digest
+    source: StoreSource
+    registry: Registry
+    jobs: int
+
+    def plan(self) -> Plan:
+        return planned(self.source, self.digest, self.reference, self.registry, self.jobs)
 
 
 def push(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> tuple[Reference, Digest]:
-    """Build and push; the reference is the command line's, or the target's own."""
+    """Build and push; the reference is the command line's, or the target's own. Says what moved."""
+    ready = _ready(session, target, reference_text, plain_http)
+    done = carry_out(ready.plan(), ready.source, ready.registry, session.listener, ready.jobs)
+    session.listener(Output(pushed_text(done)))
+    return ready.reference, done.digest
+
+
+def plan(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> Plan:
+    """Build, and say what a push would upload, mount and skip; nothing moves."""
+    return _ready(session, target, reference_text, plain_http).plan()
+
+
+def _ready(session: Session, target: str, reference_text: str | None, plain_http: bool) -> _Push:
     session.needs_network("pushing")
     asked = Reference.parse(reference_text) if reference_text else None
     analyzed = analysis(session, [target])
     configured = one_target(analyzed, target)
-    manifest = configured.image.manifest if configured.image else configured.push.image if configured.push else None
-    if manifest is None:
+    manifest = _manifest(configured)
+    reference = asked or _own_reference(configured, target)
+    registry_at = cache(lambda host: registry_of(session, host, plain_http))
+    registry = registry_at(reference.host)
+    result = build_analyzed(session, analyzed, [configured]).checked()
+    source = StoreSource(session.store, origins_of(analyzed), registry_at)
+    jobs = session.options.jobs or max(_TRANSFERS, session.jobs)
+    return _Push(reference, result.execution.digests[manifest], source, registry, jobs)
+
+
+def _manifest(configured: ConfiguredTarget) -> Artifact:
+    found = configured.image.manifest if configured.image else configured.push.image if configured.push else None
+    if found is None:
         raise BuildError(f"'{configured.label}' is not an image", hint="push a model_image or a model_volume")
-    if asked is None and configured.push is None:
+    return found
+
+
+def _own_reference(configured: ConfiguredTarget, target: str) -> Reference:
+    if configured.push is None:
         raise BuildError(
             f"'{configured.label}' needs a reference to be pushed to",
             hint=f"write 'mbuild push {target} HOST/REPOSITORY:TAG'",
         )
-    reference = asked or Reference.parse(configured.push.reference if configured.push else "")
-    registry = registry_of(session, reference.host, plain_http)
-    result = build_analyzed(session, analyzed, [configured]).checked()
-    digest = result.execution.digests[manifest]
-    return reference, push_image(reference, digest, session.store, registry, session.listener, session.jobs)
+    return Reference.parse(configured.push.reference)

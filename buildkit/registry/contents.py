@@ -94,8 +94,8 @@ def _blobs(source: Source, manifest: Digest, document: Mapping[str, Any]) -> Ite
     """Config first: it is small, and goes alone. Layers that may not be handed on stay where their URLs are."""
     try:
         config, layers = document.get("config"), document.get("layers") or []
-        names = iter(_history(source, config)) if config else iter(())
-        if config:
+        names = iter(() if config is None else _history(source, config))
+        if config is not None:
             yield NamedBlob(_digest(config), "config")
         for number, row in enumerate(layers, 1):
             told = next(names, "")
