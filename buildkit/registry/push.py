@@ -20,6 +20,7 @@ from buildkit.registry.plan import Plan, Step, Way, plan_push
 from buildkit.registry.registry import Registry
 from buildkit.registry.sources import Blobs, Source, StoreSource
 
+_NAP = 1.0  # seconds
 _UNKNOWN = "BLOB_UNKNOWN"  # distribution specification, error codes
 
 
@@ -155,10 +156,13 @@ class _Uploads:
 def _push_blobs(uploads: _Uploads, steps: Sequence[Step], jobs: int) -> None:
     """Send blobs, `jobs` at a time; raises the first failure in the order of the manifest, once all have stopped."""
     pool = ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="push")
+    futures: list[Future[None]] = []
     patient = False  # a person who interrupts does not wait for a registry that keeps silent
     try:
-        futures = [pool.submit(uploads.carry, step) for step in steps]
-        wait(futures, return_when=FIRST_EXCEPTION)
+        futures.extend(pool.submit(uploads.carry, step) for step in steps)
+        # Python may sleep through a Ctrl-C that comes as it lies down to wait; so it gets up now and then.
+        while wait(futures, _NAP, FIRST_EXCEPTION).not_done and not any(map(_failure, futures)):
+            pass
         patient = True
     finally:
         if any(map(_failure, futures)) or not patient:
