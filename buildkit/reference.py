@@ -48,5 +48,12 @@ class Reference:
         return cls(host, repository, tag or None, digest or None)
 
 
+def check_tag(text: str) -> str:
+    """A tag by itself. Raises BuildError."""
+    if not _TAG.fullmatch(text):
+        raise BuildError(f"'{text}' is not a tag", hint="a tag has letters, digits, '_', '.' and '-', 128 at most")
+    return text
+
+
 def _invalid(text: str, why: str) -> BuildError:
     return BuildError(f"invalid image reference {text!r}: {why}", hint="references look like 'host/repository:tag'")

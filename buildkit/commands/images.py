@@ -15,7 +15,7 @@ from pathlib import Path
 
 from buildkit.commands.build import build_analyzed, media_type_of
 from buildkit.commands.graph import analysis, one_target
-from buildkit.commands.registries import registry_of
+from buildkit.commands.registries import pulled_from
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
@@ -102,7 +102,7 @@ def _target(session: Session, text: str) -> OpenedImage:
 def _remote(session: Session, text: str, plain_http: bool) -> OpenedImage:
     reference = Reference.parse(text)
     session.needs_network(f"reading '{reference}'")
-    source = _Repository(registry_of(session, reference.host, plain_http), reference)
+    source = _Repository(pulled_from(session, reference.host, plain_http), reference)
     return OpenedImage(source.root(), source.open, text, local=False)
 
 

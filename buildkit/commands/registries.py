@@ -6,12 +6,14 @@ the ordinary settings.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from buildkit.commands.session import Session
 from buildkit.graph.config import MARKER
-from buildkit.graph.registry_config import RegistryConfig
+from buildkit.graph.registry_config import RegistryConfig, mirror_of
 from buildkit.registry import Credentials, Registry, Trust, connect
+from buildkit.registry.mirror import MirroredRegistry
 
 
 def registry_of(session: Session, host: str, plain_http: bool = False) -> Registry:
@@ -25,6 +27,16 @@ def registry_of(session: Session, host: str, plain_http: bool = False) -> Regist
         trust=trust_of(session, settings),
         chunk=settings.limits.chunk_size,
     )
+
+
+def pulled_from(session: Session, host: str, plain_http: bool = False) -> Registry:
+    """The registry at a host for reading: its mirror is asked first, if it has one, with the mirror's own settings."""
+    mirror = settings_of(session, host).mirror
+    registry = registry_of(session, host, plain_http)
+    if not mirror:
+        return registry
+    first = registry_of(session, mirror_of(mirror, "").host)
+    return MirroredRegistry(host, registry, first, partial(mirror_of, mirror), session.listener)
 
 
 def credentials_of(session: Session) -> Credentials:

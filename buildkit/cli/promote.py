@@ -1,0 +1,27 @@
+"""Let a tag name what another reference names: a digest moves, bytes do not. Also to another repository of the host."""
+
+from __future__ import annotations
+
+import argparse
+
+from buildkit.cli.arguments import Arguments
+from buildkit.cli.opening import opened
+from buildkit.cli.tag import print_tagged
+from buildkit.commands.tags import promote
+from buildkit.errors import ExitCode
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`REFERENCE --to TAG [--plain-http]`."""
+    parser.add_argument("reference", metavar="HOST/REPOSITORY:TAG", help="which image; a digest too: …@sha256:…")
+    parser.add_argument("--to", required=True, metavar="TAG", help="a tag, or HOST/REPOSITORY:TAG at the same host")
+    parser.add_argument("--plain-http", action="store_true", help="speak HTTP without TLS")
+
+
+def run(arguments: Arguments) -> ExitCode:
+    """Promote; print the tag with its digest, and on stderr what it named before."""
+    own = arguments.own
+    with opened(arguments) as (session, _):
+        tagged = promote(session, own["reference"], own["to"], plain_http=own["plain_http"])
+    print_tagged(arguments, tagged)
+    return ExitCode.SUCCESS

@@ -1,0 +1,203 @@
+"""`mbuild copy` and `mbuild pull`: an image, where it lies, → another registry, a layout, an archive, the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+from buildkit.commands.images import is_reference, open_image
+from buildkit.commands.registries import pulled_from, registry_of
+from buildkit.commands.session import Session
+from buildkit.commands.sinks import FORMS, is_sink, parse_sink, write_to
+from buildkit.digest import Digest
+from buildkit.errors import BuildError, BuildFailure
+from buildkit.events import Listener, Progress
+from buildkit.oci.compression import Readable
+from buildkit.oci.descriptor import Descriptor
+from buildkit.oci.image import DEFAULT_PLATFORM, OpenedImage, read_image
+from buildkit.oci.layout import OpenBlob, closure
+from buildkit.reference import Reference
+from buildkit.registry import Document, OpenedSource, Pushed, Registry, RegistrySource, Source, copy_image
+from buildkit.registry.contents import read_contents
+from buildkit.registry.referrers import list_referrer, referrers
+
+_TRANSFERS = 4  # waiting for a network is no work for a core
+_DEPTH = 4  # what is said of what is said of an image
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What arrived where, and what that took: bytes of blobs, and referrers that came along."""
+
+    place: str
+    digest: Digest
+    uploaded: int = 0
+    mounted: int = 0
+    skipped: int = 0
+    referrers: int = 0
+
+    def with_referrer(self, pushed: Pushed) -> Copied:
+        """The same, and one referrer more."""
+        return replace(
+            self,
+            uploaded=self.uploaded + pushed.uploaded,
+            mounted=self.mounted + pushed.mounted,
+            skipped=self.skipped + pushed.skipped,
+            referrers=self.referrers + 1,
+        )
+
+
+def pull(session: Session, text: str, output: str | None, *, plain_http: bool, platform: str) -> Copied:
+    """Bring an image out of a registry: to an output, else into mbuild's store."""
+    if not is_reference(text):
+        raise BuildError(f"'{text}' is no image in a registry", hint="references look like 'host/repository:tag'")
+    if output is not None:
+        return _write(session, text, output, plain_http, platform)
+    opened = open_image(session, text, plain_http=plain_http)
+    root = _chosen(opened, platform)
+    _store(session, root, opened)
+    return Copied(_by_digest(Reference.parse(text), root.digest), root.digest)
+
+
+def copy(
+    session: Session, source: str, target: str, *, plain_http: bool, platform: str, with_referrers: bool
+) -> Copied:
+    """Copy an image; between registries in a stream, within one by mounts. Referrers come along if asked for."""
+    if not is_reference(source) and not is_sink(source):
+        raise BuildError(f"'{source}' is no image that lies somewhere", hint=f"write 'mbuild push {source} {target}'")
+    if is_sink(target):
+        if with_referrers:
+            raise BuildError("'--referrers' needs registries on both sides", hint="leave it out")
+        return _write(session, source, target, plain_http, platform)
+    if with_referrers and not is_reference(source):
+        raise BuildError("'--referrers' needs registries on both sides", hint="leave it out")
+    how = _How(plain_http, platform, with_referrers)
+    return _to_registry(session, source, Reference.parse(target), how)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    plain_http: bool
+    platform: str
+    with_referrers: bool
+
+
+def _to_registry(session: Session, text: str, target: Reference, how: _How) -> Copied:
+    """Copy to a registry. Without a tag the target gets the source's."""
+    session.needs_network("copying")
+    opened = open_image(session, text, plain_http=how.plain_http)
+    root = _chosen(opened, how.platform)
+    source: Source = OpenedSource(opened.open_blob)
+    if is_reference(text):
+        place = Reference.parse(text)
+        target = target if target.tag or target.digest else replace(target, tag=place.tag)
+        source = RegistrySource(pulled_from(session, place.host, how.plain_http), place)
+    registry, jobs = registry_of(session, target.host, how.plain_http), session.options.jobs or _TRANSFERS
+    pushed = copy_image(source, root.digest, target, registry, session.listener, jobs)
+    list_unlisted(registry, target.repository, pushed)
+    copied = Copied(_by_digest(target, root.digest), root.digest, pushed.uploaded, pushed.mounted, pushed.skipped)
+    if how.with_referrers and isinstance(source, RegistrySource):
+        bare = replace(target, tag=None, digest=None)
+        subjects = [manifest.digest for manifest in read_contents(source, root.digest).manifests]
+        for referrer in _all_referrers(source, subjects, set(), 0):
+            more = copy_image(source, referrer.digest, bare, registry, session.listener, jobs)
+            list_unlisted(registry, target.repository, more)
+            copied = copied.with_referrer(more)
+    return copied
+
+
+def list_unlisted(registry: Registry, repository: str, pushed: Pushed) -> None:
+    """List referrers that the registry does not list by itself."""
+    for manifest in pushed.unlisted:
+        list_referrer(registry, repository, manifest.data, manifest.media_type)
+
+
+def _all_referrers(
+    source: RegistrySource, subjects: list[Digest], seen: set[Digest], depth: int
+) -> Iterator[Descriptor]:
+    for subject in subjects if depth < _DEPTH else []:
+        for row in referrers(source.registry, source.place.repository, subject):
+            if row.digest not in seen:
+                seen.add(row.digest)
+                yield row
+                yield from _all_referrers(source, [row.digest], seen, depth + 1)
+
+
+def _write(session: Session, source: str, output: str, plain_http: bool, platform: str) -> Copied:
+    if not is_sink(output):
+        raise BuildError(f"cannot read the output {output!r}", hint=f"use {FORMS}")
+    sink = parse_sink(output)
+    opened = open_image(session, source, plain_http=plain_http)
+    root = _chosen(opened, platform)
+    tag = (Reference.parse(source).tag or "") if is_reference(source) else ""
+    reader = _told(session.listener, opened)
+    write_to(sink, session.options.directory, [(root, tag)], reader, platform or DEFAULT_PLATFORM)
+    return Copied(str(sink), root.digest)
+
+
+def _chosen(opened: OpenedImage, platform: str) -> Descriptor:
+    """The root, or with a platform that one's image."""
+    return read_image(opened, platform).descriptor if platform else opened.root
+
+
+def _store(session: Session, root: Descriptor, opened: OpenedImage) -> None:
+    """Every blob into the store, several at once; each is verified before it is there."""
+    store, told = session.store, _told(session.listener, opened)
+
+    def bring(digest: Digest) -> None:
+        if store.has(digest):
+            return
+        with told(digest) as reader, store.writer() as writer:
+            while chunk := reader.read(1 << 20):
+                writer.write(chunk)
+            writer.commit(digest)
+
+    pool = ThreadPoolExecutor(session.options.jobs or _TRANSFERS, thread_name_prefix="pull")
+    patient = False  # a person who interrupts does not wait for a registry that keeps silent
+    try:
+        for _ in pool.map(bring, tuple(closure(root, opened.open_blob))):
+            pass
+        patient = True
+    finally:
+        pool.shutdown(wait=patient, cancel_futures=True)
+
+
+def _told(listener: Listener, opened: OpenedImage) -> OpenBlob:
+    return partial(_reading, listener, opened)
+
+
+@contextmanager
+def _reading(listener: Listener, opened: OpenedImage, digest: Digest) -> Iterator[Readable]:
+    with opened.open_blob(digest) as reader:
+        yield _Told(reader, listener, digest)
+
+
+class _Told:
+    """A reader whose progress is told."""
+
+    def __init__(self, reader: Readable, listener: Listener, digest: Digest) -> None:
+        self._reader = reader
+        self._listener = listener
+        self._digest = digest
+        self._done = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._reader.read(size)
+        self._done += len(data)
+        self._listener(Progress(f"pull {self._digest}", self._done, self._digest.size))
+        return data
+
+
+def _by_digest(place: Reference, digest: Digest) -> str:
+    return str(replace(place, tag=None, digest=str(digest)))
+
+
+def named(registry: Registry, place: Reference) -> Document:
+    """The manifest that a reference names now. Raises BuildFailure if there is none."""
+    found = registry.manifest(place.repository, place.digest or place.tag or "latest")
+    if found is None:
+        raise BuildFailure(f"'{place}' does not exist", hint=f"see 'mbuild tags {place.host}/{place.repository}'")
+    return found

@@ -1,0 +1,91 @@
+"""`mbuild tags`, `mbuild tag`, `mbuild promote`: names of what a registry holds; digests move, bytes do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from buildkit.commands.copy import list_unlisted, named
+from buildkit.commands.registries import registry_of
+from buildkit.commands.session import Session
+from buildkit.digest import Digest
+from buildkit.errors import BuildError, EnvironmentFault
+from buildkit.reference import Reference, check_tag
+from buildkit.registry import Document, Registry, RegistrySource, copy_image
+
+_TRANSFERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A tag that names a digest now, and what it named before, if anything; `copied` bytes could not be mounted."""
+
+    place: Reference
+    digest: Digest
+    before: Digest | None
+    mounted: int = 0
+    copied: int = 0
+
+
+def tags(session: Session, text: str, *, plain_http: bool) -> list[str]:
+    """All tags of a repository, in the registry's order."""
+    place = Reference.parse(text)
+    if place.tag or place.digest:
+        raise BuildError(f"'{text}' is not a repository", hint=f"write '{place.host}/{place.repository}'")
+    session.needs_network("listing tags")
+    return registry_of(session, place.host, plain_http).tags(place.repository)
+
+
+def tag(session: Session, text: str, new: Sequence[str], *, plain_http: bool) -> list[Tagged]:
+    """Let further tags of the repository name what a reference names. All names are checked before one is written."""
+    place = Reference.parse(text)
+    for name in new:
+        check_tag(name)
+    session.needs_network("tagging")
+    registry = registry_of(session, place.host, plain_http)
+    registry.access(place.repository, push=True)
+    found = named(registry, place)
+    return [_tag(registry, replace(place, tag=name, digest=None), found) for name in dict.fromkeys(new)]
+
+
+def promote(session: Session, text: str, to: str, *, plain_http: bool) -> Tagged:
+    """Let a tag, of this repository or of another one of the host, name what a reference names."""
+    place = Reference.parse(text)
+    target = Reference.parse(to) if "/" in to else Reference(place.host, place.repository, check_tag(to))
+    if target.host != place.host:
+        raise BuildError(
+            f"'{to}' is at another host than '{text}', and a promotion moves no bytes",
+            hint=f"write 'mbuild copy {text} {to}'",
+        )
+    if not target.tag or target.digest:
+        raise BuildError(f"'{to}' is not a tag", hint=f"write '{target.host}/{target.repository}:TAG'")
+    session.needs_network("promoting")
+    registry = registry_of(session, place.host, plain_http)
+    registry.access(target.repository, push=True, sources=[place.repository])
+    found = named(registry, place)
+    if target.repository == place.repository:
+        return _tag(registry, target, found)
+    before = _digest(registry, target)
+    jobs = session.options.jobs or _TRANSFERS
+    source = RegistrySource(registry, replace(place, tag=None, digest=str(found.digest)))
+    pushed = copy_image(source, found.digest, target, registry, session.listener, jobs)
+    list_unlisted(registry, target.repository, pushed)
+    return Tagged(target, found.digest, before, pushed.mounted, pushed.uploaded)
+
+
+def _tag(registry: Registry, target: Reference, found: Document) -> Tagged:
+    before = _digest(registry, target)
+    if before != found.digest:
+        registry.push_manifest(target.repository, str(target.tag), found.data, found.media_type)
+        now = _digest(registry, target)
+        if now != found.digest:
+            raise EnvironmentFault(
+                f"'{target}' names {now or 'nothing'} just after it was set to {found.digest}",
+                hint="try again; perhaps somebody else writes the same tag",
+            )
+    return Tagged(target, found.digest, before)
+
+
+def _digest(registry: Registry, place: Reference) -> Digest | None:
+    found = registry.manifest(place.repository, str(place.tag))
+    return found.digest if found else None
