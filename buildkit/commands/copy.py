@@ -52,7 +52,7 @@ class Copied:
 
 def pull(session: Session, text: str, output: str | None, *, plain_http: bool, platform: str) -> Copied:
     """Bring an image out of a registry: to an output, else into mbuild's store."""
-    if not is_reference(text):
+    if not _is_remote(text):
         raise BuildError(f"'{text}' is no image in a registry", hint="references look like 'host/repository:tag'")
     if output is not None:
         return _write(session, text, output, plain_http, platform)
@@ -66,13 +66,13 @@ def copy(
     session: Session, source: str, target: str, *, plain_http: bool, platform: str, with_referrers: bool
 ) -> Copied:
     """Copy an image; between registries in a stream, within one by mounts. Referrers come along if asked for."""
-    if not is_reference(source) and not is_sink(source):
+    if not _is_remote(source) and not is_sink(source):
         raise BuildError(f"'{source}' is no image that lies somewhere", hint=f"write 'mbuild push {source} {target}'")
     if is_sink(target):
         if with_referrers:
             raise BuildError("'--referrers' needs registries on both sides", hint="leave it out")
         return _write(session, source, target, plain_http, platform)
-    if with_referrers and not is_reference(source):
+    if with_referrers and not _is_remote(source):
         raise BuildError("'--referrers' needs registries on both sides", hint="leave it out")
     how = _How(plain_http, platform, with_referrers)
     return _to_registry(session, source, Reference.parse(target), how)
@@ -91,7 +91,7 @@ def _to_registry(session: Session, text: str, target: Reference, how: _How) -> C
     opened = open_image(session, text, plain_http=how.plain_http)
     root = _chosen(opened, how.platform)
     source: Source = OpenedSource(opened.open_blob)
-    if is_reference(text):
+    if _is_remote(text):
         place = Reference.parse(text)
         target = target if target.tag or target.digest else replace(target, tag=place.tag)
         source = RegistrySource(pulled_from(session, place.host, how.plain_http), place)
@@ -132,10 +132,15 @@ def _write(session: Session, source: str, output: str, plain_http: bool, platfor
     sink = parse_sink(output)
     opened = open_image(session, source, plain_http=plain_http)
     root = _chosen(opened, platform)
-    tag = (Reference.parse(source).tag or "") if is_reference(source) else ""
+    tag = (Reference.parse(source).tag or "") if _is_remote(source) else ""
     reader = _told(session.listener, opened)
     write_to(sink, session.options.directory, [(root, tag)], reader, platform or DEFAULT_PLATFORM)
     return Copied(str(sink), root.digest)
+
+
+def _is_remote(text: str) -> bool:
+    """Whether a text is meant as an image in a registry."""
+    return not is_sink(text) and is_reference(text)
 
 
 def _chosen(opened: OpenedImage, platform: str) -> Descriptor:

@@ -59,10 +59,10 @@ class Session:
         """`--cache-dir`, else `MBUILD_CACHE`, else `[cache] dir`, else the user's cache folder."""
         from platformdirs import user_cache_path  # late: only those who need a folder pay for it
 
-        configured = self.workspace.config.cache_dir
         named = self.options.cache_dir or self.options.environment.get("MBUILD_CACHE")
         if named:
             return Path(self.options.directory, named)
+        configured = self.workspace.config.cache_dir
         return Path(self.workspace.root, configured) if configured else user_cache_path("mbuild")
 
     @cached_property
