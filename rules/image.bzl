@@ -1,5 +1,6 @@
 """`model_image` and `model_volume`: images of models, runnable or data only."""
 
+load(":annotations.bzl", "annotations_of", "created_of", "labels_of")
 load(":layers.bzl", "COMPRESSION", "blobs", "descriptors", "make_layer", "trees")
 load(":model.bzl", "ModelInfo")
 load(":platform.bzl", "platform_name", "with_variant")
@@ -28,18 +29,6 @@ def _image(ctx, layers, settings, annotations):
     )
     return struct(config = config, manifest = manifest)
 
-def _labels(ctx, models):
-    """The standard labels of an image, and those that the target adds."""
-    labels = {"org.opencontainers.image.title": ctx.label.name}
-    versions = [model.version for model in models if model.version]
-    if len(models) == 1 and versions:
-        labels["org.opencontainers.image.version"] = versions[0]
-    licenses = sorted({model.license: None for model in models if model.license})
-    if licenses:
-        labels["org.opencontainers.image.licenses"] = " AND ".join(licenses)
-    labels.update(ctx.attr.labels)
-    return labels
-
 def _platform(text):
     return dict(zip(["os", "architecture", "variant"], text.split("/")))
 
@@ -65,7 +54,7 @@ def _model_image(ctx):
         settings_files["models/%s/%s" % (model.name, server.settings_file)] = file
         requests["predict" if len(models) == 1 else "predict:" + served] = server.predict(served)
     layers.append(make_layer(ctx, "settings", "files_layer", {"files": settings_files}))
-    labels = _labels(ctx, models)
+    labels = labels_of(ctx, models)
     base = runtime.base
     command = command_of(runtime)
     platform = with_variant(ctx, runtime.platform)
@@ -77,8 +66,8 @@ def _model_image(ctx):
         "ports": list(server.ports.values()) + (base.ports if base else []),
         "working_dir": "/tmp",
         "labels": (base.labels if base else {}) | labels,
-    } | ({"stop_signal": base.stop_signal} if base and base.stop_signal else {}), (
-        labels | (base.annotations if base else {}) | ctx.attr.annotations
+    } | ({"stop_signal": base.stop_signal} if base and base.stop_signal else {}) | created_of(ctx), (
+        annotations_of(ctx, labels | (base.annotations if base else {}))
     ))
     return [
         DefaultInfo(files = [made.manifest]),
@@ -138,9 +127,10 @@ def _model_volume(ctx):
     layers = []
     for model in models:
         layers += model.layers
-    labels = _labels(ctx, models)
+    labels = labels_of(ctx, models)
     platform = with_variant(ctx, platform_name(ctx))
-    made = _image(ctx, layers, {"platform": _platform(platform), "labels": labels}, labels)
+    settings = {"platform": _platform(platform), "labels": labels} | created_of(ctx)
+    made = _image(ctx, layers, settings, annotations_of(ctx, labels))
     return [
         DefaultInfo(files = [made.manifest]),
         ImageInfo(
@@ -176,5 +166,6 @@ model_volume = rule(
         ),
         "labels": attr.string_dict(doc = "Labels of the image."),
         "foreign_files": _FOREIGN_FILES,
+        "annotations": attr.string_dict(doc = "More annotations of the manifest."),
     },
 )

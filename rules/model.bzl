@@ -2,6 +2,7 @@
 
 load(":layers.bzl", "LayersInfo", "MAX_LAYER_SIZE", "make_layers")
 load(":locations.bzl", "expand_locations")
+load(":model_facts.bzl", "FACTS", "facts_of")
 load(":runtime.bzl", "RuntimeInfo", "root_of")
 
 ModelInfo = provider(
@@ -16,6 +17,7 @@ ModelInfo = provider(
         "inputs": "the tensors that it takes",
         "outputs": "the tensors that it gives",
         "license": "its licence, an SPDX expression",
+        "facts": "what model_facts.bzl tells of it: format, precision and so on",
     },
 )
 
@@ -64,7 +66,7 @@ _SIGNATURE = {
         default = 30,
         doc = "How many big files (64 MiB or more) have a layer each; of more, neighbours share one.",
     ),
-}
+} | FACTS
 
 # What files are for, by the ends of their names: the roles of CNCF's ModelPack. Weights are what nothing else fits.
 _WEIGHTS = {"": "weights"}
@@ -155,6 +157,7 @@ def _model_info(ctx, files):
             inputs = ctx.attr.inputs,
             outputs = ctx.attr.outputs,
             license = ctx.attr.license,
+            facts = facts_of(ctx, files),
         ),
     ]
 

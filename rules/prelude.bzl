@@ -12,6 +12,8 @@ load(
 load(":image.bzl", _model_image = "model_image", _model_volume = "model_volume")
 load(":index.bzl", _image_index = "image_index")
 load(":model.bzl", _model = "model", _tensor = "tensor", _trained_model = "trained_model")
+load(":modelpack.bzl", _model_artifact = "model_artifact")
+load(":push.bzl", _image_push = "image_push")
 load(":python.bzl", _python_packages = "python_packages")
 load(":runtime.bzl", _runtime = "runtime")
 load(":test.bzl", _model_test = "model_test")
@@ -33,4 +35,6 @@ trained_model = _trained_model
 model_image = _model_image
 model_volume = _model_volume
 image_index = _image_index
+model_artifact = _model_artifact
+image_push = _image_push
 model_test = _model_test

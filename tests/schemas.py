@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft4Validator
+from jsonschema import Draft4Validator, Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-FOLDER = Path(__file__).parents[2] / "shared" / "conformance" / "oci-image-spec"
+CONFORMANCE = Path(__file__).parents[2] / "shared" / "conformance"
+FOLDER = CONFORMANCE / "oci-image-spec"
+MODEL_CONFIG = CONFORMANCE / "modelpack" / "config-schema.json"
 
 # Of a test that uses `validate`.
 beside = pytest.mark.may_skip("the schemas lie beside the project, not in it")
@@ -31,3 +33,11 @@ def validate(name: str, document: Any) -> None:
             resources[f"https://opencontainers.org/schema/{folder}{file}"] = resource
     registry: Registry[Any] = Registry().with_resources(resources.items())
     Draft4Validator(schemas[name], registry=registry).validate(document)
+
+
+def validate_model_config(document: Any) -> None:
+    """Check the config of a model artifact by CNCF's schema; skips the test where that is not."""
+    if not MODEL_CONFIG.is_file():
+        pytest.skip("no ../shared/conformance beside this checkout: only mbuild's own checks are made")
+    checker = Draft202012Validator.FORMAT_CHECKER
+    Draft202012Validator(json.loads(MODEL_CONFIG.read_text()), format_checker=checker).validate(document)

@@ -76,6 +76,7 @@ def common_parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="print results as JSON, one object a line")
     add("--platform", "--platforms", metavar="LABEL", help="where images are to run (default: linux/amd64)")
     host = "where the programs of actions run (default: linux/amd64)"
+    add("--stamp", action="store_true", help="tell images the git revision: in labels, annotations and tags")
     add("--host-platform", "--host_platform", metavar="LABEL", help=host)
     add("--define", action="append", default=[], type=_define, metavar="NAME=VALUE", help="a value for config_setting")
     add("--config", action="append", default=[], metavar="NAME", help="the flags of [config.NAME] in mbuild.toml")
@@ -124,6 +125,7 @@ class Arguments:
     json: bool
     platform: str | None
     host_platform: str | None
+    stamp: bool
     defines: tuple[tuple[str, str], ...]
     environment: Mapping[str, str]
     own: Mapping[str, Any]
@@ -150,6 +152,7 @@ class Arguments:
             json=common.json,
             platform=common.platform,
             host_platform=common.host_platform,
+            stamp=common.stamp,
             defines=tuple(common.define),
             environment=dict(os.environ),
             own=own,

@@ -141,7 +141,14 @@ def _above(span: Span) -> Span:
 def analysis_of(session: Session, asked: ConfiguredAnswer) -> Analysis:
     """Analyze what an answer's expression names, and all that it needs."""
     graph = asked.graph
-    return analyze(asked.loaded, graph.loader.rules, TOOLS, session.print_from_code, configuration=graph.configuration)
+    return analyze(
+        asked.loaded,
+        graph.loader.rules,
+        TOOLS,
+        session.print_from_code,
+        configuration=graph.configuration,
+        stamp=session.stamp,
+    )
 
 
 def _ask(

@@ -37,7 +37,7 @@ def _analysis(session: Session, patterns: Sequence[str], keep_going: bool) -> An
     workspace = session.workspace
     configuration = configuration_of(session)
     tools = [(name, tool.version) for name, tool in sorted(TOOLS.items())]
-    key = kept_key(workspace, package_of(session), patterns, tools, configuration)
+    key = kept_key(workspace, package_of(session), patterns, tools, configuration, session.stamp)
     if kept := recall(key, WorkspaceFiles(workspace), session.parsed):
         return kept
     printed: list[str] = []
@@ -49,7 +49,15 @@ def _analysis(session: Session, patterns: Sequence[str], keep_going: bool) -> An
     loader = Loader(workspace, session.parsed, printer, jobs=session.jobs)
     graph = loader.graph(_parsed(session, patterns), configuration, manual=False, keep_going=keep_going)
     with within(workspace.config.limits):
-        analyzed = analyze(graph, loader.rules, TOOLS, printer, configuration=configuration, keep_going=keep_going)
+        analyzed = analyze(
+            graph,
+            loader.rules,
+            TOOLS,
+            printer,
+            configuration=configuration,
+            keep_going=keep_going,
+            stamp=session.stamp,
+        )
     loader.keep()
     if not printed and not analyzed.faults:  # what prints is loaded anew each time, so that it is seen each time
         keep(key, loader.files, analyzed, session.parsed)

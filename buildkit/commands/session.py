@@ -38,6 +38,7 @@ class Options:
     sandbox: str = "auto"
     platform: str | None = None
     host_platform: str | None = None
+    stamp: bool = False
     defines: tuple[tuple[str, str], ...] = ()
 
 
@@ -53,6 +54,13 @@ class Session:
     def workspace(self) -> Workspace:
         """The workspace that the folder is in."""
         return Workspace.find(self.options.directory)
+
+    @cached_property
+    def stamp(self) -> Mapping[str, str]:
+        """What rules are told of the build itself. Runs git, if it was asked for."""
+        from buildkit.commands.stamp import stamp_of
+
+        return stamp_of(self.workspace.root, self.options.environment, git=self.options.stamp)
 
     @cached_property
     def cache_dir(self) -> Path:

@@ -43,7 +43,7 @@ from buildkit.graph.suite import tests_of
 from buildkit.graph.target_value import TargetValue, attribute_views, output_view
 from buildkit.graph.values import FileValue
 from buildkit.label import Label
-from buildkit.lang import call
+from buildkit.lang import Dict, call, freeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,15 @@ def analyze(
     configuration: Configuration = DEFAULT,
     missing_locks: bool = False,
     keep_going: bool = False,
+    stamp: Mapping[str, str] | None = None,
 ) -> Analysis:
     """Run the rules of all targets that are needed in a configuration, dependencies first.
 
     Raises BuildErrors with the faults of all that fail; with `keep_going` only where all that was asked for does.
-    `missing_locks` lets locks that are missing or stale pass, for the command that writes them.
+    `missing_locks` lets locks that are missing or stale pass, for the command that writes them. `stamp` is what rules
+    are told of the build itself, as `ctx.stamp`.
     """
-    return _Analyzer(graph, rules, tools, printer, missing_locks).run(configuration, keep_going)
+    return _Analyzer(graph, rules, tools, printer, missing_locks, stamp or {}).run(configuration, keep_going)
 
 
 class _Scene:
@@ -121,12 +123,14 @@ class _Analyzer:
         tools: Mapping[str, Signature],
         printer: Printer,
         lenient: bool,
+        stamp: Mapping[str, str],
     ) -> None:
         self.graph = graph
         self.rules = rules
         self.tools = tools
         self.printer = printer
         self.lenient = lenient
+        self.stamp = freeze(Dict(sorted(stamp.items())))
         self.actions: list[Action] = []
         self.paths = _Paths()
         self.scenes: dict[Configuration, _Scene] = {}
@@ -229,7 +233,7 @@ class _Analyzer:
         views = attribute_views(target, rule, scene.values, scene.configuration, elsewhere, lenient=self.lenient)
         actions = Actions(target.label, self.tools, scene.made_in)
         outputs = actions.predeclare(rule.made(target.attributes))
-        views |= {"outputs": output_view(rule, target, outputs), **scene.facts}
+        views |= {"outputs": output_view(rule, target, outputs), "stamp": self.stamp, **scene.facts}
         context = rule_context(target, rule, views, actions, self.graph.workspace)
         result = call(rule.implementation, [context], {}, printer=self.printer, span=target.span)
         if unmade := actions.unmade():

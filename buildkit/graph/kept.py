@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from buildkit import __version__
 from buildkit.digest import Key
@@ -26,8 +26,9 @@ def kept_key(
     patterns: Sequence[str],
     tools: Sequence[tuple[str, int]],
     configuration: Configuration = DEFAULT,
+    stamp: Mapping[str, str] | None = None,
 ) -> Key:
-    """The key of a question: which workspace, patterns (asked from which package), configuration, tools, mbuild."""
+    """The key of a question: workspace, patterns (asked from which package), configuration, stamp, tools, mbuild."""
     asked = (
         str(workspace.root),
         workspace.config.build_files,
@@ -35,8 +36,9 @@ def kept_key(
         package,
         list(patterns),
         configuration.key,
+        dict(stamp or {}),
     )
-    return Key.of("mbuild graph 4", __version__, sys.version, list(own_code()), list(tools), *asked)
+    return Key.of("mbuild graph 5", __version__, sys.version, list(own_code()), list(tools), *asked)
 
 
 def recall(key: Key, files: WorkspaceFiles, cache: ParsedCache) -> Analysis | None:

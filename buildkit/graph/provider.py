@@ -38,7 +38,7 @@ DEFAULT_INFO = Provider("DefaultInfo", ("files", "runfiles", "executable", "defa
 _IMAGE_FIELDS = ("manifest", "config", "layers", "platform")
 IMAGE_INFO = Provider("ImageInfo", _IMAGE_FIELDS, _IMAGE_FIELDS)
 LOCK_INFO = Provider("LockInfo", ("kind", "request", "file"), ("kind", "request", "file"))
-PUSH_INFO = Provider("PushInfo", ("image", "reference"), ("image", "reference"))
+PUSH_INFO = Provider("PushInfo", ("image", "reference", "tags"), ("image", "reference"))
 TEST_INFO = Provider("TestInfo", ("report",), ("report",))
 RUN_INFO = Provider(
     "RunInfo", ("root", "command", "environment", "ports", "readiness", "requests"), ("root", "command")
@@ -70,10 +70,14 @@ class LockInfo:
 
 @dataclass(frozen=True, slots=True)
 class PushInfo:
-    """An image and the reference that it is pushed to."""
+    """An image, the reference that it is pushed to, and further tags that it gets there.
+
+    A tag may hold `{revision}` still, where the build is not stamped: whoever pushes says so then.
+    """
 
     image: Artifact
     reference: str
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,11 @@ def _lock_info(instance: Instance) -> LockInfo:
 
 
 def _push_info(instance: Instance) -> PushInfo:
-    return PushInfo(_file(instance, "image"), _plain(instance, "reference", _is(str), "a string"))
+    return PushInfo(
+        _file(instance, "image"),
+        _plain(instance, "reference", _is(str), "a string"),
+        tuple(_plain(instance, "tags", _strings, "a list of strings", ())),
+    )
 
 
 def _test_info(instance: Instance) -> TestInfo:

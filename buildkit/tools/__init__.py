@@ -13,6 +13,7 @@ from buildkit.tools.foreign_layer import foreign_layer
 from buildkit.tools.image_config import image_config
 from buildkit.tools.image_index import image_index
 from buildkit.tools.image_manifest import image_manifest
+from buildkit.tools.model_config import model_config
 from buildkit.tools.small_file_layers import small_file_layers
 from buildkit.tools.symlink import symlink
 from buildkit.tools.tar_layer import tar_layer
@@ -32,6 +33,7 @@ TOOLS: Mapping[str, Tool] = {
         image_config,
         image_index,
         image_manifest,
+        model_config,
         small_file_layers,
         symlink,
         tar_layer,
