@@ -92,8 +92,10 @@ def test_it_loads_and_analyzes_with_its_locks(tour: Place) -> None:
         "//third_party:python_base",
         "//third_party:rules_everywhere",
         "//third_party:rules_model",
+        "//third_party:rules_pack",
         "//third_party:rules_volume",
         "//third_party:serving_packages",
+        "//third_party:ship",
         "//third_party:sklearn_server",
         "//third_party:training",
         "//third_party:training_packages",
@@ -104,7 +106,7 @@ def test_it_loads_and_analyzes_with_its_locks(tour: Place) -> None:
 
 
 def test_what_needs_nothing_from_outside_builds(tour: Place) -> None:
-    names = ("contents", "documents", "features", "python_base", "rules_volume")
+    names = ("contents", "documents", "features", "python_base", "rules_pack", "rules_volume")
     ran = tour.mbuild(*(f"//third_party:{name}" for name in names))
     assert ran.code == 0, ran.stderr
     digests = dict(line.split() for line in ran.stdout.splitlines())
