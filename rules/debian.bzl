@@ -2,6 +2,11 @@
 
 load(":layers.bzl", "COMPRESSION", "LayersInfo", "make_layer")
 
+DebianInfo = provider(
+    doc = "Locked Debian packages.",
+    fields = {"versions": "their versions, by name"},
+)
+
 def _debian_packages(ctx):
     packages = []
     for entry in ctx.attr.lock.entries:
@@ -24,6 +29,7 @@ def _debian_packages(ctx):
     return [
         DefaultInfo(files = [layer.layer]),
         LayersInfo(layers = [layer]),
+        DebianInfo(versions = {entry.name: entry.version for entry in ctx.attr.lock.entries}),
         LockInfo(
             kind = "debian",
             file = ctx.attr.lock.path,

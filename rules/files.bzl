@@ -77,7 +77,7 @@ genrule = rule(
         "cmd": attr.string(doc = "A line for /bin/sh."),
         "command": attr.string_list(doc = "The words of a command, run without a shell."),
         "environment": attr.string_dict(doc = "Variables that it sees."),
-        "runtime": attr.label(providers = [RuntimeInfo], doc = "The root that it runs in."),
+        "runtime": attr.label(cfg = "exec", providers = [RuntimeInfo], doc = "The root that it runs in."),
         "host_tools": attr.bool(default = False, doc = "Run it with the machine's own programs."),
     },
 )

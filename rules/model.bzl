@@ -252,6 +252,6 @@ trained_model = rule(
         "args": attr.string_list(doc = "Its arguments; $(location X) stands for a path."),
         "outs": attr.output_list(mandatory = True, allow_empty = False, doc = "The files that it makes."),
         "environment": attr.string_dict(doc = "More variables that it sees."),
-        "runtime": attr.label(mandatory = True, providers = [RuntimeInfo], doc = "Where it runs."),
+        "runtime": attr.label(cfg = "exec", mandatory = True, providers = [RuntimeInfo], doc = "Where it runs."),
     } | _SIGNATURE,
 )

@@ -20,7 +20,7 @@ per_platform = transition(implementation = _per_platform, inputs = [], outputs =
 
 def _with_exec(settings, attr):
     both = {"target": {_PLATFORMS: settings[_PLATFORMS]}}
-    return both | {"exec": {_PLATFORMS: settings[_HOST]}} if attr.bytecode else both
+    return both | {"exec": {_PLATFORMS: settings[_HOST]}} if attr.bytecode != False else both
 
 # A dependency that ships, and whose programs also run while the image is built; where they do: see `bytecode`.
 target_and_exec = transition(implementation = _with_exec, inputs = [_PLATFORMS, _HOST], outputs = [_PLATFORMS])

@@ -1,9 +1,10 @@
 """`runtime`: what models run on: a base, packages, a model server, and the environment that it needs."""
 
 load(":base.bzl", "BaseInfo")
+load(":debian.bzl", "DebianInfo")
 load(":layers.bzl", "COMPRESSION", "LayersInfo", "blobs", "make_layer", "own_blobs")
 load(":mlserver.bzl", "mlserver")
-load(":platform.bzl", "platform_name")
+load(":platform.bzl", "platform_name", "target_and_exec")
 load(":python.bzl", "PackagesInfo")
 
 RuntimeInfo = provider(
@@ -45,17 +46,19 @@ def command_of(runtime):
 def _runtime(ctx):
     if ctx.attr.bytecode not in (None, True, False):
         fail("'bytecode' is True or False, found %r" % ctx.attr.bytecode)
-    foreign = ctx.attr.base[BaseInfo] if BaseInfo in ctx.attr.base else None
+    own = ctx.split_attr.base["target"]
+    foreign = own[BaseInfo] if BaseInfo in own else None
     _check_packages(ctx, foreign)
     python = ctx.attr.python or (foreign.python if foreign else _PYTHON)
-    base = ctx.attr.base[LayersInfo].layers
+    base = own[LayersInfo].layers
     layers = list(base)
     for target in ctx.attr.packages:
         layers += target[LayersInfo].layers
     if ctx.attr.bytecode if ctx.attr.bytecode != None else not foreign:
         folder = "/usr/local/lib" if python == _PYTHON else _packages_folder(ctx)
+        compiler = _compiler(ctx, own, python)
         for index, layer in enumerate(layers[len(base):]):
-            layers.append(_bytecode(ctx, "bytecode-%d" % index, python, folder, base, layer))
+            layers.append(_bytecode(ctx, "bytecode-%d" % index, compiler, folder, layer))
     for target in ctx.attr.sources:
         layers += target[LayersInfo].layers
     server = _SERVERS[ctx.attr.server] if ctx.attr.server else None
@@ -114,13 +117,31 @@ def _check_packages(ctx, foreign):
         if package.platform != platform_name(ctx):
             fail("'packages' are for %s, the runtime is for %s" % (package.platform, platform_name(ctx)))
 
-def _bytecode(ctx, name, python, folder, base, layer):
+def _compiler(ctx, own, python):
+    """The Python that compiles: the base's, as it is for the build machine; bytecode is the same on all processors."""
+    base = ctx.split_attr.base["exec"]
+    here, there = _python_version(base), _python_version(own)
+    if here and there and here != there:
+        fail("'base' has Python %s, but as configured for the build machine, where it compiles bytecode, %s" % (there, here))
+    if BaseInfo in base and not ctx.attr.python:
+        python = base[BaseInfo].python
+    return struct(python = python, layers = base[LayersInfo].layers)
+
+def _python_version(base):
+    """The first two parts of the version of a base's Python, or '' where nothing tells it."""
+    if BaseInfo in base:
+        return ".".join(base[BaseInfo].python_version.split(".")[:2])
+    versions = base[DebianInfo].versions if DebianInfo in base else {}
+    pythons = [name for name in versions if name.startswith("python3.") and name.endswith("-minimal")]
+    return pythons[0][len("python"):-len("-minimal")] if len(pythons) == 1 else ""
+
+def _bytecode(ctx, name, compiler, folder, layer):
     """Compiles one layer's modules with the base's own interpreter, in a root of just these two."""
     archive = ctx.actions.declare_file(ctx.label.name + "/" + name + ".tar")
     ctx.actions.run(
         outputs = [archive],
-        command = [python, "-I", "-S", ctx.file._compiler, folder, archive],
-        root = blobs(base + [layer]),
+        command = [compiler.python, "-I", "-S", ctx.file._compiler, folder, archive],
+        root = blobs(compiler.layers + [layer]),
         mnemonic = "bytecode",
     )
     return make_layer(ctx, name, "tar_layer", {"archive": archive, "prefix": ""})
@@ -143,6 +164,7 @@ runtime = rule(
     """,
     attrs = {
         "base": attr.label(
+            cfg = target_and_exec,
             mandatory = True,
             providers = [LayersInfo],
             doc = "Layers that hold a Python: debian_packages, or a base_image.",

@@ -50,6 +50,7 @@ def _filled(text, values):
 model_test = rule(
     implementation = _model_test,
     test = True,
+    runs_on_target = True,
     doc = """Starts an image's server in the sandbox, asks it, and compares with golden predictions.
 
     The golden file is JSON: {"cases": [{"name", "request", "response"}]}, requests and responses of the Open
