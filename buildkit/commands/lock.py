@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from buildkit.commands.graph import configuration_of, lenient_analysis
+from buildkit.commands.graph import lenient_analysis
 from buildkit.commands.registries import registry_of
 from buildkit.commands.session import Session
 from buildkit.errors import BuildError, BuildErrors
-from buildkit.graph.lockfile import Lock, parse_lock
+from buildkit.graph.analysis import ConfiguredTarget
+from buildkit.graph.lockfile import Lock, parse_lock, request_key
 from buildkit.graph.provider import LockInfo
 from buildkit.label import Label
 from buildkit.lock import check as find_fault
@@ -28,12 +29,14 @@ class Locked:
 
 
 def lock(session: Session, patterns: Sequence[str], *, allow_unsigned: bool) -> list[Locked]:
-    """Write the locks of all targets that patterns name. Needs the network."""
+    """Write the locks of all targets that patterns name, and of all that these need, in each of their configurations.
+    Needs the network.
+    """
     session.needs_network("locking")
     written: list[Locked] = []
-    for label, info in _requests(session, patterns):
+    for target, info in _requests(session, patterns):
         changed = write(_resolve(session, info, allow_unsigned), session.workspace.root / info.file)
-        written.append(Locked(label, info.file, changed))
+        written.append(Locked(target.label, info.file, changed))
     return written
 
 
@@ -41,29 +44,39 @@ def check(session: Session, patterns: Sequence[str]) -> list[Locked]:
     """Compare each lock with what its target asks for, without the network. Raises BuildErrors naming stale ones."""
     faults: list[BuildError] = []
     current: list[Locked] = []
-    configuration = configuration_of(session)
-    for label, info in _requests(session, patterns):
+    for target, info in _requests(session, patterns):
         fault = find_fault(info.kind, info.request, _read(session.workspace.root / info.file), info.file)
         if isinstance(fault, BuildErrors):
             faults += fault.errors
         elif fault:
-            hint = f"run '{configuration.locking(label)}'"
-            faults.append(BuildError(fault.message, span=fault.span, hint=hint, notes=[f"the lock of {label}"]))
+            hint, note = f"run '{target.configuration.locking(target.label)}'", f"the lock of {target.label}"
+            faults.append(BuildError(fault.message, span=fault.span, hint=hint, notes=[note]))
         else:
-            current.append(Locked(label, info.file, changed=False))
+            current.append(Locked(target.label, info.file, changed=False))
     if faults:
         raise BuildErrors(faults)
     return current
 
 
-def _requests(session: Session, patterns: Sequence[str]) -> list[tuple[Label, LockInfo]]:
+def _requests(session: Session, patterns: Sequence[str]) -> list[tuple[ConfiguredTarget, LockInfo]]:
+    """What is to be locked, each file once for a target, in the order of labels."""
     analyzed = lenient_analysis(session, patterns)
-    found = [(label, analyzed.configured[label].lock) for label in analyzed.requested]
-    requests = [(label, info) for label, info in found if info]
+    requests: dict[tuple[Label, str], tuple[ConfiguredTarget, LockInfo]] = {}
+    for target in (*analyzed.configured.values(), *analyzed.elsewhere):
+        info = target.lock
+        if info is None:
+            continue
+        _, first = requests.setdefault((target.label, info.file), (target, info))
+        if request_key(first.kind, first.request) != request_key(info.kind, info.request):
+            raise BuildError(
+                f"'{info.file}' cannot be the lock of '{target.label}' in two configurations that ask for other things",
+                notes=[f"in {one.configuration}" for one in (requests[target.label, info.file][0], target)],
+                hint="name a file for each: lock = select({'@mbuild//platforms:arm64': …, '//conditions:default': …})",
+            )
     if not requests:
         hint = "python_packages, debian_packages and base_image have locks"
         raise BuildError(f"nothing to lock among {' '.join(patterns)}", hint=hint)
-    return requests
+    return [requests[place] for place in sorted(requests)]
 
 
 def _resolve(session: Session, info: LockInfo, allow_unsigned: bool) -> Lock:
