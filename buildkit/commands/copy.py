@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from buildkit.commands.images import is_reference, open_image
-from buildkit.commands.registries import pulled_from, registry_of
+from buildkit.commands.registries import check_fits, pulled_from, registry_of
 from buildkit.commands.session import Session
 from buildkit.commands.sinks import FORMS, is_sink, parse_sink, write_to
 from buildkit.digest import Digest
@@ -20,9 +20,19 @@ from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.image import DEFAULT_PLATFORM, OpenedImage, read_image
 from buildkit.oci.layout import OpenBlob, closure
 from buildkit.reference import Reference
-from buildkit.registry import Document, OpenedSource, Pushed, Registry, RegistrySource, Source, copy_image
+from buildkit.registry import (
+    Document,
+    OpenedSource,
+    Pushed,
+    Registry,
+    RegistrySource,
+    Source,
+    carry_out,
+    copy_image,
+    planned,
+)
 from buildkit.registry.contents import read_contents
-from buildkit.registry.referrers import list_referrer, referrers
+from buildkit.registry.referrers import list_unlisted, referrers
 
 _TRANSFERS = 4  # waiting for a network is no work for a core
 _DEPTH = 4  # what is said of what is said of an image
@@ -96,23 +106,18 @@ def _to_registry(session: Session, text: str, target: Reference, how: _How) -> C
         target = target if target.tag or target.digest else replace(target, tag=place.tag)
         source = RegistrySource(pulled_from(session, place.host, how.plain_http), place)
     registry, jobs = registry_of(session, target.host, how.plain_http), session.options.jobs or _TRANSFERS
-    pushed = copy_image(source, root.digest, target, registry, session.listener, jobs)
-    list_unlisted(registry, target.repository, pushed)
+    plan = check_fits(session, planned(source, root.digest, target, registry, jobs))
+    pushed = carry_out(plan, source, registry, session.listener, jobs)
+    list_unlisted(registry, target.repository, pushed.unlisted)
     copied = Copied(_by_digest(target, root.digest), root.digest, pushed.uploaded, pushed.mounted, pushed.skipped)
     if how.with_referrers and isinstance(source, RegistrySource):
         bare = replace(target, tag=None, digest=None)
         subjects = [manifest.digest for manifest in read_contents(source, root.digest).manifests]
         for referrer in _all_referrers(source, subjects, set(), 0):
             more = copy_image(source, referrer.digest, bare, registry, session.listener, jobs)
-            list_unlisted(registry, target.repository, more)
+            list_unlisted(registry, target.repository, more.unlisted)
             copied = copied.with_referrer(more)
     return copied
-
-
-def list_unlisted(registry: Registry, repository: str, pushed: Pushed) -> None:
-    """List referrers that the registry does not list by itself."""
-    for manifest in pushed.unlisted:
-        list_referrer(registry, repository, manifest.data, manifest.media_type)
 
 
 def _all_referrers(

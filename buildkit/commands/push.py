@@ -8,7 +8,7 @@ from functools import cache
 from buildkit.commands.build import build_analyzed
 from buildkit.commands.graph import analysis, one_target
 from buildkit.commands.origins import origins_of
-from buildkit.commands.registries import registry_of
+from buildkit.commands.registries import check_fits, pulled_from, registry_of
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
 from buildkit.errors import BuildError
@@ -17,6 +17,7 @@ from buildkit.graph.action import Artifact
 from buildkit.graph.analysis import ConfiguredTarget
 from buildkit.reference import Reference
 from buildkit.registry import Plan, Registry, StoreSource, carry_out, planned
+from buildkit.registry.referrers import list_unlisted
 from buildkit.report.pushing import pushed_text
 
 _TRANSFERS = 4  # waiting for a network is no work for a core
@@ -39,14 +40,16 @@ class _Push:
 def push(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> tuple[Reference, Digest]:
     """Build and push; the reference is the command line's, or the target's own. Says what moved."""
     ready = _ready(session, target, reference_text, plain_http)
-    done = carry_out(ready.plan(), ready.source, ready.registry, session.listener, ready.jobs)
+    plan = check_fits(session, ready.plan())
+    done = carry_out(plan, ready.source, ready.registry, session.listener, ready.jobs)
+    list_unlisted(ready.registry, ready.reference.repository, done.unlisted)
     session.listener(Output(pushed_text(done)))
     return ready.reference, done.digest
 
 
 def plan(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> Plan:
     """Build, and say what a push would upload, mount and skip; nothing moves."""
-    return _ready(session, target, reference_text, plain_http).plan()
+    return check_fits(session, _ready(session, target, reference_text, plain_http).plan())
 
 
 def _ready(session: Session, target: str, reference_text: str | None, plain_http: bool) -> _Push:
@@ -56,10 +59,11 @@ def _ready(session: Session, target: str, reference_text: str | None, plain_http
     configured = one_target(analyzed, target)
     manifest = _manifest(configured)
     reference = asked or _own_reference(configured, target)
-    registry_at = cache(lambda host: registry_of(session, host, plain_http))
-    registry = registry_at(reference.host)
+    registry = registry_of(session, reference.host, plain_http)
     result = build_analyzed(session, analyzed, [configured]).checked()
-    source = StoreSource(session.store, origins_of(analyzed), registry_at)
+    source = StoreSource(
+        session.store, origins_of(analyzed), cache(lambda host: pulled_from(session, host, plain_http))
+    )
     jobs = session.options.jobs or max(_TRANSFERS, session.jobs)
     return _Push(reference, result.execution.digests[manifest], source, registry, jobs)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from buildkit.commands.session import Session
 from buildkit.graph.config import MARKER
 from buildkit.graph.registry_config import RegistryConfig, mirror_of
-from buildkit.registry import Credentials, Registry, Trust, connect
+from buildkit.registry import Credentials, Plan, Registry, Trust, connect
+from buildkit.registry.limits import check_limits
 from buildkit.registry.mirror import MirroredRegistry
 
 
@@ -37,6 +38,13 @@ def pulled_from(session: Session, host: str, plain_http: bool = False) -> Regist
         return registry
     first = registry_of(session, mirror_of(mirror, "").host)
     return MirroredRegistry(host, registry, first, partial(mirror_of, mirror), session.listener)
+
+
+def check_fits(session: Session, plan: Plan) -> Plan:
+    """The plan, if the registry takes the image. Raises BuildError by `mbuild.toml`; warns of known limits."""
+    host = plan.reference.host
+    check_limits(plan.contents, host, settings_of(session, host).limits, session.listener)
+    return plan
 
 
 def credentials_of(session: Session) -> Credentials:

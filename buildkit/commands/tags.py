@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from buildkit.commands.copy import list_unlisted, named
+from buildkit.commands.copy import named
 from buildkit.commands.registries import registry_of
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, EnvironmentFault
 from buildkit.reference import Reference, check_tag
 from buildkit.registry import Document, Registry, RegistrySource, copy_image
+from buildkit.registry.referrers import list_unlisted
 
 _TRANSFERS = 4
 
@@ -69,7 +70,7 @@ def promote(session: Session, text: str, to: str, *, plain_http: bool) -> Tagged
     jobs = session.options.jobs or _TRANSFERS
     source = RegistrySource(registry, replace(place, tag=None, digest=str(found.digest)))
     pushed = copy_image(source, found.digest, target, registry, session.listener, jobs)
-    list_unlisted(registry, target.repository, pushed)
+    list_unlisted(registry, target.repository, pushed.unlisted)
     return Tagged(target, found.digest, before, pushed.mounted, pushed.uploaded)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from buildkit.digest import Digest
@@ -18,6 +18,7 @@ from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
 from buildkit.oci.descriptor import EMPTY, INDEX, INDEXES, MANIFEST, Descriptor
 from buildkit.oci.document import canonical, objects, parse_object, string, texts
 from buildkit.oci.manifest import Manifest
+from buildkit.registry.contents import ManifestData
 from buildkit.registry.registry import Document, OpenBlob, Registry
 
 EMPTY_CONFIG = b"{}"
@@ -91,6 +92,12 @@ def list_referrer(
         f" '{fallback_tag(subject)}' at the same time",
         hint="try again",
     )
+
+
+def list_unlisted(registry: Registry, repository: str, manifests: Iterable[ManifestData]) -> None:
+    """List referrers that were pushed to a registry that does not list them by itself."""
+    for manifest in manifests:
+        list_referrer(registry, repository, manifest.data, manifest.media_type)
 
 
 def fallback_tag(subject: Digest) -> str:
