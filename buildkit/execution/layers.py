@@ -1,7 +1,8 @@
 """A layer's tar stream → a folder, and nothing outside it.
 
 In: the bytes of a layer (plain, gzip or zstd, told by their first bytes). Out: a folder with its files, and a `Layer`:
-what a later layer's `.wh.` entries take away, and which big files were left out because they lie elsewhere already.
+what its `.wh.` entries take away from lower ones, which folders it has only because something lies in them, and which
+big files were left out because they lie elsewhere already.
 
 The folder is new, so every path in it is one that this file made: a member whose parent is a symlink, or is no folder,
 is refused by looking at what was made, and the file system is never asked to follow anything.
@@ -9,22 +10,24 @@ is refused by looking at what was made, and the file system is never asked to fo
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO
 
 from buildkit.content import Kind, check_path, parents
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
+from buildkit.execution.layer_stream import opened
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
+DEEPEST = 256  # folders in each other; walks through a tree go as deep
 _CHUNK = 1 << 20
 
 # Given where a member's bytes begin and how many they are: the blob that they are, if they need not be copied.
@@ -33,107 +36,40 @@ Elsewhere = Callable[[int, int], Digest | None]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What an unpacked layer is beside its files: (path, blob) of files left out, removed paths, emptied folders."""
+    """What an unpacked layer is beside its files: (path, blob) of files left out, removed paths, emptied folders.
+
+    `implied` are the folders that it does not name: where a lower layer has them, their modes stay.
+    """
 
     elsewhere: tuple[tuple[str, Digest], ...] = ()
     removed: tuple[str, ...] = ()
     emptied: tuple[str, ...] = ()
+    implied: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The document kept beside the folder."""
         elsewhere = [[path, str(digest), digest.size] for path, digest in self.elsewhere]
-        return json.dumps({"elsewhere": elsewhere, "removed": self.removed, "emptied": self.emptied})
+        folders = {"removed": self.removed, "emptied": self.emptied, "implied": self.implied}
+        return json.dumps({"elsewhere": elsewhere} | folders)
 
     @classmethod
     def from_json(cls, text: str) -> Layer:
         """Read what `to_json` wrote."""
         data = json.loads(text)
         elsewhere = tuple((path, Digest.parse(digest, size)) for path, digest, size in data["elsewhere"])
-        return cls(elsewhere, tuple(data["removed"]), tuple(data["emptied"]))
+        return cls(elsewhere, tuple(data["removed"]), tuple(data["emptied"]), tuple(data.get("implied", ())))
 
 
 def unpack(stream: BinaryIO, folder: Path, elsewhere: Elsewhere | None = None) -> Layer:
     """Unpack a layer into an empty folder. With `elsewhere` the stream must be plain and seekable."""
     unpacking = _Unpacking(folder)
     try:
-        with _opened(stream, seekable=elsewhere is not None) as archive:
+        with opened(stream, seekable=elsewhere is not None) as archive:
             for member in archive:
                 unpacking.add(member, archive, elsewhere)
-    except (tarfile.TarError, EOFError, UnicodeError, OverflowError) as error:
+    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise BuildFailure(f"damaged layer: {error}") from error
     return unpacking.finish()
-
-
-# What tarfile says where an archive really ends.
-_ENDS = ("empty header", "end of file header")
-
-
-class _Member(tarfile.TarInfo):
-    """A member whose damaged header is an error; `tarfile` alone takes it for the archive's end."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
-        """Read a header."""
-        try:
-            return super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            if str(error) in _ENDS:
-                raise
-            raise tarfile.ReadError(str(error)) from None
-
-
-@contextmanager
-def _opened(stream: BinaryIO, *, seekable: bool) -> Iterator[tarfile.TarFile]:
-    if seekable:
-        with tarfile.open(fileobj=stream, mode="r:", errors="strict", tarinfo=_Member) as archive:
-            yield archive
-        return
-    with (
-        _decompressed(stream) as plain,
-        tarfile.open(fileobj=plain, mode="r|", errors="strict", tarinfo=_Member) as archive,
-    ):
-        yield archive
-
-
-@contextmanager
-def _decompressed(stream: BinaryIO) -> Iterator[IO[bytes]]:
-    head = stream.read(6)
-    whole = _Rejoined(head, stream)
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        import zstandard
-
-        try:
-            with zstandard.ZstdDecompressor().stream_reader(cast(IO[bytes], whole), read_across_frames=True) as reader:
-                yield reader
-        except zstandard.ZstdError as error:
-            raise BuildFailure(f"damaged layer: {error}") from error
-    elif head.startswith(b"\x1f\x8b"):
-        import gzip
-        import zlib
-
-        try:
-            with gzip.GzipFile(fileobj=cast(IO[bytes], whole)) as unzipped:
-                yield cast(IO[bytes], unzipped)
-        except (zlib.error, gzip.BadGzipFile) as error:
-            raise BuildFailure(f"damaged layer: {error}") from error
-    else:
-        yield cast(IO[bytes], whole)
-
-
-class _Rejoined:
-    """A stream whose first bytes were read already."""
-
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
-        self._head, self._rest = head, rest
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._head:
-            return self._rest.read(size)
-        if size < 0:
-            head, self._head = self._head, b""
-            return head + self._rest.read()
-        head, self._head = self._head[:size], self._head[size:]
-        return head
 
 
 @dataclass(slots=True)
@@ -144,12 +80,21 @@ class _Unpacking:
     elsewhere: dict[str, Digest] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     emptied: list[str] = field(default_factory=list)
+    implied: set[str] = field(default_factory=set)
 
     def add(self, member: tarfile.TarInfo, archive: tarfile.TarFile, elsewhere: Elsewhere | None) -> None:
         """Make one member."""
         path = _plain(member.name)
-        if not path:
-            return
+        if not path or (path.startswith("dev/") and _is_special(member)):
+            return  # whoever runs a root brings devices of its own
+        try:
+            self._add(path, member, archive, elsewhere)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise BuildFailure(f"layer member '{path[:100]}…' has a name that is too long for a file") from None
+
+    def _add(self, path: str, member: tarfile.TarInfo, archive: tarfile.TarFile, elsewhere: Elsewhere | None) -> None:
         parent, _, name = path.rpartition("/")
         if name.startswith(WHITEOUT):
             self._white_out(parent, name)
@@ -157,7 +102,10 @@ class _Unpacking:
         self._make_parents(path)
         if member.isdir():
             self._make_folder(path, member.mode)
+            self.implied.discard(path)
             return
+        if member.size < 0 or member.issparse():
+            raise BuildFailure(f"layer member '{path}' is a sparse file, or one of less than no bytes")
         self._clear(path)
         target = self.folder / path
         if member.isreg():
@@ -177,7 +125,8 @@ class _Unpacking:
         for path, mode in self.modes.items():
             # What we made we must be able to link from and to remove.
             (self.folder / path).chmod(mode & 0o1777 | 0o700)
-        return Layer(tuple(sorted(self.elsewhere.items())), tuple(self.removed), tuple(self.emptied))
+        implied = tuple(sorted(self.implied))
+        return Layer(tuple(sorted(self.elsewhere.items())), tuple(self.removed), tuple(self.emptied), implied)
 
     def _white_out(self, parent: str, name: str) -> None:
         if name == OPAQUE:
@@ -192,6 +141,7 @@ class _Unpacking:
             kind = self.kinds.get(parent)
             if kind is None:
                 self._make_folder(parent, 0o755)
+                self.implied.add(parent)
             elif kind is not Kind.DIRECTORY:
                 raise BuildFailure(f"layer member '{path}' lies inside '{parent}', which is a {kind}")
 
@@ -241,4 +191,10 @@ def _plain(name: str) -> str:
     if path in ("", "."):
         return ""
     check_path(path)
+    if path.count("/") >= DEEPEST:
+        raise BuildFailure(f"layer member '{path[:100]}…' lies in more than {DEEPEST} folders")
     return path
+
+
+def _is_special(member: tarfile.TarInfo) -> bool:
+    return member.ischr() or member.isblk() or member.isfifo()

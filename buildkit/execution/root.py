@@ -71,7 +71,7 @@ def _assemble(unpacked: Sequence[tuple[Path, Layer]], folder: Path, store: BlobS
         made.mkdir()
         for files, layer in unpacked:
             _take_away(layer, made)
-            _link_tree(files, made, made)
+            _link_tree(files, made, made, frozenset(layer.implied))
         for name in MOUNT_POINTS:
             if not (made / name).is_dir():
                 (made / name).mkdir()
@@ -90,25 +90,30 @@ def _appear(made: Path, folder: Path) -> None:
 
 
 def _take_away(layer: Layer, root: Path) -> None:
-    for path in (*layer.removed, *layer.emptied):
+    """Whiteouts, which speak of lower layers alone. None is followed through a symlink."""
+    for path in layer.removed:
         target = root / path
-        if _inside_symlink(path, root) or not os.path.lexists(target):
-            continue
-        _remove(target)
-        if path in layer.emptied:
-            target.mkdir()
+        if os.path.lexists(target) and not _inside_symlink(path, root):
+            _remove(target)
+    for path in layer.emptied:
+        target = root / path
+        if target.is_dir() and not target.is_symlink() and not _inside_symlink(path, root):
+            for inside in list(target.iterdir()):
+                _remove(inside)
 
 
-def _link_tree(source: Path, target: Path, root: Path) -> None:
+def _link_tree(source: Path, target: Path, root: Path, implied: frozenset[str]) -> None:
     """Lay a layer's folder over what is there: folders are merged, everything else is replaced."""
     for entry in sorted(os.scandir(source), key=lambda found: found.name):
         place = target / entry.name
         if entry.is_dir(follow_symlinks=False):
-            if place.is_symlink() or not place.is_dir():
+            new = place.is_symlink() or not place.is_dir()
+            if new:
                 _refuse_cover(place, root)
                 place.mkdir()
-            place.chmod(entry.stat(follow_symlinks=False).st_mode & 0o1777)
-            _link_tree(Path(entry.path), place, root)
+            if new or place.relative_to(root).as_posix() not in implied:
+                place.chmod(entry.stat(follow_symlinks=False).st_mode & 0o1777)
+            _link_tree(Path(entry.path), place, root, implied)
             continue
         if os.path.lexists(place):
             _remove(place)
