@@ -7,16 +7,20 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from buildkit.cli.arguments import Arguments, CommandParser
 from buildkit.cli.opening import opened
 from buildkit.commands import image
 from buildkit.commands.image import Asked, Named
+from buildkit.commands.image_diff import diff
 from buildkit.commands.images import is_target
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
-from buildkit.errors import ExitCode
+from buildkit.errors import EnvironmentFault, ExitCode
+from buildkit.report.image.diff import diff_data, diff_lines
+from buildkit.report.image.diff_html import diff_html
 from buildkit.report.image.files import file_data, file_line
 from buildkit.report.image.inspect import inspect_data, inspect_lines
 from buildkit.report.image.layers import layer_data, layers_lines, shared_by, sharing_lines
@@ -27,7 +31,7 @@ IMAGE = "//package:target, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`inspect IMAGE`, `layers IMAGE…`, `files IMAGE [PATTERN]`, `validate IMAGE`."""
+    """`inspect IMAGE`, `layers IMAGE…`, `files IMAGE [PATTERN]`, `diff IMAGE OTHER`, `validate IMAGE`."""
     actions = parser.add_subparsers(
         dest="action", metavar="ACTION", required=True, parser_class=CommandParser, help="what to do"
     )
@@ -38,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files = _action(actions, "files", "the files that a container sees, with mode, size and layer")
     files.add_argument("pattern", nargs="?", default="", metavar="PATTERN", help="a path, a name or a folder; * and ?")
     files.add_argument("--layer", type=_number, metavar="N", help="of one layer alone, whiteouts too; 1 is the lowest")
+    differ = _action(actions, "diff", "what changed between two images: config, packages, weights, files, layers")
+    differ.add_argument("other", metavar="OTHER", help="the second image")
+    differ.add_argument("--html", metavar="FILE", help="write a web page too, which loads nothing from elsewhere")
+    differ.add_argument("--deep", action="store_true", help="read layers that both share and all contents too")
+    differ.add_argument("--exit-code", action="store_true", help="end with 1 if the images differ")
     _action(actions, "validate", "compute every digest anew, and hold all against the specification")
 
 
@@ -140,6 +149,25 @@ def _files(session: Session, arguments: Arguments, asked: Asked) -> ExitCode:
     return ExitCode.SUCCESS if shown or not arguments.own["pattern"] else ExitCode.BUILD_FAILED
 
 
+def _diff(session: Session, arguments: Arguments, asked: Asked) -> ExitCode:
+    own = arguments.own
+    found = diff(session, own["image"], own["other"], asked, deep=own["deep"])
+    if own["html"]:
+        _write(arguments.directory / own["html"], diff_html(found))
+    if arguments.json:
+        _print(json.dumps(diff_data(found), ensure_ascii=False))
+    else:
+        _print(*diff_lines(found))
+    return ExitCode.BUILD_FAILED if own["exit_code"] and not found.identical else ExitCode.SUCCESS
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write '{path}': {(error.strerror or str(error)).lower()}") from None
+
+
 def _validate(session: Session, arguments: Arguments, asked: Asked) -> ExitCode:
     found = image.validate(session, arguments.own["image"], asked)
     for fault in found.faults:
@@ -161,5 +189,6 @@ _ACTIONS: Mapping[str, Callable[[Session, Arguments, Asked], ExitCode]] = {
     "inspect": _inspect,
     "layers": _layers,
     "files": _files,
+    "diff": _diff,
     "validate": _validate,
 }

@@ -60,6 +60,12 @@ def opened_layer(descriptor: Descriptor, open_blob: OpenPart) -> Iterator[OpenLa
             yield OpenLayer(_bounded(members(file, what), what), file, False)
 
 
+def is_readable(descriptor: Descriptor) -> bool:
+    """Whether a layer is a tar, or one file as it is, by its media type."""
+    raw = descriptor.media_type.endswith(".raw") and FILEPATH in dict(descriptor.annotations)
+    return raw or bool(compression_of(descriptor.media_type))
+
+
 def most_bytes(descriptor: Descriptor) -> int:
     """How large a compressed layer's tar may be: as large as honest compression makes it."""
     return _EXPANSION * descriptor.digest.size + _FREE

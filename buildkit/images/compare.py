@@ -1,0 +1,182 @@
+"""Two images → how they differ, reading as little as may be.
+
+In: two images that were opened. Out: `Difference`. Layers that both hold are not looked into, and so never fetched,
+unless `deep`: then all is read, and nothing is left open.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from buildkit.images.compare_weights import weights_changes
+from buildkit.images.difference import Change, Difference, FileChange, changes
+from buildkit.images.facts import ImageFacts, facts_of
+from buildkit.images.merged import File
+from buildkit.images.packages import ecosystem_of
+from buildkit.images.side import Side, side_of
+from buildkit.oci.image import Image, OpenedImage
+
+_STATUS = "var/lib/dpkg/status"
+UNKNOWN = -1  # a size that only a shared layer, which is not read, could tell
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One of the two: its name, its blobs, its documents."""
+
+    name: str
+    opened: OpenedImage
+    image: Image
+
+
+def compare(first: Compared, second: Compared, *, deep: bool = False) -> Difference:
+    """Compare two images. BuildFailure for a layer that is damaged or hostile."""
+    one, two = facts_of(first.image), facts_of(second.image)
+    found = Difference((first.name, one.digest), (second.name, two.digest))
+    if found.identical:
+        return replace(found, shared=one.layers)
+    both = {row.descriptor.digest for row in one.layers} & {row.descriptor.digest for row in two.layers}
+    own = tuple(row for row in one.layers if row.descriptor.digest not in both)
+    other = tuple(row for row in two.layers if row.descriptor.digest not in both)
+    left = side_of(first.opened, one.layers if deep else own, deep=deep)
+    right = side_of(second.opened, two.layers if deep else other, deep=deep)
+    partial = bool(both) and not deep
+    files_left, files_right = left.files(), right.files()
+    packages, notes = _packages(left, right, files_left, files_right, partial)
+    files = [*_files(left, right, files_left, files_right), *(_whiteouts(left, right) if partial else ())]
+    weights = weights_changes(left, right, files_left, files_right)
+    return replace(
+        found,
+        config=changes(_settings(one), _settings(two)),
+        packages=packages,
+        files=tuple(sorted(files, key=lambda file: file.path.encode("utf-8", "surrogateescape"))),
+        weights=weights,
+        shared=tuple(row for row in one.layers if row.descriptor.digest in both),
+        removed_layers=own,
+        added_layers=other,
+        notes=(
+            *(f"{first.name}: {note}" for note in left.notes),
+            *(f"{second.name}: {note}" for note in right.notes),
+            *notes,
+            *_open_questions(files),
+        ),
+    )
+
+
+def _open_questions(files: Iterable[FileChange]) -> Iterator[str]:
+    uncompared = sum("content?" in file.what for file in files)
+    if uncompared:
+        yield f"the contents of {uncompared} files of the same size were not fetched to compare them: --deep reads all"
+
+
+def _settings(facts: ImageFacts) -> dict[str, str]:
+    """The config as names and texts: one a variable, a port, a label."""
+    process = facts.process
+    found = {
+        "platform": facts.platform,
+        "created": facts.created,
+        "artifact type": facts.artifact_type,
+        "base": " ".join(facts.base.values()),
+        "user": process.get("User"),
+        "folder": process.get("WorkingDir"),
+        "entrypoint": process.get("Entrypoint"),
+        "command": process.get("Cmd"),
+        "shell": process.get("Shell"),
+        "stop signal": process.get("StopSignal"),
+        "health check": process.get("Healthcheck"),
+    }
+    for row in _list(process.get("Env")):
+        name, _, value = str(row).partition("=")
+        found[f"env {name}"] = value or '""'
+    found |= {f"port {port}": "open" for port in _object(process.get("ExposedPorts"))}
+    found |= {f"volume {path}": "declared" for path in _object(process.get("Volumes"))}
+    found |= {f"label {key}": value or '""' for key, value in facts.labels.items()}
+    found |= {f"annotation {key}": value or '""' for key, value in facts.annotations.items()}
+    return {key: _text(value) for key, value in found.items() if value}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _object(value: object) -> list[str]:
+    return list(map(str, value)) if isinstance(value, dict) else []
+
+
+def _packages(
+    left: Side, right: Side, files_left: Mapping[str, File], files_right: Mapping[str, File], partial: bool
+) -> tuple[dict[str, tuple[Change, ...]], list[str]]:
+    """Changes by kind of package, and what could not be told."""
+    notes = []
+    hidden = partial and (_STATUS in files_left) != (_STATUS in files_right)
+    if hidden:
+        notes.append(
+            f"Debian packages are not compared: one of the images has its list, '{_STATUS}', in a layer that both "
+            "share and that was not read: --deep reads all"
+        )
+    found = {}
+    for ecosystem in ("python", "debian"):
+        skipped = {_STATUS} if hidden else set()
+        one, two = (
+            _versions(side, files, ecosystem, skipped) for side, files in ((left, files_left), (right, files_right))
+        )
+        if changed := changes(one, two):
+            found[ecosystem] = changed
+    return found, notes
+
+
+def _versions(side: Side, files: Mapping[str, File], ecosystem: str, skipped: set[str]) -> dict[str, str]:
+    found: dict[str, set[str]] = {}
+    for (layer, path), packages in side.packages.items():
+        if path in skipped or ecosystem_of(path) != ecosystem or path not in files or files[path].layer != layer:
+            continue
+        for name, version in packages:
+            found.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
+
+
+def _files(
+    left: Side, right: Side, files_left: Mapping[str, File], files_right: Mapping[str, File]
+) -> Iterator[FileChange]:
+    for path in {*files_left, *files_right}:
+        one, two = files_left.get(path), files_right.get(path)
+        if one and two:
+            what = tuple(_changed(left, right, path, one, two))
+            if what:
+                yield FileChange(path, one.size, two.size, what)
+        elif one and one.kind != "d":
+            yield FileChange(path, one.size, None)
+        elif two and two.kind != "d":
+            yield FileChange(path, None, two.size)
+
+
+def _changed(left: Side, right: Side, path: str, one: File, two: File) -> Iterator[str]:
+    if one.kind != two.kind:
+        yield "type"
+        return
+    if one.mode != two.mode:
+        yield "mode"
+    if one.target != two.target:
+        yield "target"
+    if one.kind != "-":
+        return
+    mine, theirs = left.digests.get((one.layer, path)), right.digests.get((two.layer, path))
+    if one.size != two.size or (mine and theirs and mine != theirs):
+        yield "content"
+    elif one.size and not (mine and theirs):
+        yield "content?"
+
+
+def _whiteouts(left: Side, right: Side) -> Iterator[FileChange]:
+    """What one side takes out of a shared layer: how large it was, only that layer could tell."""
+    files_left, files_right = left.files(), right.files()
+    for path in left.root.removed - right.root.removed - set(files_left) - set(files_right):
+        yield FileChange(path, None, UNKNOWN, ("whiteout",))
+    for path in right.root.removed - left.root.removed - set(files_left) - set(files_right):
+        yield FileChange(path, UNKNOWN, None, ("whiteout",))

@@ -1,0 +1,82 @@
+"""How two images differ, at the level that people think in; values only.
+
+`Change.before` and `after` are None where there is nothing. What was not looked at, so as not to fetch it, is told in
+`Difference.notes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from buildkit.digest import Digest
+from buildkit.images.facts import LayerFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing by its name: in the first image, in the second."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+    @property
+    def kind(self) -> str:
+        """`added`, `removed` or `changed`."""
+        return "added" if self.before is None else "removed" if self.after is None else "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A path: its size on both sides, what of it changed, and whether its content was compared."""
+
+    path: str
+    before: int | None
+    after: int | None
+    what: tuple[str, ...] = ()  # of 'content', 'content?', 'mode', 'type', 'target'
+
+    @property
+    def kind(self) -> str:
+        """`added`, `removed` or `changed`."""
+        return "added" if self.before is None else "removed" if self.after is None else "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsChange:
+    """A safetensors file: its tensors that differ. `unknown` are those whose bytes were not compared."""
+
+    path: str
+    tensors: tuple[Change, ...]
+    same: int
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """All that differs between two images; `shared` are layers that both have, which were not read."""
+
+    first: tuple[str, Digest]
+    second: tuple[str, Digest]
+    config: tuple[Change, ...] = ()
+    packages: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    files: tuple[FileChange, ...] = ()
+    weights: tuple[WeightsChange, ...] = ()
+    shared: tuple[LayerFacts, ...] = ()
+    removed_layers: tuple[LayerFacts, ...] = ()
+    added_layers: tuple[LayerFacts, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def identical(self) -> bool:
+        """Whether both are one image, to the byte."""
+        return self.first[1] == self.second[1]
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
+    """What differs between two mappings, by name."""
+    return tuple(
+        Change(name, before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    )
