@@ -43,10 +43,10 @@ def compare(first: Compared, second: Compared, *, deep: bool = False) -> Differe
     left = side_of(first.opened, one.layers if deep else own, deep=deep)
     right = side_of(second.opened, two.layers if deep else other, deep=deep)
     partial = bool(both) and not deep
-    files_left, files_right = left.files(), right.files()
-    packages, notes = _packages(left, right, files_left, files_right, partial)
-    files = [*_files(left, right, files_left, files_right), *(_whiteouts(left, right) if partial else ())]
-    weights = weights_changes(left, right, files_left, files_right)
+    shownleft, shownright = left.files(), right.files()
+    packages, notes = _packages(left, right, shownleft, shownright, partial)
+    files = [*_files(left, right, shownleft, shownright), *(_whiteouts(left, right) if partial else ())]
+    weights = weights_changes(left, right, shownleft, shownright)
     return replace(
         found,
         config=changes(_settings(one), _settings(two)),
@@ -68,7 +68,8 @@ def compare(first: Compared, second: Compared, *, deep: bool = False) -> Differe
 def _open_questions(files: Iterable[FileChange]) -> Iterator[str]:
     uncompared = sum("content?" in file.what for file in files)
     if uncompared:
-        yield f"the contents of {uncompared} files of the same size were not fetched to compare them: --deep reads all"
+        shown = "one file" if uncompared == 1 else f"{uncompared} files"
+        yield f"not fetched to compare the content: {shown} of the same size on both sides; --deep reads all"
 
 
 def _settings(facts: ImageFacts) -> dict[str, str]:
@@ -110,11 +111,11 @@ def _object(value: object) -> list[str]:
 
 
 def _packages(
-    left: Side, right: Side, files_left: Mapping[str, File], files_right: Mapping[str, File], partial: bool
+    left: Side, right: Side, shownleft: Mapping[str, File], shownright: Mapping[str, File], partial: bool
 ) -> tuple[dict[str, tuple[Change, ...]], list[str]]:
     """Changes by kind of package, and what could not be told."""
     notes = []
-    hidden = partial and (_STATUS in files_left) != (_STATUS in files_right)
+    hidden = partial and (_STATUS in shownleft) != (_STATUS in shownright)
     if hidden:
         notes.append(
             f"Debian packages are not compared: one of the images has its list, '{_STATUS}', in a layer that both "
@@ -124,7 +125,7 @@ def _packages(
     for ecosystem in ("python", "debian"):
         skipped = {_STATUS} if hidden else set()
         one, two = (
-            _versions(side, files, ecosystem, skipped) for side, files in ((left, files_left), (right, files_right))
+            _versions(side, files, ecosystem, skipped) for side, files in ((left, shownleft), (right, shownright))
         )
         if changed := changes(one, two):
             found[ecosystem] = changed
@@ -142,10 +143,10 @@ def _versions(side: Side, files: Mapping[str, File], ecosystem: str, skipped: se
 
 
 def _files(
-    left: Side, right: Side, files_left: Mapping[str, File], files_right: Mapping[str, File]
+    left: Side, right: Side, shownleft: Mapping[str, File], shownright: Mapping[str, File]
 ) -> Iterator[FileChange]:
-    for path in {*files_left, *files_right}:
-        one, two = files_left.get(path), files_right.get(path)
+    for path in {*shownleft, *shownright}:
+        one, two = shownleft.get(path), shownright.get(path)
         if one and two:
             what = tuple(_changed(left, right, path, one, two))
             if what:
@@ -175,8 +176,8 @@ def _changed(left: Side, right: Side, path: str, one: File, two: File) -> Iterat
 
 def _whiteouts(left: Side, right: Side) -> Iterator[FileChange]:
     """What one side takes out of a shared layer: how large it was, only that layer could tell."""
-    files_left, files_right = left.files(), right.files()
-    for path in left.root.removed - right.root.removed - set(files_left) - set(files_right):
+    shownleft, shownright = left.files(), right.files()
+    for path in left.root.removed - right.root.removed - set(shownleft) - set(shownright):
         yield FileChange(path, None, UNKNOWN, ("whiteout",))
-    for path in right.root.removed - left.root.removed - set(files_left) - set(files_right):
+    for path in right.root.removed - left.root.removed - set(shownleft) - set(shownright):
         yield FileChange(path, UNKNOWN, None, ("whiteout",))

@@ -33,11 +33,11 @@ def weights_changes(
 ) -> tuple[WeightsChange, ...]:
     """What differs, by folder or file."""
     one, two = _seen(left, files_left), _seen(right, files_right)
+    apart = _doubled(left, one) | _doubled(right, two)
     for path in one.keys() & two.keys():
         mine, theirs = left.digests.get(one[path]), right.digests.get(two[path])
         if mine and mine == theirs:
             del one[path], two[path]
-    apart = _doubled(left, one) | _doubled(right, two)
     groups = sorted({_group(path, apart) for path in {*one, *two}})
     found = [
         _compared(group, _tensors(left, one, group, apart), _tensors(right, two, group, apart)) for group in groups
@@ -62,7 +62,7 @@ def _doubled(side: Side, places: Mapping[str, _Place]) -> set[str]:
         mine = side.tensors[place].keys()
         if known & mine:
             found.add(_folder(path))
-        known |= mine
+        known.update(mine)
     return found
 
 

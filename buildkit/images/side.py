@@ -127,7 +127,7 @@ def _hashed(layer: OpenLayer, begin: int, position: int, size: int, hasher: hash
         hasher.update(chunk)
         left -= len(chunk)
     if left:
-        raise BuildFailure(f"the layer ends {left} bytes early")
+        raise BuildFailure(f"{layer.name} is damaged: it ends {left} bytes early")
     return hasher.hexdigest()
 
 
@@ -155,7 +155,7 @@ def _through(layer: OpenLayer, count: int, hashers: Iterable[hashlib._Hash]) -> 
     while left:
         chunk = layer.file.read(min(left, _CHUNK))
         if not chunk:
-            raise BuildFailure(f"the layer ends {left} bytes early")
+            raise BuildFailure(f"{layer.name} is damaged: it ends {left} bytes early")
         for hasher in hashers:
             hasher.update(chunk)
         left -= len(chunk)

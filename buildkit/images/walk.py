@@ -28,6 +28,7 @@ FILEPATH = "org.cncf.model.filepath"
 class OpenLayer:
     """A layer's members, and the file that `Member.offset` counts in; `seekable` if reading back costs nothing."""
 
+    name: str
     members: Iterator[Member]
     file: BinaryIO
     seekable: bool
@@ -48,16 +49,16 @@ def opened_layer(descriptor: Descriptor, open_blob: OpenPart) -> Iterator[OpenLa
         if not descriptor.media_type.endswith(".raw") or not path:
             raise BuildFailure(f"{what} is no tar: its media type is '{descriptor.media_type}'")
         file = cast(BinaryIO, Parts(digest, open_blob))
-        yield OpenLayer(iter([Member(path, Type.FILE, 0o644, digest.size)]), file, True)
+        yield OpenLayer(what, iter([Member(path, Type.FILE, 0o644, digest.size)]), file, True)
     elif compression == "none":
         file = cast(BinaryIO, Parts(digest, open_blob))
         if (head := file.read(4)).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
             raise BuildFailure(f"{what} is compressed, and its media type is '{descriptor.media_type}': found {head!r}")
-        yield OpenLayer(_bounded(members(file, what), what), file, True)
+        yield OpenLayer(what, _bounded(members(file, what), what), file, True)
     else:
         with open_blob(digest) as source:
             file = cast(BinaryIO, Passing(decompressed(source, what), what, most_bytes(descriptor)))
-            yield OpenLayer(_bounded(members(file, what), what), file, False)
+            yield OpenLayer(what, _bounded(members(file, what), what), file, False)
 
 
 def is_readable(descriptor: Descriptor) -> bool:
