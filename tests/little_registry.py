@@ -26,6 +26,7 @@ class Seen:
     path: str
     authorization: str | None
     body: bytes
+    range: str = ""
 
     def __str__(self) -> str:
         return f"{self.method} {urlsplit(self.path).path}"
@@ -51,6 +52,7 @@ class LittleRegistry:
     seen: list[Seen] = field(default_factory=list)
     planted: list[tuple[str, str, Answer]] = field(default_factory=list)
     address: str = ""
+    sent: int = 0  # bytes of blobs
 
     def plant(self, method: str, part: str, answer: Answer) -> None:
         """Answer the next request with this method and this in its path so."""
@@ -93,7 +95,7 @@ class LittleRegistry:
             blob = self.blobs.get(name)
             return Answer(404) if blob is None else Answer(200, {"Content-Length": str(len(blob))})
         if request.method == "GET":
-            return self._read(path, name)
+            return self._read(path, name, request)
         if request.method == "POST":
             return Answer(202, {"Location": f"{self.location_host}{path}7?_state=a%2Fb"})
         if request.method == "DELETE":
@@ -109,11 +111,11 @@ class LittleRegistry:
         stored = "sha256:" + "0" * 64 if self.wrong_digest else found
         return Answer(201, {"Docker-Content-Digest": stored})
 
-    def _read(self, path: str, name: str) -> Answer:
+    def _read(self, path: str, name: str, request: Seen) -> Answer:
         if path == "/v2/":
             return Answer(200, body=b"{}")
         if "/blobs/" in path and name in self.blobs:
-            return Answer(200, body=self.blobs[name])
+            return self._blob(self.blobs[name], request.range)
         digests = {digest: (digest, data) for digest, data in self.manifests.values()}
         found = self.manifests.get(name) or digests.get(name)
         if "/manifests/" in path and found:
@@ -123,6 +125,15 @@ class LittleRegistry:
                 200, body=json.dumps({"tags": sorted(tag for tag in self.manifests if ":" not in tag)}).encode()
             )
         return Answer(404, body=b'{"errors": [{"code": "NAME_UNKNOWN"}]}')
+
+    def _blob(self, data: bytes, wanted: str) -> Answer:
+        """All bytes, or those of `bytes=FIRST-LAST`; `sent` counts them."""
+        first, _, last = wanted.removeprefix("bytes=").partition("-")
+        part = data[int(first) : int(last) + 1 if last else None] if wanted else data
+        self.sent += len(part)
+        if not wanted:
+            return Answer(200, body=part)
+        return Answer(206, {"Content-Range": f"bytes {first}-{int(first) + len(part) - 1}/{len(data)}"}, part)
 
 
 def _handler(registry: LittleRegistry) -> type[BaseHTTPRequestHandler]:
@@ -135,7 +146,8 @@ def _handler(registry: LittleRegistry) -> type[BaseHTTPRequestHandler]:
             if len(body) < size:  # the client gave up
                 self.close_connection = True
                 return
-            answer = registry.answer(Seen(self.command, self.path, self.headers.get("Authorization"), body))
+            told = self.headers.get("Range") or ""
+            answer = registry.answer(Seen(self.command, self.path, self.headers.get("Authorization"), body, told))
             if answer.drop:
                 self.close_connection = True
                 return

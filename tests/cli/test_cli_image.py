@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from image_layouts import Blobs, Files, Made, layer_of
+from image_layouts import Blobs, Files, Made, layer_of, safetensors
 from invocations import Place, Ran
+from little_registry import LittleRegistry, serving
 
 from buildkit.digest import Digest
 from buildkit.oci.archive import write_archive
@@ -170,6 +171,102 @@ def test_archives_and_platforms(place: Place) -> None:
     text = place.mbuild("image", "inspect", "oci:oci", "--platform", "linux/arm64").stdout.splitlines()
     assert [line.split()[1] for line in text[1:4]] == [str(arm.root().digest), str(index.digest), "linux/arm64"]
     assert place.mbuild("image", "inspect", "oci:oci", "--raw").stdout.encode() == blobs[index.digest]
+
+
+def shelved(registry: LittleRegistry, made: Made, tag: str) -> str:
+    """Put an image where a registry has it."""
+    root = made.root()
+    for digest, data in made.blobs.items():
+        if digest == root.digest:
+            registry.manifests[tag] = (str(digest), data)
+        else:
+            registry.blobs[str(digest)] = data
+    return f"{registry.address}/ml/fraud:{tag}"
+
+
+def test_of_a_registry_headers_are_read_and_shared_layers_are_not(place: Place) -> None:
+    values = bytes(8 << 20)
+    one = Made([BASE, {"m/x.safetensors": safetensors({"a": ("F32", [1 << 21], values)})}])
+    two = Made([BASE, {"m/x.safetensors": safetensors({"a": ("F16", [1 << 22], values)})}])
+    with serving(LittleRegistry()) as registry:
+        first, second = shelved(registry, one, "v1"), shelved(registry, two, "v2")
+        ran = place.mbuild("image", "files", first, "*.safetensors", "--plain-http")
+        assert (ran.code, ran.stdout.split()[-1], ran.stderr) == (0, "m/x.safetensors", "")
+        assert registry.sent < 100_000
+        registry.sent = 0
+        ran = place.mbuild("image", "diff", first, second, "--plain-http")
+        assert (ran.code, ran.stderr) == (0, "")
+        assert registry.sent < 100_000
+        base = Digest.of(layer_of(BASE))
+        before = len(registry.seen)
+        assert place.mbuild("image", "diff", first, second, "--plain-http").stdout == ran.stdout
+        assert f"GET /v2/ml/fraud/blobs/{base}" not in registry.lines()[before:]
+        assert place.mbuild("image", "validate", first, "--plain-http").code == 0
+        assert place.mbuild("image", "inspect", f"{registry.address}/ml/fraud:v3", "--plain-http") == Ran(
+            1, "", f"error: '{registry.address}/ml/fraud:v3' does not exist\n"
+        )
+    assert (
+        ran.stdout.partition("layers:")[0]
+        == f"""\
+--- {first} {one.root().digest}
++++ {second} {two.root().digest}
+
+weights in m/: 1 changed, 0 tensors the same
+  ~ a F32 [2097152] → F16 [4194304]
+
+files: 1 changed
+  ~ m/x.safetensors (8.4 MB; content not compared)
+
+"""
+    )
+
+
+def test_a_diff_says_what_changed(place: Place) -> None:
+    before: Files = {"a\x1b[2J": "1", "gone": "1"}
+    after: Files = {"a\x1b[2J": "12", "new<script>": "1"}
+    removed, added = Digest.of(layer_of(before)), Digest.of(layer_of(after))
+    Made([BASE, before], config={"config": {"Env": ["A=1"]}}).write(place.root / "one")
+    two = Made([BASE, after], config={"config": {"Env": ["A=2"]}})
+    two.write(place.root / "two")
+    same = place.mbuild("image", "diff", "oci:one", "oci:one", "--exit-code", "--html", "same.html")
+    assert (same.code, same.stdout.partition(":")[0]) == (0, "identical")
+    assert "The images are identical." in (place.root / "same.html").read_text()
+    ran = place.mbuild("image", "diff", "oci:one", "oci:two", "--html", "diff.html")
+    assert (ran.code, ran.stderr) == (0, "")
+    assert (
+        ran.stdout.partition("\n\n")[2]
+        == f"""\
+config
+  ~ env A 1 → 2
+
+files: 1 added, 1 removed, 1 changed
+  ~ a\\x1b[2J (1 B → 2 B; content)
+  - gone (1 B)
+  + new<script> (1 B)
+
+layers: 1 shared (10.2 kB), 1 removed (10.2 kB), 1 added (10.2 kB)
+  - {removed.hex[:12]} 10.2 kB part 2
+  + {added.hex[:12]} 10.2 kB part 2
+"""
+    )
+    page = (place.root / "diff.html").read_text()
+    assert "<td>new&lt;script&gt;</td>" in page
+    assert "<script>1" not in page
+    assert place.mbuild("image", "diff", "oci:one", "oci:two", "--exit-code").code == 1
+    found = json.loads(place.mbuild("image", "diff", "oci:one", "oci:two", "--json").stdout)
+    assert (found["identical"], found["config"]) == (
+        False,
+        [{"name": "env A", "change": "changed", "before": "1", "after": "2"}],
+    )
+    assert found["second"] == {"image": "oci:two", "digest": str(two.root().digest)}
+    assert [(file["path"], file["change"], file["before"], file["after"]) for file in found["files"]] == [
+        ("a\x1b[2J", "changed", 1, 2),
+        ("gone", "removed", 1, None),
+        ("new<script>", "added", None, 1),
+    ]
+    assert place.mbuild("image", "diff", "oci:one", "oci:two", "--html", "no/x.html") == Ran(
+        36, "", f"error: cannot write '{place.root}/no/x.html': no such file or directory\n"
+    )
 
 
 @pytest.mark.parametrize(
