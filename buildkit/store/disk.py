@@ -10,7 +10,6 @@ In: bytes, source files, recipes. Out: the same by digest. Layout below the root
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from buildkit.store.faults import reading, writing
 from buildkit.store.hashing import Range, hash_file, measure
 from buildkit.store.index import Index
 from buildkit.store.keyed import replace_file
-from buildkit.store.reading import FileRange, SequentialReader, StoredFile, changed, gone
+from buildkit.store.reading import FileRange, ProvingReader, SequentialReader, StoredFile, changed, gone
 from buildkit.store.scratch import Scratch
 from buildkit.store.sources import LARGE, Clock, Sources
 from buildkit.store.stamp import Stamp, stamp_now
@@ -143,18 +142,17 @@ class DiskStore:
         if owned:
             part = FileRange(owned, digest, 0, digest.size)
             with reading(owned):
-                return io.BufferedReader(
-                    StoredFile(owned, digest, lambda found: self._damage(part, found)), _READ_BUFFER
-                )
+                stored = StoredFile(owned, digest, lambda found: self._damage(part, found))
+                return ProvingReader(stored, digest, _READ_BUFFER)
         fact = self._sources.live(digest)
         recipe = self.recipe(digest) if fact is None else None
         if recipe:
             parts = (self._readable(segment) for segment in self._flat(recipe))
             reader = SequentialReader(parts, digest, lambda: self._culprit(recipe, digest))
-            return io.BufferedReader(reader, _READ_BUFFER)
+            return ProvingReader(reader, digest, _READ_BUFFER)
         path = fact.path if fact else self._candidate(digest)
         part = FileRange(path, digest, 0, digest.size, verified=True)
-        return io.BufferedReader(SequentialReader([part]), _READ_BUFFER)
+        return ProvingReader(SequentialReader([part]), digest, _READ_BUFFER)
 
     def read(self, digest: Digest) -> bytes:
         """All bytes of a (small) blob."""

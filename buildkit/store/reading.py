@@ -212,6 +212,17 @@ class _OpenRange:
             raise changed(self._part.path, self._part.blob, f"sha256:{self._hasher.hexdigest()}")
 
 
+class ProvingReader(io.BufferedReader):
+    """A buffered reader whose raw stream raises before it hands out the last byte of anything but `proves`.
+
+    Who reads all of it from front to end, and wants to know no more, need not hash it a second time.
+    """
+
+    def __init__(self, raw: io.RawIOBase, proves: Digest, buffer_size: int) -> None:
+        super().__init__(raw, buffer_size)
+        self.proves = proves
+
+
 def changed(path: Path, expected: Digest, found: str) -> BuildFailure:
     """The failure of a source file that no longer holds what it was adopted for."""
     return BuildFailure(
