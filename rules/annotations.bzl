@@ -22,9 +22,13 @@ def labels_of(ctx, models):
     licenses = licenses_of(models)
     if licenses:
         labels[_KEY + "licenses"] = " AND ".join(licenses)
-    labels.update({_KEY + name: ctx.stamp[name] for name in _STAMPED if name in ctx.stamp})
+    labels.update(stamps_of(ctx))
     labels.update(getattr(ctx.attr, "labels", {}))
     return labels
+
+def stamps_of(ctx):
+    """What `--stamp` says, under the standard keys."""
+    return {_KEY + name: ctx.stamp[name] for name in _STAMPED if name in ctx.stamp}
 
 def annotations_of(ctx, labels):
     """The manifest's annotations: the labels, the time of a stamped build, and those that the target adds."""

@@ -1,5 +1,6 @@
 """`image_index`: one image for several platforms, or several images under one name."""
 
+load(":annotations.bzl", "annotations_of", "stamps_of")
 load(":platform.bzl", "per_platform")
 
 def _image_index(ctx):
@@ -16,7 +17,7 @@ def _image_index(ctx):
         arguments = {
             "manifests": [image.manifest for image in images],
             "platforms": [image.platform for image in images],
-            "annotations": ctx.attr.annotations,
+            "annotations": annotations_of(ctx, stamps_of(ctx)),
         },
         outputs = {"index": index},
         mnemonic = "index",

@@ -14,7 +14,7 @@ def _image_push(ctx):
         DefaultInfo(files = [image.manifest]),
         PushInfo(
             image = image.manifest,
-            reference = ctx.attr.reference,
+            reference = _filled(ctx, ctx.attr.reference),
             tags = [_filled(ctx, tag) for tag in ctx.attr.remote_tags],
         ),
     ]

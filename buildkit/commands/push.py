@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,11 +16,13 @@ from buildkit.errors import BuildError
 from buildkit.events import Output
 from buildkit.graph.action import Artifact
 from buildkit.graph.analysis import ConfiguredTarget
+from buildkit.label import Label
 from buildkit.reference import Reference
 from buildkit.registry import Plan, Registry, StoreSource, carry_out, planned
 from buildkit.registry.referrers import list_unlisted
 from buildkit.report.pushing import pushed_text
 
+_PLACEHOLDER = re.compile(r"\{[^}]*\}?")
 _TRANSFERS = 4  # waiting for a network is no work for a core
 
 
@@ -32,16 +35,17 @@ class _Push:
     source: StoreSource
     registry: Registry
     jobs: int
+    tags: tuple[str, ...]
 
     def plan(self) -> Plan:
         return planned(self.source, self.digest, self.reference, self.registry, self.jobs)
 
 
 def push(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> tuple[Reference, Digest]:
-    """Build and push; the reference is the command line's, or the target's own. Says what moved."""
+    """Build and push; the reference is the command line's, or the target's own with its tags. Says what moved."""
     ready = _ready(session, target, reference_text, plain_http)
     plan = check_fits(session, ready.plan())
-    done = carry_out(plan, ready.source, ready.registry, session.listener, ready.jobs)
+    done = carry_out(plan, ready.source, ready.registry, session.listener, ready.jobs, ready.tags)
     list_unlisted(ready.registry, ready.reference.repository, done.unlisted)
     session.listener(Output(pushed_text(done)))
     return ready.reference, done.digest
@@ -58,14 +62,14 @@ def _ready(session: Session, target: str, reference_text: str | None, plain_http
     analyzed = analysis(session, [target])
     configured = one_target(analyzed, target)
     manifest = _manifest(configured)
-    reference = asked or _own_reference(configured, target)
+    reference, tags = (asked, ()) if asked else _own_places(configured, target)
     registry = registry_of(session, reference.host, plain_http)
     result = build_analyzed(session, analyzed, [configured]).checked()
     source = StoreSource(
         session.store, origins_of(analyzed), cache(lambda host: pulled_from(session, host, plain_http))
     )
     jobs = session.options.jobs or max(_TRANSFERS, session.jobs)
-    return _Push(reference, result.execution.digests[manifest], source, registry, jobs)
+    return _Push(reference, result.execution.digests[manifest], source, registry, jobs, tags)
 
 
 def _manifest(configured: ConfiguredTarget) -> Artifact:
@@ -75,10 +79,25 @@ def _manifest(configured: ConfiguredTarget) -> Artifact:
     return found
 
 
-def _own_reference(configured: ConfiguredTarget, target: str) -> Reference:
+def _own_places(configured: ConfiguredTarget, target: str) -> tuple[Reference, tuple[str, ...]]:
+    """The reference that a target names, and its further tags."""
     if configured.push is None:
         raise BuildError(
             f"'{configured.label}' needs a reference to be pushed to",
             hint=f"write 'mbuild push {target} HOST/REPOSITORY:TAG'",
         )
-    return Reference.parse(configured.push.reference)
+    for text in (configured.push.reference, *configured.push.tags):
+        _check_filled(configured.label, text)
+    reference = Reference.parse(configured.push.reference)
+    for tag in configured.push.tags:
+        Reference.parse(f"{reference.host}/{reference.repository}:{tag}")
+    return reference, configured.push.tags
+
+
+def _check_filled(label: Label, text: str) -> None:
+    """Raise BuildError where a part of a tag is still to be filled in."""
+    left = _PLACEHOLDER.search(text)
+    if left and left[0] == "{revision}":
+        raise BuildError(f"'{label}' is pushed as '{text}', which takes a git revision", hint="push with --stamp")
+    if left:
+        raise BuildError(f"'{label}' is pushed as '{text}': '{left[0]}' is not known", hint="'{revision}' is")

@@ -132,3 +132,21 @@ def test_layers_of_a_base_keep_their_digests(place: Place, registry: LittleRegis
     text = (place.root / "mbuild-out" / "x" / "manifest.json").read_text()
     row = descriptor_of(Document(LAYER, ONE))
     assert f'"digest":"{row["digest"]}"' in text
+
+
+def test_output_takes_the_layers_of_a_base_in_a_stream_from_its_registry(
+    place: Place, registry: LittleRegistry
+) -> None:
+    locked(place, registry)
+    digest = Digest.of(ONE)
+    offline = place.mbuild("--offline", "//:x", "--output", "oci:out")
+    assert (offline.code, offline.told) == (
+        2,
+        f"error: reading layers of a base image from '{registry.address}' needs the network, and --offline forbids it\n"
+        "hint: leave out --offline",
+    )
+    assert not (place.root / "out" / "index.json").exists()
+    ran = place.mbuild("//:x", "--output", "oci:out")
+    assert ran.code == 0, ran.stderr
+    assert (place.root / "out" / "blobs" / "sha256" / digest.hex).read_bytes() == ONE
+    assert asked(registry) == [f"GET /v2/team/base/blobs/{digest}"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from invocations import Place
+from little_registry import LittleRegistry, serving
 from schemas import beside, validate, validate_model_config
 
 from buildkit.commands.build import build
@@ -45,6 +46,7 @@ model(
 model_image(name = "image", models = [":m"], runtime = ":runtime")
 model_volume(name = "volume", models = [":m"])
 model_artifact(name = "pack", authors = ["a", "b"], description = "Scores", models = [":m"], title = "M")
+image_index(name = "index", images = [":image", ":pack"])
 image_push(name = "push", image = ":image", reference = "localhost:5000/ml/m:v2", remote_tags = ["at-{revision}"])
 """
 VIEWS = ("//:image", "//:volume", "//:pack")
@@ -182,6 +184,56 @@ def test_capabilities_that_modelpack_does_not_know_are_refused_where_they_stand(
     assert ran.told.startswith(f"q/BUILD:1:1: error: {message}"), ran.told
 
 
+# Where they go
+
+
+def test_a_push_target_writes_all_its_tags_last_and_each_names_the_image(place: Place) -> None:
+    revision = committed(place)
+    with serving(LittleRegistry()) as registry:
+        place.edit("BUILD", "localhost:5000", registry.address)
+        git(place, "commit", "-q", "-a", "-m", "there")
+        revision = git(place, "rev-parse", "HEAD")
+        ran = place.mbuild("push", "//:push", "--stamp", "--plain-http")
+        assert ran.code == 0, ran.stderr
+    digest = ran.stdout.strip().partition("@")[2]
+    assert ran.stdout == f"{registry.address}/ml/m@{digest}\n"
+    names = {name: found[0] for name, found in registry.manifests.items()}
+    assert names == dict.fromkeys((digest, "v2", f"at-{revision}"), digest)
+    written = [line.rpartition("/")[2] for line in registry.lines() if line.startswith("PUT /v2/ml/m/")]
+    assert written[-2:] == [f"at-{revision}", "v2"]
+
+
+def test_a_reference_on_the_command_line_takes_the_place_of_the_targets_own(place: Place) -> None:
+    with serving(LittleRegistry()) as registry:
+        ran = place.mbuild("push", "//:push", f"{registry.address}/other:one", "--plain-http")
+        assert ran.code == 0, ran.stderr
+    assert sorted(name for name in registry.manifests if ":" not in name) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        (
+            "at-{revision}",
+            "error: '//:push' is pushed as 'at-{revision}', which takes a git revision\nhint: push with --stamp",
+        ),
+        (
+            "{branch}",
+            "error: '//:push' is pushed as '{branch}': '{branch}' is not known\nhint: '{revision}' is",
+        ),
+        (
+            "a b",
+            "error: invalid image reference 'localhost:5000/ml/m:a b': 'a b' is not a tag\n"
+            "hint: references look like 'host/repository:tag'",
+        ),
+    ],
+)
+def test_a_tag_that_cannot_be_written_is_told_before_anything_is_built(place: Place, tag: str, message: str) -> None:
+    place.edit("BUILD", "at-{revision}", tag)
+    ran = place.mbuild("push", "//:push")
+    assert (ran.code, ran.told) == (2, message)
+
+
 # Stamps
 
 
@@ -192,10 +244,10 @@ def test_a_stamp_is_in_labels_annotations_and_tags_and_in_no_layer(place: Place)
     assert made(place) == plain  # a checkout alone is nothing that enters
     ran = place.mbuild("//...", "--stamp")
     assert ran.code == 0, ran.stderr
-    assert {line.split()[0] for line in ran.actions} == {"config", "manifest"}
+    assert {line.split()[0] for line in ran.actions} == {"config", "index", "manifest"}
     labels = {f"{KEY}revision": revision, f"{KEY}source": SOURCE}
-    for name in ("image", "volume", "pack"):
-        found = document(place, f"{name}/manifest.json")["annotations"]
+    for path in ("image/manifest.json", "volume/manifest.json", "pack/manifest.json", "index/index.json"):
+        found = document(place, path)["annotations"]
         assert isinstance(found, dict)
         assert labels.items() <= found.items()
     for name in ("image", "volume"):
