@@ -23,6 +23,8 @@ def serve_fetched(fraud: Mbuild, folder: Path) -> tuple[Path, Path]:
     store = DiskStore(fraud.store)
     wheels, mirror = folder / "wheels", folder / "mirror"
     for path in sorted((fraud.folder / "third_party").glob("*.lock")):
+        if path.name.endswith(".arm64.lock"):
+            continue
         lock = parse_lock(path.read_text(), path.name)
         for entry in lock.entries:
             link = (wheels if lock.kind == "python" else mirror) / entry.filename
