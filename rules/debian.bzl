@@ -1,6 +1,6 @@
 """`debian_packages`: packages of a Debian lock, as one layer."""
 
-load(":layers.bzl", "COMPRESSION", "LayersInfo", "make_layer")
+load(":layers.bzl", "COMPRESSION", "LayersInfo", "MAX_LAYER_SIZE", "compression_of", "make_layers")
 
 DebianInfo = provider(
     doc = "Locked Debian packages.",
@@ -22,9 +22,16 @@ def _debian_packages(ctx):
             size = entry.size,
         )
         packages.append((filename, package))
-    layer = make_layer(ctx, "root", "debian_layer", {
+    layer = make_layers(ctx, "root", "debian_layers", {
         "debs": [package for _, package in packages],
         "names": [name for name, _ in packages],
+        "compression": compression_of(ctx),
+        "max_layer_size": ctx.attr.max_layer_size,
+        "about": {
+            "name": "system packages",
+            "role": "system",
+            "why": "the packages of %s change together" % ctx.attr.lock.path,
+        },
     })
     return [
         DefaultInfo(files = [layer.layer]),
@@ -74,6 +81,10 @@ debian_packages = rule(
         "suite": attr.string(default = "bookworm", doc = "A release, frozen between its point releases."),
         "components": attr.string_list(default = ["main"], doc = "The parts of the archive that are searched."),
         "compression": COMPRESSION,
+        "max_layer_size": attr.int(
+            default = MAX_LAYER_SIZE,
+            doc = "How many bytes, uncompressed, a layer has at most; what is larger is split by file.",
+        ),
         "architecture": attr.string(doc = "The processor, as Debian calls it; by default the configuration's."),
     },
 )

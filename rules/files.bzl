@@ -126,7 +126,10 @@ def _python_sources(ctx):
         if not file.path.startswith(strip):
             fail("'%s' does not lie below '%s'" % (file.path, strip))
         files["opt/app/" + file.path[len(strip):]] = file
-    layer = make_layer(ctx, "sources", "files_layer", {"files": files})
+    layer = make_layer(ctx, "sources", "files_layer", {
+        "files": files,
+        "about": {"name": str(ctx.label), "role": "code", "why": "code of this repository changes most often"},
+    })
     return [DefaultInfo(files = ctx.files.srcs), LayersInfo(layers = [layer])]
 
 python_sources = rule(

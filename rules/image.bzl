@@ -43,7 +43,7 @@ def _model_image(ctx):
     if not server:
         fail("runtime '%s' has no server" % ctx.attr.runtime.label)
     models = [target[ModelInfo] for target in ctx.attr.models]
-    layers = list(runtime.layers)
+    layers = list(runtime.stable)
     settings_files = {}
     requests = {}
     for model in models:
@@ -53,7 +53,11 @@ def _model_image(ctx):
         ctx.actions.write(file, server.settings(model, served))
         settings_files["models/%s/%s" % (model.name, server.settings_file)] = file
         requests["predict" if len(models) == 1 else "predict:" + served] = server.predict(served)
-    layers.append(make_layer(ctx, "settings", "files_layer", {"files": settings_files}))
+    layers += runtime.code
+    layers.append(make_layer(ctx, "settings", "files_layer", {
+        "files": settings_files,
+        "about": {"name": "settings", "role": "config", "why": "what the image tells its server of its models"},
+    }))
     labels = labels_of(ctx, models)
     base = runtime.base
     command = command_of(runtime)

@@ -1,23 +1,40 @@
 """`python_packages`: wheels of a lock, as layers."""
 
-load(":layers.bzl", "COMPRESSION", "LayersInfo", "blobs", "descriptors", "make_layer")
+load(
+    ":layers.bzl",
+    "COMPRESSION",
+    "LayersInfo",
+    "MAX_LAYER_SIZE",
+    "blobs",
+    "compression_of",
+    "descriptors",
+    "make_layers",
+)
 load(":platform.bzl", "platform_name")
+load(":wheels.bzl", "minor_of", "needed_glibc", "wheel_fault")
 
-# A wheel of this size or more is a layer by itself. The others are spread over a fixed number of layers by their
-# names alone, so that adding one package makes one layer anew and leaves the rest as they are.
-_ALONE = 4 * 1024 * 1024
+# What decides where a wheel goes is its own size and name, so that one more package makes one layer anew and leaves the
+# rest as they are: big wheels are layers by themselves, the others are spread over a fixed number of layers by a hash.
 _SHARED_LAYERS = 6
+_MIB = 1024 * 1024
 
 PackagesInfo = provider(
     doc = "Locked Python packages.",
     fields = {
         "python": "the version that they are for, such as 3.11",
         "platform": "the platform that they are for, such as linux/amd64",
+        "big": "the layers of big wheels: structs of name (unique in the target), title and layer",
+        "other": "the layers that the other wheels share: the same",
+        "glibc": "the least C library that they need, such as 2.28; '' where any will do",
+        "glibc_for": "the wheel that needs it",
     },
 )
 
 def _python_packages(ctx):
-    groups = {}
+    _check_wheels(ctx)
+    plan = _plan(ctx)
+    big = {}
+    other = {}
     for entry in ctx.attr.lock.entries:
         wheel = ctx.actions.declare_file(ctx.label.name + "/wheels/" + entry.filename)
         ctx.actions.fetch(
@@ -29,19 +46,25 @@ def _python_packages(ctx):
             sha256 = entry.sha256,
             size = entry.size,
         )
-        groups.setdefault(_group(entry), []).append((entry.filename, wheel))
-    layers = []
-    for group in sorted(groups):
-        wheels = sorted(groups[group], key = lambda pair: pair[0])
-        layers.append(make_layer(ctx, group, "wheel_layer", {
-            "wheels": [wheel for _, wheel in wheels],
-            "names": [name for name, _ in wheels],
-            "python": ctx.attr.python,
-        }))
+        if entry.name in ctx.attr.own_layer or entry.size >= plan.threshold:
+            big[entry.name] = [(entry, wheel)]
+        else:
+            other.setdefault("shared-%d" % (hash(entry.name) % plan.shared), []).append((entry, wheel))
+    big = [_layer(ctx, name, big[name], plan) for name in sorted(big)]
+    other = [_layer(ctx, name, other[name], plan) for name in sorted(other)]
+    layers = [one.layer for one in big + other]
+    glibc, glibc_for = _needed_glibc(ctx)
     return [
         DefaultInfo(files = blobs(layers) + descriptors(layers)),
         LayersInfo(layers = layers),
-        PackagesInfo(python = ctx.attr.python, platform = platform_name(ctx)),
+        PackagesInfo(
+            python = ctx.attr.python,
+            platform = platform_name(ctx),
+            big = big,
+            other = other,
+            glibc = glibc,
+            glibc_for = glibc_for,
+        ),
         LockInfo(
             kind = "python",
             file = ctx.attr.lock.path,
@@ -55,10 +78,75 @@ def _python_packages(ctx):
         ),
     ]
 
-def _group(entry):
-    if entry.size >= _ALONE:
-        return entry.name
-    return "shared-%d" % (hash(entry.name) % _SHARED_LAYERS)
+def _plan(ctx):
+    """From which size on a wheel is a layer by itself, and how many layers the others share.
+
+    The size grows by halves until the layers are few enough: most packages that are added leave it as it is.
+    """
+    most = ctx.attr.layers
+    if most < 1 or ctx.attr.own_layer_size < 1 or ctx.attr.max_layer_size < 1:
+        fail("'layers', 'own_layer_size' and 'max_layer_size' must be 1 or more")
+    names = [entry.name for entry in ctx.attr.lock.entries]
+    for name in ctx.attr.own_layer:
+        if names and name not in names:
+            fail("'own_layer' names %r, which is not in the lock '%s'" % (name, ctx.attr.lock.path))
+    shared = min(_SHARED_LAYERS, max(most // 3, 1))
+    named = len(ctx.attr.own_layer)
+    if named + shared > most:
+        fail("'own_layer' names %d packages, %d layers are shared: more than the %d of 'layers'" % (named, shared, most))
+    sizes = [entry.size for entry in ctx.attr.lock.entries if entry.name not in ctx.attr.own_layer]
+    threshold = ctx.attr.own_layer_size
+    for _ in range(64):
+        if named + len([size for size in sizes if size >= threshold]) + shared <= most:
+            break
+        threshold = (threshold * 3 // 2 + _MIB - 1) // _MIB * _MIB
+    return struct(threshold = threshold, shared = shared)
+
+def _layer(ctx, name, wheels, plan):
+    """The layer of some wheels (more than one only where it would be too large)."""
+    wheels = sorted(wheels, key = lambda pair: pair[0].filename)
+    first = wheels[0][0]
+    if first.name in ctx.attr.own_layer:
+        why = "named in 'own_layer'"
+    elif first.size >= plan.threshold:
+        why = "a wheel of %s or more is a layer by itself" % _shown(plan.threshold)
+    else:
+        why = "wheels below %s share %d layers by their names" % (_shown(plan.threshold), plan.shared)
+    title = _named([entry for entry, _ in wheels])
+    layer = make_layers(ctx, name, "wheel_layers", {
+        "wheels": [wheel for _, wheel in wheels],
+        "names": [entry.filename for entry, _ in wheels],
+        "python": ctx.attr.python,
+        "compression": compression_of(ctx),
+        "max_layer_size": ctx.attr.max_layer_size,
+        "about": {"name": title, "role": "packages", "why": why},
+    })
+    return struct(name = name, title = title, layer = layer)
+
+def _named(entries):
+    """What a layer of wheels is called: by its first ones."""
+    first = ", ".join(["%s %s" % (entry.name, entry.version) for entry in entries[:3]])
+    return first if len(entries) <= 3 else "%s and %d more" % (first, len(entries) - 3)
+
+def _shown(size):
+    return "%d MiB" % (size // _MIB) if size % _MIB == 0 else "%d bytes" % size
+
+def _check_wheels(ctx):
+    """Every wheel of the lock must be for the target's Python, platform and C library."""
+    platform = platform_name(ctx)
+    for entry in ctx.attr.lock.entries:
+        wanted = "Python %s, %s, glibc %s" % (ctx.attr.python, platform, ctx.attr.glibc)
+        fault = wheel_fault(entry.filename, ctx.attr.python, platform)
+        if not fault and needed_glibc(entry.filename, platform) > minor_of(ctx.attr.glibc):
+            fault = "needs glibc 2.%d" % needed_glibc(entry.filename, platform)
+        if fault:
+            fail("'%s' of lock '%s' %s: expected one for %s" % (entry.filename, ctx.attr.lock.path, fault, wanted))
+
+def _needed_glibc(ctx):
+    """The least C library that the wheels need, and one that needs it."""
+    found = [(needed_glibc(entry.filename, platform_name(ctx)), entry.filename) for entry in ctx.attr.lock.entries]
+    most, filename = max(found) if found else (0, "")
+    return ("2.%d" % most, filename) if most else ("", "")
 
 python_packages = rule(
     implementation = _python_packages,
@@ -96,6 +184,19 @@ python_packages = rule(
             doc = "The platform that the packages are for; by default the configuration's.",
         ),
         "compression": COMPRESSION,
+        "layers": attr.int(
+            default = 20,
+            doc = "How many layers the packages have at most. Where big wheels are more, only bigger ones have their own.",
+        ),
+        "own_layer": attr.string_list(doc = "Packages that are a layer by themselves, whatever their size."),
+        "own_layer_size": attr.int(
+            default = 4 * _MIB,
+            doc = "A wheel of so many bytes or more is a layer by itself, the same one in every image that has it.",
+        ),
+        "max_layer_size": attr.int(
+            default = MAX_LAYER_SIZE,
+            doc = "How many bytes, uncompressed, a layer has at most; what is larger is split by file.",
+        ),
         "glibc": attr.string(default = "2.36", doc = "The C library's version in the base; Debian 12 has 2.36."),
     },
 )

@@ -6,11 +6,14 @@ load(":layers.bzl", "COMPRESSION", "LayersInfo", "blobs", "make_layer", "own_blo
 load(":mlserver.bzl", "mlserver")
 load(":platform.bzl", "platform_name", "target_and_exec")
 load(":python.bzl", "PackagesInfo")
+load(":wheels.bzl", "minor_of")
 
 RuntimeInfo = provider(
     doc = "Everything that an image has but its models.",
     fields = {
-        "layers": "layers, lowest first",
+        "layers": "all its layers, lowest first: what a command that runs in it sees",
+        "stable": "its layers without code of this repository: base, packages, bytecode",
+        "code": "the layers of its sources",
         "python": "the interpreter's path",
         "environment": "variables",
         "server": "how models are served: a struct as mlserver.bzl describes it, or None",
@@ -51,16 +54,16 @@ def _runtime(ctx):
     _check_packages(ctx, foreign)
     python = ctx.attr.python or (foreign.python if foreign else _PYTHON)
     base = own[LayersInfo].layers
-    layers = list(base)
-    for target in ctx.attr.packages:
-        layers += target[LayersInfo].layers
+    packages = _package_layers(ctx)
+    stable = base + [package.layer for package in packages]
     if ctx.attr.bytecode if ctx.attr.bytecode != None else not foreign:
         folder = "/usr/local/lib" if python == _PYTHON else _packages_folder(ctx)
         compiler = _compiler(ctx, own, python)
-        for index, layer in enumerate(layers[len(base):]):
-            layers.append(_bytecode(ctx, "bytecode-%d" % index, compiler, folder, layer))
+        stable += [_bytecode(ctx, compiler, folder, package) for package in packages]
+    code = []
     for target in ctx.attr.sources:
-        layers += target[LayersInfo].layers
+        code += target[LayersInfo].layers
+    layers = stable + code
     server = _SERVERS[ctx.attr.server] if ctx.attr.server else None
     environment = _environment(ctx, foreign, python)
     if server:
@@ -71,6 +74,8 @@ def _runtime(ctx):
         LayersInfo(layers = layers),
         RuntimeInfo(
             layers = layers,
+            stable = stable,
+            code = code,
             python = python,
             environment = environment,
             server = server,
@@ -101,6 +106,23 @@ def _packages_folder(ctx):
     versions = [target[PackagesInfo].python for target in ctx.attr.packages if PackagesInfo in target]
     return "/usr/local/lib/python%s/dist-packages" % (versions[0] if versions else "3")
 
+def _package_layers(ctx):
+    """The layers of all packages, as structs of name, title and layer: big wheels first, since they change least."""
+    big, other = [], []
+    for index, target in enumerate(ctx.attr.packages):
+        known = target[PackagesInfo] if PackagesInfo in target else None
+        if known != None and hasattr(known, "big"):
+            big += [_of_target(index, package) for package in known.big]
+            other += [_of_target(index, package) for package in known.other]
+        else:
+            for number, layer in enumerate(target[LayersInfo].layers):
+                made = struct(name = "layer-%d" % number, title = str(target.label), layer = layer)
+                big.append(_of_target(index, made))
+    return big + other
+
+def _of_target(index, package):
+    return struct(name = "%d-%s" % (index, package.name), title = package.title, layer = package.layer)
+
 def _check_packages(ctx, foreign):
     """All packages must be for one Python, which is the base's, and for the platform of base and runtime."""
     if foreign and foreign.platform != platform_name(ctx):
@@ -116,6 +138,9 @@ def _check_packages(ctx, foreign):
     for package in packages:
         if package.platform != platform_name(ctx):
             fail("'packages' are for %s, the runtime is for %s" % (package.platform, platform_name(ctx)))
+    base = ctx.split_attr.base["target"]
+    if DebianInfo in base:
+        _check_base(ctx, base)
 
 def _compiler(ctx, own, python):
     """The Python that compiles: the base's, as it is for the build machine; bytecode is the same on all processors."""
@@ -135,16 +160,44 @@ def _python_version(base):
     pythons = [name for name in versions if name.startswith("python3.") and name.endswith("-minimal")]
     return pythons[0][len("python"):-len("-minimal")] if len(pythons) == 1 else ""
 
-def _bytecode(ctx, name, compiler, folder, layer):
+def _check_base(ctx, base):
+    """The base must have the packages' Python, and their C library or a newer one, as far as its lock tells."""
+    label = base.label
+    versions = base[DebianInfo].versions
+    pythons = [name.removeprefix("python").removesuffix("-minimal") for name in versions if name.startswith("python3.")]
+    pythons = sorted({version: None for version in pythons if version[2:].isdigit()})
+    glibc = versions["libc6"].split("-")[0] if "libc6" in versions else ""
+    for target in ctx.attr.packages:
+        if PackagesInfo not in target:
+            continue
+        package = target[PackagesInfo]
+        if pythons and package.python not in pythons:
+            found = ", ".join(pythons)
+            fail("packages '%s' are for Python %s, base '%s' has %s" % (target.label, package.python, label, found))
+        needed = getattr(package, "glibc", "")
+        if needed and glibc and minor_of(needed) > minor_of(glibc):
+            what = (package.glibc_for, target.label, needed, label, glibc)
+            fail("'%s' of packages '%s' needs glibc %s, base '%s' has %s" % what)
+
+def _bytecode(ctx, compiler, folder, package):
     """Compiles one layer's modules with the base's own interpreter, in a root of just these two."""
+    name = "bytecode-" + package.name
     archive = ctx.actions.declare_file(ctx.label.name + "/" + name + ".tar")
     ctx.actions.run(
         outputs = [archive],
         command = [compiler.python, "-I", "-S", ctx.file._compiler, folder, archive],
-        root = blobs(compiler.layers + [layer]),
+        root = blobs(compiler.layers + [package.layer]),
         mnemonic = "bytecode",
     )
-    return make_layer(ctx, name, "tar_layer", {"archive": archive, "prefix": ""})
+    return make_layer(ctx, name, "tar_layer", {
+        "archive": archive,
+        "prefix": "",
+        "about": {
+            "name": "bytecode of " + package.title,
+            "role": "bytecode",
+            "why": "made by the base's Python of the packages below it, so that containers start faster",
+        },
+    })
 
 runtime = rule(
     implementation = _runtime,

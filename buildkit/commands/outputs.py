@@ -6,10 +6,12 @@ In: targets and their digests. Out: files below `mbuild-out/`, each at its targe
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from buildkit.commands.session import Session
+from buildkit.content import Tree
 from buildkit.digest import Digest
 from buildkit.graph.action import Artifact
 from buildkit.graph.analysis import Analysis, ConfiguredTarget
@@ -28,8 +30,11 @@ def show_outputs(
         _ignore_in_git(folder)
         for artifact in dict.fromkeys(artifact for target in targets for artifact in _shown(target)):
             digest = digests.get(artifact)
-            if digest and digest.size <= LARGEST_SHOWN and not artifact.source and not artifact.tree:
-                _replace(folder / artifact.path, digest, session)
+            if digest and digest.size <= LARGEST_SHOWN and not artifact.source:
+                if artifact.tree:
+                    _show_folder(folder / artifact.path, digest, session)
+                else:
+                    _replace(folder / artifact.path, digest, session)
 
 
 def _ignore_in_git(folder: Path) -> None:
@@ -44,6 +49,20 @@ def _shown(target: ConfiguredTarget) -> Iterator[Artifact]:
     yield from target.files
     if target.image and target.image.config:
         yield target.image.config
+
+
+def _show_folder(folder: Path, digest: Digest, session: Session) -> None:
+    """Write a folder, if all its files together are small; what it holds no longer goes."""
+    entries = Tree.from_json(session.store.read(digest)).entries
+    files = {entry.path: entry.digest for entry in entries if entry.digest}
+    if not 0 < sum(part.size for part in files.values()) <= LARGEST_SHOWN:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.relative_to(folder).as_posix() not in files:
+            path.unlink()
+    for name, part in files.items():
+        _replace(folder / name, part, session)
 
 
 def _replace(path: Path, digest: Digest, session: Session) -> None:

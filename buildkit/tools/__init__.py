@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from buildkit.tools.big_file_layers import big_file_layers
-from buildkit.tools.debian_layer import debian_layer
+from buildkit.tools.debian_layers import debian_layers
 from buildkit.tools.expand_template import expand_template
 from buildkit.tools.files_layer import files_layer
 from buildkit.tools.foreign_image import foreign_image
@@ -18,14 +18,14 @@ from buildkit.tools.small_file_layers import small_file_layers
 from buildkit.tools.symlink import symlink
 from buildkit.tools.tar_layer import tar_layer
 from buildkit.tools.tool import Parameter, Tool, tool
-from buildkit.tools.wheel_layer import wheel_layer
+from buildkit.tools.wheel_layers import wheel_layers
 from buildkit.tools.write import write
 
 TOOLS: Mapping[str, Tool] = {
     found.name: found
     for found in (
         big_file_layers,
-        debian_layer,
+        debian_layers,
         expand_template,
         files_layer,
         foreign_image,
@@ -37,7 +37,7 @@ TOOLS: Mapping[str, Tool] = {
         small_file_layers,
         symlink,
         tar_layer,
-        wheel_layer,
+        wheel_layers,
         write,
     )
 }

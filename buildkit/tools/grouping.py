@@ -8,10 +8,10 @@ only where there are too many big files for a layer each do neighbours share one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from buildkit.content import Entry, Kind, folders_above
+from buildkit.content import Entry, Kind, folders_above, sort_key
 from buildkit.oci.layer import About
 
 # Below this size, which is also where the store begins to hash on the way, a request costs more than the bytes.
@@ -96,6 +96,22 @@ def runs(items: Iterable[T], size: Callable[[T], int], largest: int) -> list[lis
         made[-1].append(item)
         filled += size(item)
     return made
+
+
+def split(entries: Iterable[Entry], largest: int | None, about: About) -> list[tuple[list[Entry], About]]:
+    """A layer's files in the order of their paths, as several layers where one would be too large; what each is called.
+
+    There is always one, even of no files.
+    """
+    limit = largest or LARGEST
+    parts = runs(sorted(entries, key=lambda entry: sort_key(entry.path)), size_of, limit) or [[]]
+    if len(parts) == 1:
+        return [(parts[0], about)]
+    why = f"{about.why}, split at {shown(limit)}" if about.why else f"split at {shown(limit)}"
+    return [
+        (part, replace(about, name=f"{about.name} {number} of {len(parts)}".strip(), why=why))
+        for number, part in enumerate(parts, 1)
+    ]
 
 
 def size_of(entry: Entry) -> int:

@@ -8,6 +8,7 @@ processors). What the layers are called, in errors and in the history, they say 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,10 @@ _KNOWN = frozenset(
 )
 
 
-@tool(version=3, outputs=("config",), threads=True)
+MOST_LAYERS = 100
+
+
+@tool(version=4, outputs=("config",), threads=True)
 def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], settings: Json) -> dict[str, Digest]:
     """The OCI config of an image with the given layers, lowest first.
 
@@ -41,6 +45,7 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
             f"an image has no setting '{unknown[0]}'", hint=f"its settings are: {', '.join(sorted(_KNOWN))}"
         )
     layers = read_layers(store, descriptors)
+    _refuse_too_many(layers)
     documents = [document for blob in trees for document in blob.parts(store.read)]
     known = [name for layer, name in zip(layers, _names(layers), strict=True) if layer.tree]  # not those of a base
     if len(known) != len(documents):
@@ -61,6 +66,19 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
         created=str(settings.get("created") or EPOCH),
     )
     return {"config": store.put(config.to_json())}
+
+
+def _refuse_too_many(layers: Sequence[Layer]) -> None:
+    if len(layers) <= MOST_LAYERS:
+        return
+    counts = Counter(layer.about.role or "others" for layer in layers)
+    told = ", ".join(f"{role} {count}" for role, count in counts.most_common())
+    raise BuildFailure(
+        f"an image of {len(layers)} layers: expected {MOST_LAYERS} at most; Docker and containerd refuse about 127",
+        notes=[f"its layers are: {told}"],
+        hint="let more share one: lower 'layers' of the packages or 'max_layers' of the models, and raise "
+        "'max_layer_size' where layers were split at that",
+    )
 
 
 def _names(layers: Sequence[Layer]) -> list[str]:

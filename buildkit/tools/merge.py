@@ -137,7 +137,7 @@ class MergedTar:
     def __init__(self, things: dict[str, Found], content: Content) -> None:
         self._things = things
         self._content = content
-        self._tree = with_parents(map(_entry, things.values()))
+        self._tree = with_parents(map(entry_of, things.values()))
         self._layout = tar.Layout(self._tree)
         self._digests: dict[str, Digest] = {}
         self.size = self._layout.size
@@ -162,7 +162,8 @@ class MergedTar:
         self._digests[thing.path] = Digest(hasher.hexdigest(), thing.size)
 
 
-def _entry(thing: Found) -> Entry:
+def entry_of(thing: Found) -> Entry:
+    """A thing as an entry of a tree, without its digest: only the size is known before its bytes are read."""
     # The digest's hex is told by the stream; the header needs the size alone.
     digest = Digest("", thing.size) if thing.kind is Kind.FILE else None
     target = thing.target if thing.kind is Kind.SYMLINK else None

@@ -31,6 +31,10 @@ class Scheme:
         """Where importable files go: on the default search path of Debian's Python, and nobody else's folder."""
         return f"usr/local/lib/python{self.python}/dist-packages"
 
+    def is_pth(self, path: str) -> bool:
+        """Whether Python reads a file as it starts, to extend its search path or to run lines of it."""
+        return path.endswith(".pth") and path.rpartition("/")[0] == self.packages
+
     def folder(self, key: str, project: str) -> str | None:
         """The folder for a key of `NAME.data/`, or None for an unknown key."""
         return {

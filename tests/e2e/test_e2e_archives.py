@@ -188,7 +188,7 @@ def test_a_wheel_that_climbs_out_is_refused(place: Place, trick: str) -> None:
     assert refused(place, "//p:wheels") == text(
         f"""
         error: {message}
-          while making 'p/wheels/shared-1.descriptor.json' for //p:wheels
+          while making 'p/wheels/shared-1.descriptors' for //p:wheels
         """
     )
 
@@ -224,7 +224,7 @@ def test_a_debian_package_that_climbs_out_is_refused(place: Place, trick: str) -
     assert refused(place, "//p:debs") == text(
         f"""
         error: {message}
-          while making 'p/debs/root.descriptor.json' for //p:debs
+          while making 'p/debs/root.descriptors' for //p:debs
         """
     )
 
@@ -242,5 +242,5 @@ def test_a_wheel_through_a_symlink_of_a_debian_package_is_refused(place: Place) 
 def test_what_python_runs_as_it_starts_is_listed_where_a_person_looks(place: Place) -> None:
     lock_wheels(place, wheel({"demo.py": b"x = 1\n", "demo.pth": b"import demo\n"}))
     assert place.mbuild("//p:wheels").code == 0
-    shown = (place.root / "mbuild-out/p/wheels").glob("*.descriptor.json")
+    shown = (place.root / "mbuild-out/p/wheels").glob("*.descriptors/*")
     assert [json.loads(path.read_text())["pth"] for path in shown] == [[f"{SITE}/demo.pth"]]

@@ -112,7 +112,7 @@ def test_an_image_is_made_of_its_runtime_its_models_and_their_settings(tmp_path:
     found = analyzed(made, "//:x").configured[Label("", "", "x")]
     assert found.image is not None
     assert [layer.path for layer in found.image.layers] == [
-        "base/root.layer",
+        "base/root.layers",
         "m/weights-0.layers",
         "m/files.layers",
         "x/settings.layer",

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from tools_archives import PACKERS, ar, blob, control, deb, tarred, unpacked
+from tools_archives import PACKERS, ar, blob, control, deb, only, tarred, unpacked
 
 from buildkit.content import Tree
 from buildkit.digest import Digest
@@ -13,7 +13,7 @@ from buildkit.tools import TOOLS, usrmerge
 def layer(*debs: tuple[str, bytes], user: str | None = None) -> tuple[MemoryStore, dict[str, Digest]]:
     store = MemoryStore()
     names, blobs = [name for name, _ in debs], [blob(store, data) for _, data in debs]
-    return store, TOOLS["debian_layer"](store, debs=blobs, names=names, user=user)
+    return store, only(store, TOOLS["debian_layers"](store, debs=blobs, names=names, user=user))
 
 
 def contents(*debs: tuple[str, bytes], user: str | None = None) -> dict[str, tuple[str, int, bytes | str]]:

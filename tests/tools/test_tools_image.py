@@ -97,6 +97,22 @@ def test_a_data_only_image_has_no_settings_at_all() -> None:
     assert layers.config().keys() == {"architecture", "os", "created", "rootfs", "history"}
 
 
+def test_an_image_of_too_many_layers_is_refused_with_their_roles() -> None:
+    layers = Layers()
+    for number in range(101):
+        layers.add(name=f"{number}", **{f"f__{number}": b"1"})
+    with pytest.raises(BuildFailure) as caught:
+        layers.config()
+    assert str(caught.value) == (
+        "error: an image of 101 layers: expected 100 at most; Docker and containerd refuse about 127\n"
+        "  its layers are: others 101\n"
+        "hint: let more share one: lower 'layers' of the packages or 'max_layers' of the models, and raise "
+        "'max_layer_size' where layers were split at that"
+    )
+    layers.made.pop()
+    assert len(layers.config()["history"]) == 100
+
+
 def test_layers_may_repeat_directories_and_equal_files() -> None:
     layers = Layers()
     layers.add(a__b=b"1", a__c=b"1")
@@ -227,8 +243,8 @@ def test_arguments_that_do_not_fit_are_told_as_a_rules_mistake() -> None:
     unequal = given("image_config", descriptors=[], trees=[other], settings=PLATFORM)
     assert unequal == "an image has 0 descriptors and 1 trees: expected as many"
     nameless = "a layer is made of 1 files with 0 names: expected as many"
-    assert given("wheel_layer", wheels=[other], names=[], python="3.11") == nameless
-    assert given("debian_layer", debs=[other], names=[]) == nameless
+    assert given("wheel_layers", wheels=[other], names=[], python="3.11") == nameless
+    assert given("debian_layers", debs=[other], names=[]) == nameless
 
 
 @pytest.mark.parametrize("platform", [None, "linux", {"os": "linux"}])

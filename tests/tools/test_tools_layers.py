@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tools_archives import blob, unpacked
+from tools_archives import blob, deb, tarred, unpacked, wheel
 
 from buildkit.content import Blob, Entry, Kind, Tree
 from buildkit.digest import Digest
@@ -162,3 +162,39 @@ def test_a_git_lfs_pointer_is_no_weights(name: str) -> None:
         f"'models/m/w.bin' is a Git LFS pointer of {len(POINTER)} bytes, not the weights that it stands for"
     )
     assert caught.value.hint == "run `git lfs pull` in the workspace, then build again"
+
+
+def test_wheels_larger_than_a_layer_may_be_are_split_by_file() -> None:
+    store = MemoryStore()
+    files = {f"demo/{number}.py": b"%d" % number * 100 for number in range(3)} | {"demo.pth": b"import demo\n"}
+    made = TOOLS["wheel_layers"](
+        store,
+        wheels=[blob(store, wheel(files))],
+        names=["demo-1.0-py3-none-any.whl"],
+        python="3.11",
+        max_layer_size=210,
+        about={"name": "demo 1.0", "role": "packages", "why": "a wheel by itself"},
+    )
+    site = "usr/local/lib/python3.11/dist-packages"
+    found = told(store, made)
+    assert [(name, role, why) for name, role, why, _ in found] == [
+        (f"demo 1.0 {number} of {len(found)}", "packages", "a wheel by itself, split at 210 bytes")
+        for number in range(1, len(found) + 1)
+    ]
+    paths = [path for *_, files in found for path in files]
+    assert paths == sorted(paths)
+    assert {f"{site}/demo/{number}.py" for number in range(3)} < set(paths)
+    pth = [Layer.from_json(store.read(d)).pth for d in Blob(made["descriptor"], tree=True).parts(store.read)]
+    assert [paths for paths in pth if paths] == [(f"{site}/demo.pth",)]
+
+
+def test_debian_packages_larger_than_a_layer_may_be_are_split_by_file() -> None:
+    store = MemoryStore()
+    archive = tarred(("./usr/lib/a", b"a" * 3000), ("./usr/lib/b", b"b" * 3000))
+    arguments = {"debs": [blob(store, deb("demo", archive))], "names": ["demo.deb"]}
+    whole = TOOLS["debian_layers"](store, **arguments)
+    parts = TOOLS["debian_layers"](store, **arguments, max_layer_size=4000)
+    names = [name for name, *_ in told(store, parts)]
+    assert names == [f"{number} of {len(names)}" for number in range(1, len(names) + 1)]
+    assert len(names) > 1
+    assert [path for *_, files in told(store, parts) for path in files] == told(store, whole)[0][3]

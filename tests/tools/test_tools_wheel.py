@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 
 import pytest
-from tools_archives import METADATA, WHEEL, blob, record_row, unpacked, wheel, wheel_files, zipped
+from tools_archives import METADATA, WHEEL, blob, only, record_row, unpacked, wheel, wheel_files, zipped
 
 from buildkit.content import Kind, Tree
 from buildkit.digest import Digest
@@ -23,7 +23,7 @@ def layer(*wheels: bytes, names: tuple[str, ...] = ()) -> tuple[MemoryStore, dic
     store = MemoryStore()
     names = names or (NAME,) * len(wheels)
     blobs = [blob(store, data) for data in wheels]
-    return store, TOOLS["wheel_layer"](store, wheels=blobs, names=list(names), python="3.11")
+    return store, only(store, TOOLS["wheel_layers"](store, wheels=blobs, names=list(names), python="3.11"))
 
 
 def contents(*wheels: bytes, names: tuple[str, ...] = ()) -> dict[str, tuple[str, int, bytes | str]]:
@@ -384,5 +384,5 @@ def test_nothing_is_left_in_the_store_when_a_wheel_is_refused() -> None:
     store = MemoryStore()
     bad = blob(store, HOSTILE["content is not what RECORD says"][0])
     with pytest.raises(BuildFailure):
-        TOOLS["wheel_layer"](store, wheels=[bad], names=[NAME], python="3.11")
+        TOOLS["wheel_layers"](store, wheels=[bad], names=[NAME], python="3.11")
     assert set(store.blobs) == {bad.digest}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 import zstandard
 
 from buildkit.content import Blob
+from buildkit.digest import Digest
 from buildkit.store import MemoryStore
 
 METADATA = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
@@ -43,6 +44,13 @@ def zipped(members: Iterable[tuple[str, bytes]], modes: Mapping[str, int] | None
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, data)
     return out.getvalue()
+
+
+def only(store: MemoryStore, made: Mapping[str, Digest]) -> dict[str, Digest]:
+    """The one layer of a tool's folders of layers."""
+    found = {name: Blob(digest, tree=True).parts(store.read) for name, digest in made.items()}
+    assert {len(parts) for parts in found.values()} == {1}
+    return {name: parts[0] for name, parts in found.items()}
 
 
 def wheel(files: Mapping[str, bytes], project: str = "demo-1.0", modes: Mapping[str, int] | None = None) -> bytes:

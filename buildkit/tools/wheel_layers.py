@@ -1,4 +1,4 @@
-"""Wheels → one layer with what an installer would leave of them, without an installer and without a folder between.
+"""Wheels → a layer with what an installer would leave of them, without an installer and without a folder between.
 
 Members go from the zip archives straight into the tar, and from there through the compressor into the store; each
 file's digest, the tar's and the compressed stream's are computed on the way. The order of the image's paths is known
@@ -6,6 +6,8 @@ before, since sizes and hashes are declared: that is why RECORD can be written a
 
 What differs from pip: INSTALLER says "mbuild"; there is no bytecode (the image's own interpreter compiles it), no
 REQUESTED and no direct_url.json; RECORD is sorted; scripts start `/usr/bin/python3`.
+
+What would be larger than a layer may be is split by file, so the outputs are folders: mostly of one layer.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import mmap
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from buildkit.content import Blob, Entry, Kind, Tree, folders_above
@@ -23,9 +26,10 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci import tar
 from buildkit.oci.elf import Programs
-from buildkit.oci.layer import with_parents
+from buildkit.oci.layer import About, with_parents
 from buildkit.store import BlobStore
-from buildkit.tools.layer_output import OUTPUTS, check_names, compressed, versioned
+from buildkit.tools.grouping import split
+from buildkit.tools.layer_output import OUTPUTS, check_names, compressed, in_folders, versioned
 from buildkit.tools.tool import tool
 from buildkit.tools.wheel import Installed, Scheme, Wheel, read
 from buildkit.tools.wheel_record import Recorded
@@ -37,11 +41,20 @@ class _Owned(NamedTuple):
     file: Installed
 
 
-@tool(version=versioned(4), outputs=OUTPUTS, threads=True)
-def wheel_layer(
-    store: BlobStore, *, wheels: list[Blob], names: list[str], python: str, compression: str | None = None
+@tool(version=versioned(5), outputs=OUTPUTS, threads=True)
+def wheel_layers(
+    store: BlobStore,
+    *,
+    wheels: list[Blob],
+    names: list[str],
+    python: str,
+    compression: str | None = None,
+    max_layer_size: int | None = None,
+    about: dict[str, str] | None = None,
 ) -> dict[str, Digest]:
-    """One layer of all the wheels, for Debian's Python of the given version ("3.11").
+    """A layer of all the wheels, for Debian's Python of the given version ("3.11").
+
+    Several layers where its files have more than `max_layer_size` bytes together (2 GB).
 
     Raises BuildFailure, which names wheel and member, for a wheel that is damaged, hostile or not what its RECORD says,
     and for two wheels that own one path with different contents.
@@ -53,14 +66,23 @@ def wheel_layer(
             read(_buffer(store, blob, opened), name, scheme) for blob, name in zip(wheels, names, strict=True)
         ]
         files = _merged(read_wheels)
-        tree = with_parents(_declared(owned.file) for owned in files.values())
-        layout = tar.Layout(tree)
-        content = _Content(files)
-        pth = sorted(path for path in files if path.endswith(".pth") and path.rpartition("/")[0] == scheme.packages)
-        chunks = layout.chunks(content)
-        return compressed(
-            store, chunks, layout.size, lambda: content.told(tree), compression, tuple(pth), programs=content.programs
-        )
+        layers = []
+        for part, told in split(map(_declared, files.values()), max_layer_size, About.of(about)):
+            tree, content = with_parents(part), _Content(files)
+            layout = tar.Layout(tree)
+            layers.append(
+                compressed(
+                    store,
+                    layout.chunks(content),
+                    layout.size,
+                    partial(content.told, tree),
+                    compression,
+                    tuple(entry.path for entry in part if scheme.is_pth(entry.path)),
+                    told,
+                    content.programs,
+                )
+            )
+        return in_folders(store, layers)
 
 
 def _buffer(store: BlobStore, blob: Blob, opened: ExitStack) -> Buffer:
@@ -95,7 +117,8 @@ def _merged(wheels: list[Wheel]) -> dict[str, _Owned]:
     return files
 
 
-def _declared(file: Installed) -> Entry:
+def _declared(owned: _Owned) -> Entry:
+    file = owned.file
     # No digest yet: RECORD's hash need not be sha256, and nobody has looked. The size is what the header needs.
     return Entry(file.path, Kind.FILE, 0o755 if file.executable else 0o644, Digest("", file.recorded.size))
 

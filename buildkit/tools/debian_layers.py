@@ -1,10 +1,12 @@
-"""Debian packages → one layer with the files that an installation would leave, without dpkg and without scripts.
+"""Debian packages → a layer with the files that an installation would leave, without dpkg and without scripts.
 
 What maintainer scripts would have done and matters is done here: merged /usr; the bundle of CA certificates and
 OpenSSL's way to it; /tmp; passwd, group, nsswitch.conf; the time zone; `python3`; `awk`. Every package's control
 stanza is kept in var/lib/dpkg/status.d, where scanners look. Setuid bits are dropped, owners are root.
 
 Left out: usr/share/{man,info,lintian,doc-base,bug}, and usr/share/doc but for `copyright` files. Nothing else.
+
+What would be larger than a layer may be is split by file, so the outputs are folders: mostly of one layer.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ from pathlib import Path
 from buildkit.content import Blob, Kind
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
+from buildkit.oci.layer import About
 from buildkit.store import BlobStore
 from buildkit.tools import usrmerge
 from buildkit.tools.deb import Package, read
-from buildkit.tools.layer_output import OUTPUTS, check_names, compressed, versioned
-from buildkit.tools.merge import Content, Found, MergedTar, archived, folder, linked, made, merged
+from buildkit.tools.grouping import split
+from buildkit.tools.layer_output import OUTPUTS, check_names, compressed, in_folders, versioned
+from buildkit.tools.merge import Content, Found, MergedTar, archived, entry_of, folder, linked, made, merged
 from buildkit.tools.tool import tool
 
 _OWNER = "mbuild"
@@ -36,16 +40,21 @@ _FOLDERS = ("dev", "etc", "home", "proc", "root", "run", "sys", "tmp", "var/tmp"
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
-@tool(version=versioned(3), outputs=OUTPUTS, threads=True)
-def debian_layer(
+@tool(version=versioned(4), outputs=OUTPUTS, threads=True)
+def debian_layers(
     store: BlobStore,
     *,
     debs: list[Blob],
     names: list[str],
     user: str | None = None,
     compression: str | None = None,
+    max_layer_size: int | None = None,
+    about: dict[str, str] | None = None,
 ) -> dict[str, Digest]:
-    """One layer of all the packages. `user` names the account 1000:1000 that servers run as ("model")."""
+    """A layer of all the packages; several where their files have more than `max_layer_size` bytes together (2 GB).
+
+    `user` names the account 1000:1000 that servers run as ("model").
+    """
     if user and not _USER.fullmatch(user):
         raise BuildFailure(f"'{user}' cannot be a user's name: expected lower-case letters, digits, '-' and '_'")
     check_names(debs, names)
@@ -55,8 +64,16 @@ def debian_layer(
         content = Content(opened)
         things = merged(thing for package, name in zip(packages, names, strict=True) for thing in _files(package, name))
         own = [thing for thing in _own(things, packages, content, user or "model") if _is_missing(thing, things)]
-        layer = MergedTar(merged([*things.values(), *own]), content)
-        return compressed(store, layer.stream(), layer.size, layer.tree, compression, programs=layer.programs)
+        every = merged([*things.values(), *own])
+        layers = []
+        for part, told in split(map(entry_of, every.values()), max_layer_size, About.of(about)):
+            layer = MergedTar({entry.path: every[entry.path] for entry in part}, content)
+            layers.append(
+                compressed(
+                    store, layer.stream(), layer.size, layer.tree, compression, about=told, programs=layer.programs
+                )
+            )
+        return in_folders(store, layers)
 
 
 def _packages(store: BlobStore, debs: list[Blob], names: list[str], scratch: Path) -> list[Package]:
