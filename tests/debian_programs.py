@@ -15,6 +15,7 @@ from pathlib import Path
 
 from buildkit.commands.build import build
 from buildkit.commands.session import Options, Session
+from buildkit.content import Blob
 from buildkit.events import ignore
 from buildkit.execution import prepare_root
 
@@ -56,7 +57,7 @@ def unpack_programs(store: Path, folder: Path) -> Programs:
     roots: dict[str, Path] = {}
     for built in build(session, ["//:all"]).checked().built:
         assert built.digest
-        root = prepare_root([built.digest], session.store).folder
+        root = prepare_root(Blob(built.digest, tree=True).parts(session.store.read), session.store).folder
         assert root
         roots[built.label.name] = root
     _loaded(folder, roots["bookworm"], _BOOKWORM)
