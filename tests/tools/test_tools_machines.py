@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tools_archives import blob, deb, tarred, wheel, wheel_files
+from tools_archives import blob, deb, only, tarred, wheel, wheel_files
 
 from buildkit.content import Blob
 from buildkit.digest import Digest
@@ -65,12 +65,12 @@ def from_tar(store: MemoryStore, files: dict[str, bytes]) -> dict[str, Digest]:
 def from_wheel(store: MemoryStore, files: dict[str, bytes]) -> dict[str, Digest]:
     data = wheel(wheel_files({f"demo-1.0.data/data/{path}": content for path, content in files.items()}))
     name = "demo-1.0-py3-none-any.whl"
-    return TOOLS["wheel_layer"](store, wheels=[blob(store, data)], names=[name], python="3.11")
+    return only(store, TOOLS["wheel_layers"](store, wheels=[blob(store, data)], names=[name], python="3.11"))
 
 
 def from_deb(store: MemoryStore, files: dict[str, bytes]) -> dict[str, Digest]:
     data = deb("demo", tarred(*((f"./usr/local/{path}", content) for path, content in files.items())))
-    return TOOLS["debian_layer"](store, debs=[blob(store, data)], names=["demo_1.0_all.deb"])
+    return only(store, TOOLS["debian_layers"](store, debs=[blob(store, data)], names=["demo_1.0_all.deb"]))
 
 
 @pytest.mark.parametrize("made", [from_files, from_recipe, from_tar, from_wheel, from_deb])
