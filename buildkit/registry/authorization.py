@@ -51,6 +51,8 @@ class Authorization:
     ) -> None:
         self._peer = peer
         self._credential = credential
+        if credential:
+            peer.secrets.add(*credential.secrets)
         self._ask = ask
         self._now = now
         self._challenge: Challenge | None = None
@@ -110,6 +112,7 @@ class Authorization:
             lifetime = float(answer.get("expires_in") or _LIFETIME)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise self._peer.wrong(request.doing, "got no token") from None
+        self._peer.secrets.add(str(text))
         return _Token(str(text), self._now() + max(lifetime - _MARGIN, 0.0))
 
     def _token_request(self, challenge: Challenge, scopes: tuple[str, ...]) -> TokenRequest:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote_plus
 
 from buildkit.events import Listener, Warned
 from buildkit.registry.helper import NOT_FOUND, Helpers
@@ -39,6 +40,13 @@ class Credential:
         if username == "<token>":
             return cls(identity_token=secret)
         return cls(registry_token=secret) if username == "Bearer" else cls(username, secret)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be told, in the forms in which it is sent."""
+        plain = (self.password, self.identity_token, self.registry_token)
+        encoded = self.basic.removeprefix("Basic ") if self.password else ""
+        return (*plain, *map(quote_plus, plain), encoded)
 
     @property
     def basic(self) -> str:

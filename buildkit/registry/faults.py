@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from buildkit.errors import EnvironmentFault
+from buildkit.registry.secrets import Secrets
 
 _TEXT_LIMIT = 300
 _NOT_TLS = {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
@@ -30,6 +31,7 @@ class Peer:
 
     host: str
     plain_http: bool
+    secrets: Secrets = field(default_factory=Secrets, compare=False, repr=False)
 
     def unreachable(self, doing: str, error: BaseException) -> EnvironmentFault:
         """No answer: the name, the network, the port, or a connection that broke."""
@@ -72,7 +74,7 @@ class Peer:
         """401: no login, or one that is not accepted."""
         if known:
             return EnvironmentFault(
-                f"registry '{self.host}' refused the login, while {doing}{_said(body)}",
+                f"registry '{self.host}' refused the login, while {doing}{self._said(body)}",
                 hint=f"run 'mbuild login {self.host}' again; the account must have the permission,"
                 " and some registries want an access token as the password",
             )
@@ -84,7 +86,7 @@ class Peer:
     def forbidden(self, doing: str, known: bool, body: bytes) -> EnvironmentFault:
         """403: the login is known and may not do this."""
         cure = "ask its owner for the permission" if known else f"run 'mbuild login {self.host}'"
-        return EnvironmentFault(f"registry '{self.host}' forbids {doing}{_said(body)}", hint=cure)
+        return EnvironmentFault(f"registry '{self.host}' forbids {doing}{self._said(body)}", hint=cure)
 
     def unexpected(self, doing: str, status: int, body: bytes) -> EnvironmentFault:
         """Any other answer that is not the one hoped for."""
@@ -96,13 +98,24 @@ class Peer:
         elif status == 413:
             hint = "a proxy before the registry limits the size of uploads"
         return EnvironmentFault(
-            f"registry '{self.host}' answered {status} while {doing}{_said(body)}",
+            f"registry '{self.host}' answered {status} while {doing}{self._said(body)}",
             hint=hint,
         )
 
     def wrong(self, doing: str, what: str) -> EnvironmentFault:
         """An answer that breaks the distribution specification."""
-        return EnvironmentFault(f"registry '{self.host}' {what}, while {doing}")
+        return EnvironmentFault(f"registry '{self.host}' {self.secrets.hide(what)}, while {doing}")
+
+    def _said(self, body: bytes) -> str:
+        """The registry's own words: the errors of the distribution specification, or the first line of a text."""
+        try:
+            rows = json.loads(body)["errors"]
+            words = "; ".join(f"{row['code']}: {row.get('message', '')}".rstrip(": ") for row in rows)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            words = body[: 4 * _TEXT_LIMIT].decode("utf-8", "replace").strip().partition("\n")[0]
+            words = "" if words.startswith("<") else words
+        words = _plain(self.secrets.hide(words))
+        return f": {words}" if words else ""
 
 
 def is_refused_tls(error: BaseException) -> bool:
@@ -129,18 +142,6 @@ def _why(causes: list[BaseException]) -> str:
         if isinstance(cause, OSError) and cause.strerror and type(cause).__module__ in ("builtins", "socket"):
             return _plain(cause.strerror).lower()
     return "the connection broke"
-
-
-def _said(body: bytes) -> str:
-    """The registry's own words: the errors of the distribution specification, or the first line of a text."""
-    try:
-        rows = json.loads(body)["errors"]
-        words = "; ".join(f"{row['code']}: {row.get('message', '')}".rstrip(": ") for row in rows)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        words = body[: 4 * _TEXT_LIMIT].decode("utf-8", "replace").strip().partition("\n")[0]
-        words = "" if words.startswith("<") else words
-    words = _plain(words)
-    return f": {words}" if words else ""
 
 
 def _plain(text: str) -> str:

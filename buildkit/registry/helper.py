@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NOT_FOUND = "credentials not found in native keychain"  # the protocol's word for it: not an error
 _SECONDS = 60
@@ -18,7 +18,7 @@ _SECONDS = 60
 class Helpers:
     """The helpers of this machine, found on the PATH of `environment`."""
 
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
 
     def get(self, name: str, server: str) -> str:
         """A JSON object with `Username` and `Secret`."""
