@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from buildkit.commands.registries import registry_of
+from buildkit.commands.registries import pulled_from
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
@@ -32,7 +32,7 @@ def fetch_layer(session: Session, arguments: Mapping[str, Any]) -> Digest:
             hint="build once without --offline",
         )
     told = done = 0
-    registry = registry_of(session, place.host)
+    registry = pulled_from(session, place.host)
     with registry.open_blob(place.repository, digest) as reader, session.store.writer() as writer:
         while chunk := reader.read(_CHUNK):
             writer.write(chunk)

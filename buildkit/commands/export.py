@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
-
 from buildkit.commands.build import BuildResult, media_type_of
-from buildkit.commands.origins import origins_of
-from buildkit.commands.registries import pulled_from
+from buildkit.commands.origins import open_built
 from buildkit.commands.session import Session
 from buildkit.commands.sinks import Sink, write_to
 from buildkit.errors import BuildError
 from buildkit.oci.descriptor import Descriptor
-from buildkit.registry import Registry, StoreSource
 
 
 def export(session: Session, result: BuildResult, sink: Sink) -> None:
@@ -19,14 +15,7 @@ def export(session: Session, result: BuildResult, sink: Sink) -> None:
     images = _images(session, result)
     if not images:
         raise BuildError(f"--output {sink.kind}: none of the targets is an image")
-    source = StoreSource(session.store, origins_of(result.analysis), cache(partial(_registry, session)))
-    write_to(sink, session.options.directory, images, source.open, result.analysis.platform)
-
-
-def _registry(session: Session, host: str) -> Registry:
-    """The registry that has what the store need not have: layers of a base image."""
-    session.needs_network(f"reading layers of a base image from '{host}'")
-    return pulled_from(session, host)
+    write_to(sink, session.options.directory, images, open_built(session, result.analysis), result.analysis.platform)
 
 
 def _images(session: Session, result: BuildResult) -> list[tuple[Descriptor, str]]:

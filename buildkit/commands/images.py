@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, partial
 from pathlib import Path
 
 from buildkit.commands.build import build_analyzed, media_type_of
 from buildkit.commands.graph import analysis, one_target
-from buildkit.commands.origins import origins_of
+from buildkit.commands.origins import open_built
 from buildkit.commands.registries import pulled_from
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
@@ -27,7 +26,6 @@ from buildkit.oci.image import OpenedImage
 from buildkit.oci.layout_reader import LayoutReader
 from buildkit.reference import Reference
 from buildkit.registry import Registry
-from buildkit.store.parts import open_part
 
 FORMS = "//package:target, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:TAG] or HOST/REPOSITORY:TAG"
 
@@ -97,27 +95,7 @@ def _target(session: Session, text: str) -> OpenedImage:
     result = build_analyzed(session, analyzed, [configured]).checked()
     digest = result.execution.digests[configured.image.manifest]
     root = Descriptor(media_type_of(session.store.read(digest)), digest)
-    return OpenedImage(root, _Built(session, origins_of(analyzed)).open, str(configured.label))
-
-
-class _Built:
-    """The blobs of a target: in the store, or, of a base image, in the registry that has them."""
-
-    def __init__(self, session: Session, origins: Mapping[Digest, Reference]) -> None:
-        self._session = session
-        self._origins = origins
-        self._registry_at = cache(partial(pulled_from, session))
-
-    @contextmanager
-    def open(self, digest: Digest, /, offset: int = 0, length: int | None = None) -> Iterator[Readable]:
-        origin = None if self._session.store.has(digest) else self._origins.get(digest)
-        if origin is None:
-            with open_part(self._session.store, digest, offset, length) as source:
-                yield source
-            return
-        self._session.needs_network(f"reading layer {digest} of '{origin}'")
-        with self._registry_at(origin.host).open_blob(origin.repository, digest, offset, length) as source:
-            yield source
+    return OpenedImage(root, open_built(session, analyzed), str(configured.label))
 
 
 def _remote(session: Session, text: str, plain_http: bool) -> OpenedImage:

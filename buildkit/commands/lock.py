@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.commands.graph import lenient_analysis
-from buildkit.commands.registries import registry_of
+from buildkit.commands.registries import pulled_from
 from buildkit.commands.session import Session
 from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.analysis import ConfiguredTarget
@@ -84,7 +84,7 @@ def _resolve(session: Session, info: LockInfo, allow_unsigned: bool) -> Lock:
         return python.resolve(info.request, session.sources, report=session.listener)
     if info.kind == "image":
         host = image.reference_of(info.request).host
-        return image.resolve(info.request, registry_of(session, host), report=session.listener)
+        return image.resolve(info.request, pulled_from(session, host), report=session.listener)
     if info.kind != "debian":
         raise BuildError(f"no resolver for locks of kind '{info.kind}'", hint="the kinds are: debian, image, python")
     named = session.workspace.config.debian.keyring

@@ -64,10 +64,14 @@ def _ready(session: Session, target: str, reference_text: str | None, plain_http
     manifest = _manifest(configured)
     reference, tags = (asked, ()) if asked else _own_places(configured, target)
     registry = registry_of(session, reference.host, plain_http)
+
+    @cache
+    def registry_at(host: str) -> Registry:
+        """Where layers of a base lie: what was said of the one registry does not hold for others."""
+        return registry if host == reference.host else pulled_from(session, host)
+
     result = build_analyzed(session, analyzed, [configured]).checked()
-    source = StoreSource(
-        session.store, origins_of(analyzed), cache(lambda host: pulled_from(session, host, plain_http))
-    )
+    source = StoreSource(session.store, origins_of(analyzed), registry_at)
     jobs = session.options.jobs or max(_TRANSFERS, session.jobs)
     return _Push(reference, result.execution.digests[manifest], source, registry, jobs, tags)
 
