@@ -123,9 +123,9 @@ def _python_sources(ctx):
     strip = prefix + ctx.attr.strip_prefix + "/" if ctx.attr.strip_prefix else prefix
     files = {}
     for file in ctx.files.srcs:
-        if not file.path.startswith(strip):
-            fail("'%s' does not lie below '%s'" % (file.path, strip))
-        files["opt/app/" + file.path[len(strip):]] = file
+        if not file.short_path.startswith(strip):
+            fail("'%s' does not lie below '%s'" % (file.short_path, strip))
+        files["opt/app/" + file.short_path[len(strip):]] = file
     layer = make_layer(ctx, "sources", "files_layer", {
         "files": files,
         "about": {"name": str(ctx.label), "role": "code", "why": "code of this repository changes most often"},

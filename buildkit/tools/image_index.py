@@ -7,7 +7,7 @@ import json
 from buildkit.content import Blob
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
-from buildkit.oci.descriptor import Descriptor, pairs
+from buildkit.oci.descriptor import MANIFEST, Descriptor, pairs
 from buildkit.oci.index import Index
 from buildkit.store import BlobStore
 from buildkit.tools.tool import tool
@@ -22,7 +22,7 @@ def image_index(
     annotations: dict[str, str] | None = None,
 ) -> dict[str, Digest]:
     """The OCI index of manifests, in this order. `platforms` has that of each: `linux/arm64/v8`, or '' for none, as for
-    an index inside the index. Raises BuildFailure for what is no manifest.
+    an index inside the index; an artifact is for 'unknown/unknown'. Raises BuildFailure for what is no manifest.
     """
     rows = [_descriptor(store, blob, platform) for blob, platform in zip(manifests, platforms, strict=True)]
     return {"index": store.put(Index(tuple(rows), pairs(annotations or {})).to_json())}
@@ -32,6 +32,8 @@ def _descriptor(store: BlobStore, manifest: Blob, platform: str) -> Descriptor:
     document = json.loads(store.read(manifest.digest))
     if not isinstance(document, dict) or not isinstance(document.get("mediaType"), str):
         raise BuildFailure(f"{manifest.digest} is no manifest: it has no mediaType")
-    named = zip(("os", "architecture", "variant"), platform.split("/") if platform else (), strict=False)
     kind = str(document.get("artifactType") or "")
+    if kind and not platform and document["mediaType"] == MANIFEST:
+        platform = "unknown/unknown"  # so that no machine takes the artifact for its image
+    named = zip(("os", "architecture", "variant"), platform.split("/") if platform else (), strict=False)
     return Descriptor(document["mediaType"], manifest.digest, (), pairs(dict(named)), kind)
