@@ -128,6 +128,15 @@ def check_path(path: str) -> None:
         raise BuildFailure(f"path {path!r} is not valid UTF-8") from None
 
 
+# A bomb unfolds to more than both: no package, wheel or layer that is meant to be used comes near.
+BOMB_FREE, BOMB_RATIO = 1 << 30, 200
+
+
+def is_bomb(packed: int, unpacked: int) -> bool:
+    """Whether compressed bytes unfold beyond all measure: a few of them fill a disk."""
+    return unpacked > BOMB_FREE and unpacked > BOMB_RATIO * packed
+
+
 @dataclass(frozen=True, slots=True)
 class Inline:
     """Bytes that a recipe holds itself, such as a tar header."""

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, BinaryIO, Protocol, cast
 
+from buildkit.content import is_bomb
 from buildkit.errors import BuildFailure
 
 LONGEST_HEADER = 1 << 20  # of a long name or of PAX records, which are read at once
-# gzip makes at most 1032 bytes of one, zstd and xz many more. What is no bomb comes nowhere near both of these.
-FREE, RATIO = 1 << 30, 1000
 
 
 class Readable(Protocol):
@@ -121,7 +120,7 @@ class _Measured:
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
         self._passed += len(data)
-        if self._passed > FREE and self._passed > RATIO * self._packed.passed:
+        if is_bomb(self._packed.passed, self._passed):
             raise BuildFailure(
                 f"damaged layer: {self._packed.passed} bytes of it unfold to {self._passed} and more: this is a bomb"
             )

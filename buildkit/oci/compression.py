@@ -20,6 +20,7 @@ from typing import Protocol
 
 import zstandard
 
+from buildkit.content import is_bomb
 from buildkit.errors import BuildFailure, EnvironmentFault, InternalError
 from buildkit.oci import gzip_blocks
 from buildkit.oci.descriptor import LAYER_GZIP, LAYER_ZSTD
@@ -29,6 +30,7 @@ LEVEL = 3
 LIBRARY = (1, 5, 7)
 VERSION = f"zstd-{'.'.join(map(str, LIBRARY))}-{LEVEL}-checksum-workers"
 CHUNK = 1 << 20
+_XZ_MEMORY = 1 << 28  # a stream may ask for 4 GiB; `xz -9` needs 65 MiB
 _STEP = 1 << 11  # zstd makes up to 32768 bytes of one: what a decoder gets at once bounds the memory that a bomb takes
 
 # Chunks, their total size, where the result goes → the diff id.
@@ -111,7 +113,7 @@ def decompressed(source: Readable, what: str) -> Iterator[bytes]:
     if head[:2] == b"\x1f\x8b":
         return _drained(_steps(chunks), what, lambda: zlib.decompressobj(31))
     if head[:6] == b"\xfd7zXZ\0":
-        return _drained(_steps(chunks), what, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ))
+        return _drained(_steps(chunks), what, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY))
     if head[:4] == b"\x28\xb5\x2f\xfd":
         return _drained(_steps(chunks), what, lambda: zstandard.ZstdDecompressor().decompressobj())
     return chunks
@@ -132,9 +134,13 @@ def _steps(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def _drained(rest: Iterator[bytes], what: str, start: Callable[[], _Decoder]) -> Iterator[bytes]:
     decoder = start()
     pending = next(rest)
+    fed = made = 0
     try:
         while pending:
             data = decoder.decompress(pending)
+            fed, made = fed + len(pending), made + len(data)
+            if is_bomb(fed, made):
+                raise BuildFailure(f"{what} is a bomb: {fed} bytes of it unfold to {made} and more")
             if data:
                 yield data
             if decoder.eof:

@@ -18,6 +18,7 @@ from buildkit.tools import zip_reader
 from buildkit.tools.zip_reader import Buffer, Member
 
 _SIGNATURES = ("RECORD", "RECORD.jws", "RECORD.p7s")  # RECORD cannot list itself, nor what signs it
+_LARGEST_TEXT = 1 << 26
 _ALGORITHMS = ("sha256", "sha384", "sha512")
 
 
@@ -55,6 +56,9 @@ class Source:
 
     def text(self, path: str, recorded: Recorded | None) -> str:
         """A metadata file; verified, if there is anything to verify it against."""
+        if path in self.members and self.members[path].size > _LARGEST_TEXT:
+            size = self.members[path].size
+            raise BuildFailure(f"{self.name}: '{path}' has {size} bytes: no wheel's is so long")
         chunks = self.verified(path, recorded) if recorded else self.content(path)
         try:
             return b"".join(chunks).decode()

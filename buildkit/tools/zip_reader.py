@@ -17,7 +17,7 @@ from mmap import mmap
 
 from isal import isal_zlib
 
-from buildkit.content import check_path
+from buildkit.content import check_path, is_bomb
 from buildkit.errors import BuildFailure
 
 _LOCAL = 30  # bytes of a member's own header, without its name
@@ -50,6 +50,9 @@ def members(archive: Buffer, what: str) -> tuple[Member, ...]:
     found = [_member(archive, info, what) for info in infos if not _is_directory(info, what)]
     _refuse_repeated(found, what)
     _refuse_overlapping(found, what)
+    total = sum(member.size for member in found)
+    if is_bomb(len(archive), total):
+        raise BuildFailure(f"{what} is a bomb: its {len(archive)} bytes declare to unfold to {total}")
     return tuple(sorted(found, key=lambda member: member.path.encode()))
 
 
@@ -161,7 +164,7 @@ def _member(archive: Buffer, info: zipfile.ZipInfo, what: str) -> Member:
 def _start(archive: Buffer, info: zipfile.ZipInfo, what: str) -> int:
     """Where a member's data lies; its own header must tell the same name as the archive's directory."""
     at = info.header_offset
-    head = archive[at : at + _LOCAL]
+    head = archive[at : at + _LOCAL] if at >= 0 else b""
     if len(head) < _LOCAL or not head.startswith(b"PK\3\4"):
         raise BuildFailure(f"{what}: member '{info.orig_filename}' is damaged: no header at byte {at}")
     name_length, extra_length = struct.unpack("<HH", head[26:30])

@@ -205,8 +205,7 @@ def test_devices_in_dev_are_left_out(store: DiskStore) -> None:
 def test_a_stream_that_unfolds_beyond_all_measure_is_refused_before_the_disk_is_full(
     store: DiskStore, monkeypatch: pytest.MonkeyPatch, pack: object
 ) -> None:
-    monkeypatch.setattr("buildkit.execution.layer_stream.FREE", 32 << 20)
-    monkeypatch.setattr("buildkit.execution.layer_stream.RATIO", 500)
+    monkeypatch.setattr("buildkit.content.BOMB_FREE", 32 << 20)
     layer = store.put(pack(header(b"evil", b"0", octal(200 << 20)), 200 << 20))  # type: ignore[operator]
     with pytest.raises(BuildFailure, match=r"damaged layer: \d+ bytes of it unfold to \d+ and more: this is a bomb"):
         prepare_root([layer], store)
