@@ -28,12 +28,12 @@ ZEROS = bytes(3 << 20)
 
 def wheel_layer(data: bytes) -> dict[str, Digest]:
     store = MemoryStore()
-    return TOOLS["wheel_layer"](store, wheels=[blob(store, data)], names=[WHEEL], python="3.11")
+    return TOOLS["wheel_layers"](store, wheels=[blob(store, data)], names=[WHEEL], python="3.11")
 
 
 def debian_layer(data: bytes) -> dict[str, Digest]:
     store = MemoryStore()
-    return TOOLS["debian_layer"](store, debs=[blob(store, data)], names=[DEB])
+    return TOOLS["debian_layers"](store, debs=[blob(store, data)], names=[DEB])
 
 
 def tar_layer(data: bytes) -> dict[str, Digest]:
