@@ -86,28 +86,13 @@ class _Root:
             self._hide(above, name, layer)
             return
         parent, place = self._parent(above, layer, path, what)
-        target = place / name
         if member.type is Type.DIRECTORY:
-            self._make_folder(parent, name, target, member, layer)
+            self._make_folder(parent, name, place / name, member, layer)
             return
         source = self._linked(member, path, what) if member.type is Type.HARD_LINK else None
         if name in parent.children:
-            _remove(parent, name, target)
-        match member.type:
-            case Type.FILE:
-                _write(target, member, content, what)
-                parent.children[name] = _Node(Kind.FILE, layer)
-            case Type.SYMLINK:
-                if not member.target:
-                    raise BuildFailure(f"{what}: '{path}' is a symlink to nothing")
-                target.symlink_to(member.target)
-                os.utime(target, (member.mtime, member.mtime), follow_symlinks=False)
-                parent.children[name] = _Node(Kind.SYMLINK, layer, target=member.target)
-            case Type.HARD_LINK if source:
-                os.link(source[1], target, follow_symlinks=False)
-                parent.children[name] = _Node(source[0].kind, layer, target=source[0].target)
-            case _:
-                raise BuildFailure(f"{what}: '{path}' is a device or pipe, which only root can make")
+            _remove(parent, name, place / name)
+        parent.children[name] = _made(place / name, member, layer, content, source, what)
 
     def finish(self) -> None:
         """Give the folders their modes and times, which would have kept us from filling them."""
@@ -207,6 +192,27 @@ def _plain(name: str) -> str:
         return ""
     check_path(path)
     return path
+
+
+def _made(
+    target: Path, member: Member, layer: int, content: Passing, source: tuple[_Node, Path] | None, what: str
+) -> _Node:
+    """Make a file or a link. `source` is what a hard link links to."""
+    match member.type:
+        case Type.FILE:
+            _write(target, member, content, what)
+            return _Node(Kind.FILE, layer)
+        case Type.SYMLINK:
+            if not member.target:
+                raise BuildFailure(f"{what}: '{_plain(member.path)}' is a symlink to nothing")
+            target.symlink_to(member.target)
+            os.utime(target, (member.mtime, member.mtime), follow_symlinks=False)
+            return _Node(Kind.SYMLINK, layer, target=member.target)
+        case Type.HARD_LINK if source:
+            os.link(source[1], target, follow_symlinks=False)
+            return _Node(source[0].kind, layer, target=source[0].target)
+        case _:
+            raise BuildFailure(f"{what}: '{_plain(member.path)}' is a device or pipe, which only root can make")
 
 
 def _write(target: Path, member: Member, content: Passing, what: str) -> None:

@@ -1,0 +1,112 @@
+"""`--output`: what it takes, which image of an index it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from invocations import Place
+
+BUILD = """
+model(name = "m", srcs = ["w.bin"], framework = "sklearn")
+model_volume(name = "volume", models = [":m"])
+model_volume(name = "other", labels = {"x": "y"}, models = [":m"])
+image_index(
+    name = "both",
+    image = ":volume",
+    platforms = ["@mbuild//platforms:linux_amd64", "@mbuild//platforms:linux_arm64"],
+)
+"""
+FORMS = (
+    "hint: use oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG] or rootfs:DIR: an OCI layout, "
+    "one as a tar, an archive for docker load, a plain root file system"
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    place = Place(tmp_path / "workspace", tmp_path / "store")
+    place.write({"mbuild.toml": "", "BUILD": BUILD, "w.bin": "weights"})
+    return place
+
+
+WRONG = [
+    ("oci", f"error: cannot read the output 'oci'\n{FORMS}"),
+    ("oci:", f"error: cannot read the output 'oci:'\n{FORMS}"),
+    ("oci-archiv:x", "error: cannot read the output 'oci-archiv:x'\nhint: did you mean 'oci-archive'?"),
+    (
+        "rootfs:x:v1",
+        f"error: cannot read the output 'rootfs:x:v1': 'v1' is no tag\n{FORMS.partition(': an OCI')[0]}",
+    ),
+    (
+        "oci:x:a b",
+        f"error: cannot read the output 'oci:x:a b': 'a b' is no tag\n{FORMS.partition(': an OCI')[0]}",
+    ),
+    (
+        "docker-archive:x:Big/Name",
+        f"error: cannot read the output 'docker-archive:x:Big/Name': 'Big/Name' is no tag\n"
+        f"{FORMS.partition(': an OCI')[0]}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("output", "told"), WRONG)
+def test_an_output_that_cannot_be_read_is_told_before_anything_is_built(place: Place, output: str, told: str) -> None:
+    ran = place.mbuild("//:volume", "--output", output)
+    assert (ran.code, ran.told, ran.actions) == (2, told, [])
+
+
+@pytest.mark.parametrize("output", ["docker-archive:x.tar", "rootfs:x", "oci:x:v1"])
+def test_one_image_is_taken_where_there_is_one_place(place: Place, output: str) -> None:
+    ran = place.mbuild("//:volume", "//:other", "--output", output)
+    form = "with a tag " if output == "oci:x:v1" else ""
+    assert (ran.code, ran.told) == (2, f"error: '{output}' {form}takes one image, found 2\nhint: name one target")
+
+
+def test_several_images_share_a_layout_and_an_archive_by_their_targets_names(place: Place) -> None:
+    for output in ("oci:x", "oci-archive:x.tar"):
+        ran = place.mbuild("//:volume", "//:other", "//:both", "--output", output)
+        assert ran.code == 0, ran.stderr
+    layout = json.loads((place.root / "x" / "index.json").read_text())
+    with tarfile.open(place.root / "x.tar") as archive:
+        file = archive.extractfile("index.json")
+        assert file
+        assert json.load(file) == layout
+    tags = [row["annotations"]["org.opencontainers.image.ref.name"] for row in layout["manifests"]]
+    assert tags == ["both", "other", "volume"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "architecture"), [((), "amd64"), (("--platform", "@mbuild//platforms:linux_arm64"), "arm64")]
+)
+def test_of_an_index_the_image_of_the_platform_is_written(
+    place: Place, flags: tuple[str, ...], architecture: str
+) -> None:
+    ran = place.mbuild("//:both", "--output", "docker-archive:x.tar", *flags)
+    assert ran.code == 0, ran.stderr
+    with tarfile.open(place.root / "x.tar") as archive:
+        manifest = archive.extractfile("manifest.json")
+        assert manifest
+        (image,) = json.load(manifest)
+        config = archive.extractfile(image["Config"])
+        assert config
+        assert json.load(config)["architecture"] == architecture
+    assert image["RepoTags"] == ["both:latest"]
+
+
+def test_a_folder_that_holds_something_is_not_written_over(place: Place) -> None:
+    place.write({"root/mine.txt": "mine"})
+    ran = place.mbuild("//:volume", "--output", "rootfs:root")
+    assert (ran.code, ran.told) == (
+        2,
+        f"error: cannot write the root file system to '{place.root}/root': it is not an empty folder\n"
+        "hint: name a folder that is not there yet, or empty it",
+    )
+    assert [path.name for path in (place.root / "root").iterdir()] == ["mine.txt"]
+
+
+def test_a_target_that_is_no_image_has_no_output(place: Place) -> None:
+    ran = place.mbuild("//:m", "--output", "rootfs:root")
+    assert (ran.code, ran.told) == (2, "error: --output rootfs: none of the targets is an image")
