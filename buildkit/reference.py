@@ -14,6 +14,7 @@ from buildkit.errors import BuildError
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -45,6 +46,8 @@ class Reference:
             raise _invalid(text, f"'{tag}' is not a tag")
         if at and not _DIGEST.fullmatch(digest):
             raise _invalid(text, f"'{digest}' is not a digest")
+        if host in _HUB and "/" not in repository:
+            repository = f"library/{repository}"  # as docker reads it
         return cls(host, repository, tag or None, digest or None)
 
 

@@ -28,6 +28,11 @@ def test_a_reference_is_read_and_printed(text: str, reference: Reference) -> Non
     assert str(reference) == text
 
 
+def test_docker_hubs_own_images_have_their_whole_name() -> None:
+    assert Reference.parse("docker.io/debian:12") == Reference("docker.io", "library/debian", "12")
+    assert Reference.parse("docker.io/acme/debian") == Reference("docker.io", "acme/debian")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -13,8 +13,9 @@ from buildkit.errors import ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`REPOSITORY [--plain-http]`."""
+    """`REPOSITORY [--all] [--plain-http]`."""
     parser.add_argument("repository", metavar="HOST/REPOSITORY", help="where")
+    parser.add_argument("--all", action="store_true", help="also those under which referrers are listed: sha256-…")
     parser.add_argument("--plain-http", action="store_true", help="speak HTTP without TLS")
 
 
@@ -22,7 +23,7 @@ def run(arguments: Arguments) -> ExitCode:
     """One tag a line."""
     own = arguments.own
     with opened(arguments) as (session, _):
-        found = tags(session, own["repository"], plain_http=own["plain_http"])
+        found = tags(session, own["repository"], plain_http=own["plain_http"], every=own["all"])
     for name in found:
         row = {"reference": f"{own['repository']}:{name}", "tag": name}
         sys.stdout.write((json.dumps(row) if arguments.json else name) + "\n")

@@ -12,7 +12,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildError, EnvironmentFault
 from buildkit.reference import Reference, check_tag
 from buildkit.registry import Document, Registry, RegistrySource, copy_image
-from buildkit.registry.referrers import list_unlisted
+from buildkit.registry.referrers import is_fallback_tag, list_unlisted
 
 _TRANSFERS = 4
 
@@ -28,13 +28,14 @@ class Tagged:
     copied: int = 0
 
 
-def tags(session: Session, text: str, *, plain_http: bool) -> list[str]:
-    """All tags of a repository, in the registry's order."""
+def tags(session: Session, text: str, *, plain_http: bool, every: bool) -> list[str]:
+    """The tags of a repository, in the registry's order; those that only list referrers if `every` is asked for."""
     place = Reference.parse(text)
     if place.tag or place.digest:
         raise BuildError(f"'{text}' is not a repository", hint=f"write '{place.host}/{place.repository}'")
     session.needs_network("listing tags")
-    return registry_of(session, place.host, plain_http).tags(place.repository)
+    found = registry_of(session, place.host, plain_http).tags(place.repository)
+    return [name for name in found if every or not is_fallback_tag(name)]
 
 
 def tag(session: Session, text: str, new: Sequence[str], *, plain_http: bool) -> list[Tagged]:

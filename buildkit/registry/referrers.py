@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from buildkit.registry.contents import ManifestData
 from buildkit.registry.registry import Document, OpenBlob, Registry
 
 EMPTY_CONFIG = b"{}"
+_FALLBACK = re.compile("sha256-[0-9a-f]{64}")
 _TRIES = 8  # others may write the same index at the same time
 
 
@@ -107,6 +109,11 @@ def fallback_tag(subject: Digest) -> str:
     'sha256-ababa'
     """
     return f"sha256-{subject.hex}"
+
+
+def is_fallback_tag(tag: str) -> bool:
+    """Whether a tag is one of those."""
+    return _FALLBACK.fullmatch(tag) is not None
 
 
 def descriptor_of(manifest: bytes, media_type: str) -> tuple[Digest, Descriptor]:

@@ -46,7 +46,7 @@ from buildkit.report.targets import FORMATS
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("rules/*.md"))]
-PARTS = ("tutorial", "formatting", "query", "writing-rules", "beginning", "images")
+PARTS = ("tutorial", "formatting", "query", "writing-rules", "beginning", "images", "registries")
 TRIED = {ROOT / "README.md", *(DOCS / f"{name}.md" for name in PARTS)}
 
 
@@ -331,6 +331,13 @@ def test_the_commands_on_the_page_of_beginnings_work(tmp_path: Path) -> None:
 def test_the_commands_on_the_page_of_images_work(tmp_path: Path) -> None:
     environment = _environment(tmp_path / "store", Path(sys.executable).parent)
     assert Reader(tmp_path / "tiny", environment, {}).follow(DOCS / "images.md") == 13
+
+
+def test_the_commands_on_the_page_of_registries_work(tmp_path: Path) -> None:
+    environment = _environment(tmp_path / "store", Path(sys.executable).parent) | {"DOCKER_CONFIG": str(tmp_path)}
+    with ExitStack() as stack:
+        reader = Reader(tmp_path / "acme", environment, {"registry": partial(_start_registry, stack)})
+        assert reader.follow(DOCS / "registries.md") == 7
 
 
 @pytest.mark.e2e

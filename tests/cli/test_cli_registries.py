@@ -1,0 +1,171 @@
+"""Commands about registries: what is printed, and what a mistake is told. tests/e2e has them against a real one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from invocations import Ran, in_process
+from little_registry import Answer, LittleRegistry, serving
+
+from buildkit.digest import Digest
+from buildkit.oci.descriptor import MANIFEST
+
+CONFIG = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
+
+
+def image(note: str) -> bytes:
+    config = {
+        "mediaType": "application/vnd.oci.image.config.v1+json",
+        "digest": str(Digest.of(CONFIG)),
+        "size": len(CONFIG),
+    }
+    document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [], "annotations": {"n": note}}
+    return json.dumps(document).encode()
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LittleRegistry]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with serving(LittleRegistry()) as little:
+        for tag in ("v1", "v2"):
+            little.manifests[tag] = (str(Digest.of(image(tag))), image(tag))
+        little.blobs[str(Digest.of(CONFIG))] = CONFIG
+        yield little
+
+
+def mbuild(*argv: str) -> Ran:
+    return in_process(*argv, "--plain-http")
+
+
+ONE, TWO = (str(Digest.of(image(tag))) for tag in ("v1", "v2"))
+
+
+def test_a_tag_is_moved_and_the_one_before_told(registry: LittleRegistry) -> None:
+    place = f"{registry.address}/ml/fraud"
+    assert mbuild("tag", f"{place}:v1", "prod") == Ran(
+        0, f"{place}:prod@{ONE}\n", f"{place}:prod named nothing before\n"
+    )
+    assert mbuild("promote", f"{place}:v2", "--to", "prod", "--json") == Ran(
+        0,
+        json.dumps({"reference": f"{place}:prod", "digest": TWO, "before": ONE, "mounted": 0, "copied": 0}) + "\n",
+        "",
+    )
+    assert [line for line in registry.lines() if line.startswith("P")] == ["PUT /v2/ml/fraud/manifests/prod"] * 2
+    assert registry.manifests["prod"] == (TWO, image("v2"))
+
+
+def test_a_tag_that_names_it_already_is_not_written(registry: LittleRegistry) -> None:
+    place = f"{registry.address}/ml/fraud"
+    assert mbuild("promote", f"{place}:v1", "--to", f"{place}:v1") == Ran(0, f"{place}:v1@{ONE}\n", "")
+    assert not [line for line in registry.lines() if line.startswith("P")]
+
+
+def test_a_registry_that_keeps_another_manifest_is_caught(registry: LittleRegistry) -> None:
+    place = f"{registry.address}/ml/fraud"
+    registry.plant("PUT", "manifests/prod", Answer(201))
+    assert mbuild("tag", f"{place}:v1", "prod") == Ran(
+        36,
+        "",
+        f"error: '{place}:prod' names nothing just after it was set to {ONE}\n"
+        "hint: try again; perhaps somebody else writes the same tag\n",
+    )
+
+
+def test_tags_are_listed_without_those_that_list_referrers(registry: LittleRegistry) -> None:
+    place = f"{registry.address}/ml/fraud"
+    registry.manifests["sha256-" + "0" * 64] = ("", b"")
+    assert mbuild("tags", place) == Ran(0, "v1\nv2\n", "")
+    assert mbuild("tags", place, "--all") == Ran(0, f"sha256-{'0' * 64}\nv1\nv2\n", "")
+    first = {"reference": f"{place}:v1", "tag": "v1"}
+    assert json.loads(mbuild("tags", place, "--json").stdout.splitlines()[0]) == first
+
+
+def test_all_pages_of_tags_are_read(registry: LittleRegistry) -> None:
+    link = {"Link": '</v2/ml/fraud/tags/list?last=b>; rel="next"'}
+    registry.plant("GET", "tags/list?n=", Answer(200, link, b'{"tags": ["a", "b"]}'))
+    registry.plant("GET", "tags/list?last=b", Answer(200, {}, b'{"tags": ["c"]}'))
+    assert mbuild("tags", f"{registry.address}/ml/fraud").stdout == "a\nb\nc\n"
+
+
+def test_a_file_is_attached_and_listed(registry: LittleRegistry, tmp_path: Path) -> None:
+    place = f"{registry.address}/ml/fraud"
+    (tmp_path / "card.md").write_text("# Card\n")
+    ran = mbuild("attach", f"{place}:v1", "card.md", "--type", "text/markdown", "--annotation", "by=me", "--json")
+    told = json.loads(ran.stdout)
+    assert told["annotations"] == {"by": "me"}
+    assert mbuild("referrers", f"{place}:v1") == Ran(0, f"{told['digest']} text/markdown\n", "")
+    assert mbuild("referrers", f"{place}:v1", "--type", "x") == Ran(0, "", f"nothing refers to {ONE}\n")
+    manifest = json.loads(dict(registry.manifests.values())[told["digest"]])
+    (layer,) = manifest["layers"]
+    assert layer["annotations"] == {"org.opencontainers.image.title": "card.md"}
+    assert registry.blobs[layer["digest"]] == b"# Card\n"
+
+
+R = "r.example/ml/fraud"
+MISTAKES = {
+    "push": (
+        ["copy", "//a:b", f"{R}:v1"],
+        f"error: '//a:b' is no image that lies somewhere\nhint: write 'mbuild push //a:b {R}:v1'\n",
+    ),
+    "pull a layout": (
+        ["pull", "oci:x"],
+        "error: 'oci:x' is no image in a registry\nhint: references look like 'host/repository:tag'\n",
+    ),
+    "output": (
+        ["pull", f"{R}:v1", "--output", "oc:x"],
+        "error: cannot read the output 'oc:x'\nhint: use oci:DIR[:TAG], oci-archive:FILE[:TAG],"
+        " docker-archive:FILE[:NAME:TAG] or rootfs:DIR\n",
+    ),
+    "referrers of a layout": (
+        ["copy", "oci:x", f"{R}:v1", "--referrers"],
+        "error: '--referrers' needs registries on both sides\nhint: leave it out\n",
+    ),
+    "referrers to a layout": (
+        ["copy", f"{R}:v1", "oci:x", "--referrers"],
+        "error: '--referrers' needs registries on both sides\nhint: leave it out\n",
+    ),
+    "no layout": (
+        ["copy", "oci:nowhere", f"{R}:v1"],
+        "error: 'oci:nowhere': there is no 'nowhere'\nhint: an image is //package:target, oci:DIR[:TAG],"
+        " oci-archive:FILE[:TAG], docker-archive:FILE[:TAG] or HOST/REPOSITORY:TAG\n",
+    ),
+    "a tag's name": (
+        ["tag", f"{R}:v1", "a b"],
+        "error: 'a b' is not a tag\nhint: a tag has letters, digits, '_', '.' and '-', 128 at most\n",
+    ),
+    "another host": (
+        ["promote", f"{R}:v1", "--to", "other.example/x:v1"],
+        f"error: 'other.example/x:v1' is at another host than '{R}:v1', and a promotion moves no bytes\n"
+        f"hint: write 'mbuild copy {R}:v1 other.example/x:v1'\n",
+    ),
+    "no tag": (
+        ["promote", f"{R}:v1", "--to", "r.example/x"],
+        "error: 'r.example/x' is not a tag\nhint: write 'r.example/x:TAG'\n",
+    ),
+    "tags of a tag": (["tags", f"{R}:v1"], f"error: '{R}:v1' is not a repository\nhint: write '{R}'\n"),
+    "a file": (
+        ["attach", f"{R}:v1", "nothing", "--type", "x"],
+        "error: cannot read 'nothing': no such file or directory\n",
+    ),
+    "an annotation": (
+        ["attach", f"{R}:v1", "x", "--type", "x", "--annotation", "x"],
+        "error: '--annotation' must be NAME=VALUE, found 'x'\nhint: see 'mbuild attach --help'\n",
+    ),
+    "offline": (
+        ["tags", R, "--offline"],
+        "error: listing tags needs the network, and --offline forbids it\nhint: leave out --offline\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_told_before_a_registry_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    argv, told = MISTAKES[mistake]
+    assert in_process(*argv) == Ran(2, "", told)
