@@ -80,12 +80,10 @@ def _entry(ctx):
         if entry.platform == platform:
             return entry
     known = ", ".join([entry.platform for entry in ctx.attr.lock.entries])
-    return fail("'%s' is not locked for %s, only for %s: name it in 'platforms', then run 'mbuild lock %s'" % (
-        ctx.attr.image,
-        platform,
-        known,
-        ctx.label,
-    ))
+    return fail(
+        ("'%s' is not locked for %s, only for %s: name it in 'platforms' and run 'mbuild lock %s', or choose one " +
+         "of these with 'platform'") % (ctx.attr.image, platform, known, ctx.label),
+    )
 
 def _repository(image):
     """Host and repository of an image's name."""

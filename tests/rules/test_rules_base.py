@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ import pytest
 from locked_images import config_of, descriptor_of, index_of, layer_of, manifest_of
 
 from buildkit.commands.build import build
+from buildkit.commands.graph import analysis
 from buildkit.commands.lock import check
 from buildkit.commands.session import Options, Session
 from buildkit.digest import Digest
 from buildkit.errors import BuildErrors
 from buildkit.events import Event
+from buildkit.graph.action import Action
 from buildkit.graph.image_documents import Document, locked_image
 from buildkit.graph.image_lock import base_images
-from buildkit.graph.lockfile import Lock, render_lock, request_key
+from buildkit.graph.lockfile import Lock, LockEntry, render_lock, request_key
 
 IMAGE = "registry.invalid/team/python:3.11"
 LAYERS = [layer_of(b"one"), layer_of(b"two", "application/vnd.docker.image.rootfs.diff.tar.gzip")]
@@ -146,8 +149,8 @@ def test_root_is_not_inherited(tmp_path: Path) -> None:
         (
             BUILD % IMAGE,
             lock_text("arm64"),
-            f"'{IMAGE}' is not locked for linux/amd64, only for linux/arm64: name it in 'platforms', "
-            "then run 'mbuild lock //:base'",
+            f"'{IMAGE}' is not locked for linux/amd64, only for linux/arm64: name it in 'platforms' and "
+            "run 'mbuild lock //:base', or choose one of these with 'platform'",
         ),
         (
             BUILD % IMAGE.replace("3.11", "3.12"),
@@ -211,3 +214,60 @@ def test_a_missing_lock_or_one_of_another_kind_is_told_when_it_is_checked(tmp_pa
     with pytest.raises(BuildErrors) as caught:
         check(session, ["//..."])
     assert caught.value.errors[0].hint == "run 'mbuild lock //:base'"
+
+
+def test_an_index_takes_the_base_of_each_platform_from_one_lock(tmp_path: Path) -> None:
+    platforms = "".join(f'platform(name = "{name}", arch = "{name}")\n' for name in ("amd64", "arm64"))
+    text = BUILD % IMAGE + platforms
+    text += 'image_index(name = "all", image = ":x", platforms = [":amd64", ":arm64"])\n'
+    session = session_of(tmp_path, text, lock_text())
+    digest = build(session, ["//:all"]).checked().built[0].digest
+    assert digest
+    rows = json.loads(session.store.read(digest))["manifests"]
+    found = []
+    for row in rows:
+        named = json.loads(session.store.read(Digest.parse(row["digest"], row["size"])))["config"]
+        found.append(json.loads(session.store.read(Digest.parse(named["digest"], named["size"])))["architecture"])
+    assert found == [row["platform"]["architecture"] for row in rows] == ["amd64", "arm64"]
+
+
+PACKAGES = """
+python_packages(name = "packages", lock = "packages.lock", requirements = ["x"])
+python_sources(name = "code", srcs = ["s.py"])
+runtime(
+    name = "packed",
+    base = ":base",
+    packages = [":packages"],
+    sources = [":code"],
+    bytecode = %s,
+)
+"""
+
+
+def actions_of(tmp_path: Path, bytecode: str) -> tuple[Mapping[str, str], list[Action]]:
+    """The environment of a runtime with packages, and its bytecode actions."""
+    asked = {"requirements": ["x"], "constraints": [], "python": "3.11", "platform": "linux/amd64", "glibc": "2.36"}
+    wheel = LockEntry("x", "1.0", "x-1.0-py3-none-any.whl", 5, "1" * 64)
+    (tmp_path / "packages.lock").write_text(render_lock(Lock("python", request_key("python", asked), (wheel,))))
+    (tmp_path / "s.py").write_text("")
+    image = 'model_image(name = "y", models = [":m"], runtime = ":packed")\n'
+    text = BUILD % IMAGE + PACKAGES.replace("base =", 'server = "mlserver", base =') % bytecode + image
+    analyzed = analysis(session_of(tmp_path, text, lock_text()), ["//:y"])
+    run = analyzed.configured[analyzed.requested[0]].run
+    assert run
+    return run.environment, [action for action in analyzed.actions.actions if action.mnemonic == "bytecode"]
+
+
+def test_packages_are_found_by_a_python_that_is_not_debians(tmp_path: Path) -> None:
+    environment, compiled = actions_of(tmp_path, "None")
+    assert environment["PYTHONPATH"] == "/opt/app:/usr/local/lib/python3.11/dist-packages:/opt/lib"
+    assert compiled == []
+
+
+def test_bytecode_is_compiled_on_demand_by_the_base_in_its_layers(tmp_path: Path) -> None:
+    _, compiled = actions_of(tmp_path, "True")
+    (action,) = compiled
+    assert action.command[0] == "/usr/local/bin/python3"
+    assert action.command[-2] == "/usr/local/lib/python3.11/dist-packages"
+    assert not isinstance(action.root, str)
+    assert [layer.path for layer in action.root][:2] == ["base/layer-1.layer", "base/layer-2.layer"]
