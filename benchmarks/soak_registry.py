@@ -52,6 +52,7 @@ def _tell(outcomes: Outcomes, runs: int, seconds: float) -> None:
     print(f"- pushed {outcomes.pushed}, ended in an error {outcomes.push_errors}")
     print(f"- pulled {outcomes.pulled}, ended in an error {outcomes.pull_errors}")
     print(f"- tried again {outcomes.retries} times; the longest push or pull took {outcomes.longest:.1f} s")
+    print(f"- tokens that ended on the way, or were the first: {outcomes.tokens}")
     print(f"- faults: {sum(outcomes.faults.values())}")
     for fault, count in outcomes.faults.most_common():
         print(f"  - {count} times {fault}")

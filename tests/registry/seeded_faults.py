@@ -44,6 +44,7 @@ class Outcomes:
     longest: float = 0.0
     bytes: int = 0
     retries: int = 0
+    tokens: int = 0
     faults: Counter[Fault] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -56,7 +57,7 @@ def run(seed: int, target: str, largest: int, outcomes: Outcomes) -> None:
     image = store.image(*(_blob(dice, largest) for _ in range(dice.randint(1, 3))))
     outcomes.bytes += sum(digest.size for digest in store.blobs)
     repository, events = f"soak/r{seed}", list[Event]()
-    with fault_proxy(FaultProxy(target, seed, dice.choice((0.02, 0.1, 0.25)), stall=1.5)) as proxy:
+    with fault_proxy(FaultProxy(target, seed, dice.choice((0.02, 0.1, 0.25, 0.5)), stall=1.5)) as proxy:
         through = _registry(proxy.address, events)
         to = Reference(proxy.address, repository, "v1")
         error = _bounded(lambda: copy_image(StoreSource(store), image, to, through, events.append, 3), outcomes)
@@ -71,6 +72,7 @@ def run(seed: int, target: str, largest: int, outcomes: Outcomes) -> None:
         outcomes.pulled, outcomes.pull_errors = outcomes.pulled + (not late), outcomes.pull_errors + bool(late)
         _compare(seed, pulled, image, store, late is None, outcomes)
         outcomes.faults += proxy.seen
+        outcomes.tokens += len(proxy.tokens)
     outcomes.retries += sum(isinstance(event, Warned) for event in events)
     told = [str(error), str(late), *(event.message for event in events if isinstance(event, Warned))]
     if any("secret-" in text for text in told):
