@@ -124,9 +124,9 @@ def _layer(ctx, name, wheels, plan):
     return struct(name = name, title = title, layer = layer)
 
 def _named(entries):
-    """What a layer of wheels is called: by its first ones."""
-    first = ", ".join(["%s %s" % (entry.name, entry.version) for entry in entries[:3]])
-    return first if len(entries) <= 3 else "%s and %d more" % (first, len(entries) - 3)
+    """What a layer of wheels is called: by its first one."""
+    first = "%s %s" % (entries[0].name, entries[0].version)
+    return first if len(entries) == 1 else "%s and %d more" % (first, len(entries) - 1)
 
 def _shown(size):
     return "%d MiB" % (size // _MIB) if size % _MIB == 0 else "%d bytes" % size
