@@ -5,11 +5,14 @@ import io
 import stat
 import tarfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import BinaryIO
 
 import pytest
 
+from buildkit.content import parents
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
 from buildkit.oci.config import History, ImageConfig
@@ -259,3 +262,94 @@ def test_an_artifact_without_a_root_is_told(tmp_path: Path) -> None:
     with pytest.raises(BuildFailure) as caught:
         write_rootfs(tmp_path / "root", blobs.root(Manifest(Descriptor(CONFIG, config), manifest.layers)), blobs.open)
     assert caught.value.message == f"{config} is not the config of an image: it has no 'rootfs' with 'diff_ids'"
+
+
+# What an overlay of folders would show, against any layers
+
+
+def overlaid(layers: list[dict[str, str | None]]) -> dict[str, str]:
+    """What layers come to, said as simply as can be: text is a file, '/' a folder, None a whiteout."""
+    found: dict[str, str] = {}
+    for entries in layers:
+        for path, content in entries.items():
+            if content is None and path.endswith("/*"):
+                found = {known: held for known, held in found.items() if not known.startswith(path[:-1])}
+            elif content is None:
+                found = {known: held for known, held in found.items() if known != path and not below(known, path)}
+        for path, content in sorted(entries.items()):
+            if content is None:
+                continue
+            if content != "/" or found.get(path) != "/":
+                found = {known: held for known, held in found.items() if known != path and not below(known, path)}
+            found[path] = content
+            for parent in parents(path):
+                found[parent] = "/"
+    return found
+
+
+def below(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder}/")
+
+
+NAMES = ["a", "b", "a/a", "a/b", "b/a", "a/a/a", "a/a/b", "b/a/b"]
+
+
+def one_layer(random: Random, number: int) -> dict[str, str | None]:
+    """Some files, folders and whiteouts, with all folders above; nothing lies in a file or in what the layer hides."""
+    entries: dict[str, str | None] = {}
+    for name in random.sample(NAMES, random.randrange(1, len(NAMES))):
+        content = random.choice([f"file {number} {name}", "/", None])
+        solid = any(below(name, other) and entries[other] != "/" for other in entries)
+        if solid or (content != "/" and any(below(other, name) for other in entries)):
+            continue
+        entries |= dict.fromkeys(parents(name), "/") | {name: content}
+        if content == "/" and random.random() < 0.3:
+            entries[f"{name}/*"] = None
+    return entries
+
+
+def members_of(entries: dict[str, str | None], random: Random) -> list[tuple[tarfile.TarInfo, bytes]]:
+    """A layer's members: whiteouts stand anywhere among them."""
+    members = []
+    for path, content in sorted(entries.items()):
+        above, _, name = path.rpartition("/")
+        if content is None:
+            mark = ".wh..wh..opq" if name == "*" else f".wh.{name}"
+            members.insert(random.randrange(len(members) + 1), member(f"{above}/{mark}".lstrip("/"), b""))
+        else:
+            members.append(member(f"{path}/") if content == "/" else member(path, content.encode()))
+    return members
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_any_layers_come_to_what_an_overlay_of_them_shows(tmp_path: Path, seed: int) -> None:
+    random = Random(seed)
+    layers = [one_layer(random, number) for number in range(random.randrange(2, 6))]
+    found = applied(tmp_path / "root", *(members_of(entries, random) for entries in layers))
+    assert found == overlaid(layers), layers
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_a_layer_with_wrong_bytes_is_refused_or_stays_in_its_folder(tmp_path: Path, seed: int) -> None:
+    random = Random(seed)
+    members = [
+        member("a/"),
+        link("a/up", "../.."),
+        member("a/f", b"x" * 700),
+        hard_link("a/g", "a/f"),
+        member("b", b""),
+    ]
+    data = bytearray(layer(members))
+    for _ in range(random.randrange(1, 6)):
+        data[random.randrange(len(data) // 2)] = random.choice([0, 0x2E, 0x2F, 0x30, 0x31, 0x35, 0xFF])
+    for start in range(0, 5 * 512, 512):  # headers whose checksums hold, so that it is what they say that counts
+        if random.random() < 0.8:
+            data[start + 148 : start + 156] = b" " * 8
+            data[start + 148 : start + 156] = b"%06o\0 " % sum(data[start : start + 512])
+    blobs = Blobs()
+    digest = blobs.add(bytes(data))
+    config = ImageConfig("amd64", "linux", (str(digest),), (History(""),))
+    manifest = Manifest(Descriptor(CONFIG, blobs.add(config.to_json())), (Descriptor(LAYER, digest),))
+    with suppress(BuildError):
+        write_rootfs(tmp_path / "root", blobs.root(manifest), blobs.open)
+    assert {path.name for path in tmp_path.iterdir()} <= {"root"}
