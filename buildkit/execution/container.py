@@ -14,13 +14,16 @@ from buildkit.content import Blob
 from buildkit.digest import Digest, Key
 from buildkit.errors import BuildFailure
 from buildkit.execution.collecting import collect, put_file
-from buildkit.execution.failure import command_failure, output_failure
+from buildkit.execution.failure import command_failure, not_for_here, output_failure
 from buildkit.execution.placing import place
+from buildkit.execution.processor import foreign
 from buildkit.execution.root import host_root, prepare_root
 from buildkit.execution.sandbox.request import OUT, WORK, Bind, Command, Root, Sandbox
 from buildkit.graph.action import Action, Artifact
 from buildkit.store import ActionResult, BlobStore
 from buildkit.store.faults import writing
+
+_NOT_STARTED = (126, 127)  # what shells and sandboxes say where a program cannot be run, or a part of it is not there
 
 
 class Stopped(Exception):
@@ -62,7 +65,9 @@ def run_command(
         if ended.stopped:
             raise Stopped
         if not ended.ok:
-            raise command_failure(action, ended, _shown(printed, log))
+            failure = command_failure(action, ended, _shown(printed, log))
+            other = foreign(root, action.command[0]) if ended.exit_code in _NOT_STARTED else None
+            raise not_for_here(action, *other) if other else failure
         try:
             outputs = collect(out, action.outputs, store)
         except BuildFailure as error:

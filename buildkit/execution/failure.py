@@ -24,6 +24,16 @@ def command_failure(action: Action, ended: Ended, log: Path) -> BuildFailure:
     return _failure(action, f"{action.mnemonic} failed: {_how(action, ended)}", log)
 
 
+def not_for_here(action: Action, program: str, machine: str) -> BuildFailure:
+    """The failure of a command whose program is for another processor."""
+    why = f"'{action.command[0]}' is for {program}, this machine is {machine}"
+    return BuildFailure(
+        f"{action.owner}: {action.mnemonic} cannot run here: {why}",
+        notes=[f"command: {command_line(action)}"],
+        hint="--host-platform says for which platform the programs of actions are; or build where it can run",
+    )
+
+
 def output_failure(action: Action, error: BuildFailure, log: Path) -> BuildFailure:
     """The failure of a command that ended well and left the wrong things."""
     return _failure(action, f"{action.mnemonic} failed: {error.message}", log, error.notes)
