@@ -330,7 +330,7 @@ def test_the_commands_on_the_page_of_beginnings_work(tmp_path: Path) -> None:
 
 def test_the_commands_on_the_page_of_images_work(tmp_path: Path) -> None:
     environment = _environment(tmp_path / "store", Path(sys.executable).parent)
-    assert Reader(tmp_path / "tiny", environment, {}).follow(DOCS / "images.md") == 13
+    assert Reader(tmp_path / "tiny", environment, {}).follow(DOCS / "images.md") == 14
 
 
 def test_the_commands_on_the_page_of_registries_work(tmp_path: Path) -> None:
