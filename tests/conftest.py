@@ -10,6 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from browser import Browser, unpack_browser
 from debian_programs import Programs, unpack_programs
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +27,12 @@ def kept_store() -> Path:
 def programs(kept_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Programs:
     """The programs of `tests/e2e/tools`, fetched and unpacked by mbuild when the first test asks for one."""
     return unpack_programs(kept_store, tmp_path_factory.mktemp("programs"))
+
+
+@pytest.fixture(scope="session")
+def browser(kept_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    """A browser without a screen, fetched when the first test of a web page asks for it."""
+    return unpack_browser(kept_store, tmp_path_factory.mktemp("browser"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

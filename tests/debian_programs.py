@@ -65,7 +65,7 @@ def unpack_programs(store: Path, folder: Path) -> Programs:
     _loaded(folder, roots["forky"], _FORKY)
     _loaded(folder, roots["forky"], ("usr/bin/skopeo",), prefix="newer-")
     _loaded(folder, roots["libarchive"], ("usr/bin/bsdtar",))
-    _linked(folder, roots["bookworm"], _SELF_EXECUTING)
+    link_programs(folder, roots["bookworm"], _SELF_EXECUTING)
     return Programs(folder)
 
 
@@ -77,11 +77,11 @@ def _loaded(folder: Path, root: Path, programs: Sequence[str], *, home: Path | N
         _script(folder / (prefix + Path(program).name), [*start, str((home or root) / program)])
 
 
-def _linked(folder: Path, root: Path, programs: Sequence[str]) -> None:
+def link_programs(folder: Path, root: Path, programs: Sequence[str]) -> None:
     """Programs that are started as they are, with their own libraries but for the machine's libc."""
     libraries = folder / "libraries"
     libraries.mkdir()
-    for library in (root / _LIBRARIES).glob("*.so.*"):
+    for library in [*(root / _LIBRARIES).glob("*.so*"), *(root / _LIBRARIES).glob("pulseaudio/*.so*")]:
         if library.name not in _MACHINES_OWN and not library.name.startswith("ld-linux"):
             (libraries / library.name).symlink_to(library)
     for program in programs:

@@ -211,7 +211,7 @@ def test_of_a_registry_headers_are_read_and_shared_layers_are_not(place: Place) 
 --- {first} {one.root().digest}
 +++ {second} {two.root().digest}
 
-weights in m/: 1 changed, 0 tensors the same
+weights in m/: 1 changed, 0 the same
   ~ a F32 [2097152] → F16 [4194304]
 
 files: 1 changed

@@ -38,7 +38,7 @@ def parts(found: Difference) -> Iterator[tuple[str, list[str]]]:
     for kind, changes in found.packages.items():
         yield f"{kind.capitalize()} packages: {tally(changes)}", list(map(change_line, changes))
     for weights in found.weights:
-        title = f"weights in {printable(weights.path)}: {tally(weights.tensors)}, {weights.same} tensors the same"
+        title = f"weights in {printable(weights.path)}: {tally(weights.tensors)}, {weights.same} the same"
         unknown = f", {weights.unknown} whose values were not compared" if weights.unknown else ""
         yield title + unknown, list(map(change_line, weights.tensors))
     if found.files:

@@ -71,7 +71,7 @@ def _sections(found: Difference) -> Iterator[tuple[str, list[Row]]]:
         yield f"{kind.capitalize()} packages: {tally(changes)}", list(_changes(changes))
     for weights in found.weights:
         more = f", {weights.unknown} not compared" if weights.unknown else ""
-        title = f"Weights in {weights.path}: {tally(weights.tensors)}, {weights.same} tensors the same{more}"
+        title = f"Weights in {weights.path}: {tally(weights.tensors)}, {weights.same} the same{more}"
         yield title, list(_changes(weights.tensors))
     if found.files:
         rows = [(change.kind, change.path, file_remark(change)) for change in found.files]
