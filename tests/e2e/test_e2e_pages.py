@@ -99,7 +99,7 @@ def test_the_page_of_a_graph_is_drawn_and_can_be_searched(place: Place, browser:
     opened = browser.open(page)
     quiet(opened)
     assert opened.dom.count('class="node"') == 4
-    click = "document.querySelector('[data-title=\"//a:x\"]').dispatchEvent(new Event('click'));"
+    click = "document.querySelector('[data-node=\"1\"]').dispatchEvent(new Event('click'));"
     assert browser.open(acting(page, click)).dom.count('class="node dim"') == 1
     find = "const i = document.querySelector('input'); i.value = 'f.txt'; i.dispatchEvent(new Event('input'));"
     assert browser.open(acting(page, find)).dom.count('class="node dim"') == 3
