@@ -14,12 +14,11 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian_programs import WORKSPACE, link_programs
+from debian_programs import WORKSPACE, link_programs, root_of
 
 from buildkit.commands.build import build
 from buildkit.commands.session import Options, Session
 from buildkit.events import ignore
-from buildkit.execution import prepare_root
 
 _PROGRAM = "usr/lib/chromium/chromium-headless-shell"
 _FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
@@ -87,9 +86,7 @@ def unpack_browser(store: Path, folder: Path) -> Browser:
     """Fetch and unpack the browser, and write a script that starts it with its own libraries."""
     session = Session(Options(directory=WORKSPACE, environment=dict(os.environ), cache_dir=store), ignore)
     (built,) = build(session, ["//:browser"]).checked().built
-    assert built.digest
-    root = prepare_root([built.digest], session.store).folder
-    assert root
+    root = root_of(built, session)
     (folder / "fonts.conf").write_text(_FONTS.format(root=root, home=folder))
     link_programs(folder, root, (_PROGRAM,))
     return Browser(folder / Path(_PROGRAM).name, folder)

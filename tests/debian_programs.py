@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from buildkit.commands.build import build
+from buildkit.commands.build import Built, build
 from buildkit.commands.session import Options, Session
 from buildkit.content import Blob
 from buildkit.events import ignore
@@ -56,10 +56,7 @@ def unpack_programs(store: Path, folder: Path) -> Programs:
     session = Session(Options(directory=WORKSPACE, environment=dict(os.environ), cache_dir=store), ignore)
     roots: dict[str, Path] = {}
     for built in build(session, ["//:all"]).checked().built:
-        assert built.digest
-        root = prepare_root(Blob(built.digest, tree=True).parts(session.store.read), session.store).folder
-        assert root
-        roots[built.label.name] = root
+        roots[built.label.name] = root_of(built, session)
     _loaded(folder, roots["bookworm"], _BOOKWORM)
     _loaded(folder, roots["bookworm"], _BACKPORTS, home=roots["umoci"])
     _loaded(folder, roots["forky"], _FORKY)
@@ -67,6 +64,14 @@ def unpack_programs(store: Path, folder: Path) -> Programs:
     _loaded(folder, roots["libarchive"], ("usr/bin/bsdtar",))
     link_programs(folder, roots["bookworm"], _SELF_EXECUTING)
     return Programs(folder)
+
+
+def root_of(built: Built, session: Session) -> Path:
+    """The folder in which packages that were built lie unpacked."""
+    assert built.digest
+    root = prepare_root(Blob(built.digest, tree=True).parts(session.store.read), session.store).folder
+    assert root
+    return root
 
 
 def _loaded(folder: Path, root: Path, programs: Sequence[str], *, home: Path | None = None, prefix: str = "") -> None:
