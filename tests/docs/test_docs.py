@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from pages import Command, Reader, blocks, missing
+from pages import Command, Reader, blocks, commands, missing
 
 from buildkit.graph.attribute import AttrModule
 from buildkit.graph.config import SCHEMA, Config
@@ -330,7 +330,8 @@ def test_the_commands_on_the_page_of_beginnings_work(tmp_path: Path) -> None:
 
 def test_the_commands_on_the_page_of_images_work(tmp_path: Path) -> None:
     environment = _environment(tmp_path / "store", Path(sys.executable).parent)
-    assert Reader(tmp_path / "tiny", environment, {}).follow(DOCS / "images.md") == 14
+    told = sum(len(commands(block)) for block in blocks(DOCS / "images.md"))
+    assert Reader(tmp_path / "tiny", environment, {}).follow(DOCS / "images.md") == told >= 14
 
 
 def test_the_commands_on_the_page_of_registries_work(tmp_path: Path) -> None:
