@@ -39,11 +39,11 @@ Compress = Callable[[Iterable[bytes], int, Sink], str]
 
 @dataclass(frozen=True, slots=True)
 class Compressor:
-    """One way to compress: its function, the media type of what it makes, the exact version of its library."""
+    """One way to compress: its function, the media type of what it makes, all that its bytes depend on but the data."""
 
     compress: Compress
     media_type: str
-    library: tuple[int, int, int]
+    version: str
 
 
 class Readable(Protocol):
@@ -98,8 +98,8 @@ def _check_library() -> None:
 
 
 COMPRESSORS: Mapping[str, Compressor] = {
-    "gzip": Compressor(gzip_blocks.gzip, LAYER_GZIP, gzip_blocks.LIBRARY),
-    "zstd": Compressor(zstd, LAYER_ZSTD, LIBRARY),
+    "gzip": Compressor(gzip_blocks.gzip, LAYER_GZIP, gzip_blocks.VERSION),
+    "zstd": Compressor(zstd, LAYER_ZSTD, VERSION),
 }
 
 

@@ -6,6 +6,7 @@ Where only the tool can tell how many layers there are, the three are folders wi
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 
@@ -27,16 +28,13 @@ NONE_SEEN = Programs()
 
 
 def versioned(number: int) -> int:
-    """The version of a tool that makes layers: its own number, below those of the tar format and the compressors.
+    """The version of a tool that makes layers: its own number, below one for the tar format and all compressors.
 
-    >>> versioned(1)
-    2020303010507001
+    >>> versioned(2) - versioned(1), versioned(1) % 1000
+    (1, 1)
     """
-    version = tar.FORMAT
-    for name in sorted(COMPRESSORS):
-        for part in COMPRESSORS[name].library:
-            version = version * 100 + part
-    return version * 1000 + number
+    text = " ".join([f"tar-{tar.FORMAT}", *(COMPRESSORS[name].version for name in sorted(COMPRESSORS))])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:5], "big") * 1000 + number
 
 
 def check_names(files: Sequence[object], names: Sequence[str]) -> None:
