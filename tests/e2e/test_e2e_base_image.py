@@ -53,6 +53,14 @@ runtime(name = "python", base = ":base")
 runtime(name = "server", base = ":base", server = "mlserver")
 model(name = "m", srcs = ["a.bin"], framework = "sklearn", version = "1")
 model_image(name = "x", models = [":m"], runtime = ":server")
+base_image(name = "docker", image = "%s/base/docker:1", lock = "docker.lock", platforms = ["linux/amd64"])
+runtime(name = "docker_python", base = ":docker")
+genrule(
+    name = "docker_told",
+    outs = ["docker_told.txt"],
+    command = ["/usr/bin/python3", "-c", "import sys; open(sys.argv[1], 'w').write(sys.version[:4])", "$@"],
+    runtime = ":docker_python",
+)
 genrule(
     name = "told",
     outs = ["told.txt"],
@@ -86,7 +94,7 @@ def workspace(served: tuple[str, Path], other: str, kept_store: Path, tmp_path_f
     with (folder / "third_party" / "BUILD").open("a") as file:
         file.write('load(":plain.bzl", "plain_image")\nplain_image(name = "image", base = ":debian_python")\n')
     (folder / "app").mkdir()
-    (folder / "app" / "BUILD").write_text(BUILD % host)
+    (folder / "app" / "BUILD").write_text(BUILD.replace("%s", host))
     (folder / "app" / "a.bin").write_text("weights")
     mbuild = Mbuild(folder, kept_store)
     mbuild("push", "//third_party:image", f"{host}/base/python:1")
@@ -170,3 +178,18 @@ def test_a_command_runs_in_the_base_whose_layers_come_for_it_once(fresh: Mbuild,
     assert (fresh.folder / "mbuild-out/app/told.txt").read_text() == "3.11"
     assert gets(asked.lines()) == [f"GET /v2/base/python/blobs/{layer}"]
     fresh("--offline", "//app:told", "//app:x")
+
+
+def test_an_image_of_dockers_own_format_serves_as_well(
+    fresh: Mbuild, served: tuple[str, Path], programs: Programs, kept_store: Path
+) -> None:
+    host, _ = served
+    maker = Mbuild(fresh.folder, kept_store)  # Docker's format knows no zstd
+    maker("--define=compression=gzip", "push", "//third_party:image", f"{host}/base/gzip:1")
+    copy = ("skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false")
+    programs.run(*copy, "--format", "v2s2", f"docker://{host}/base/gzip:1", f"docker://{host}/base/docker:1")
+    fresh("lock", "//app:docker")
+    lock = (fresh.folder / "app" / "docker.lock").read_text()
+    assert "linux/amd64 manifest application/vnd.docker.distribution.manifest.v2+json " in lock
+    fresh("//app:docker_told")
+    assert (fresh.folder / "mbuild-out/app/docker_told.txt").read_text() == "3.11"
