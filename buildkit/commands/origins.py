@@ -22,13 +22,15 @@ from buildkit.registry import Registry
 from buildkit.store.parts import open_part
 
 
-def origins_of(analyzed: Analysis) -> dict[Digest, Reference]:
-    """What the fetch actions with the source "registry" say."""
+def origins_of(analyzed: Analysis, host: str = "") -> dict[Digest, Reference]:
+    """What the fetch actions with the source "registry" say; of several places the one at `host`, if there is one."""
     found: dict[Digest, Reference] = {}
     for action in analyzed.actions.actions:
         told = action.arguments
         if action.kind is ActionKind.FETCH and told.get("source") == "registry":
-            found[Digest(str(told["sha256"]), int(str(told["size"])))] = Reference.parse(str(told["name"]))
+            digest, place = Digest(str(told["sha256"]), int(str(told["size"]))), Reference.parse(str(told["name"]))
+            if digest not in found or place.host == host:
+                found[digest] = place
     return found
 
 

@@ -71,7 +71,7 @@ def _ready(session: Session, target: str, reference_text: str | None, plain_http
         return registry if host == reference.host else pulled_from(session, host)
 
     result = build_analyzed(session, analyzed, [configured]).checked()
-    source = StoreSource(session.store, origins_of(analyzed), registry_at)
+    source = StoreSource(session.store, origins_of(analyzed, reference.host), registry_at)
     jobs = session.options.jobs or max(_TRANSFERS, session.jobs)
     return _Push(reference, result.execution.digests[manifest], source, registry, jobs, tags)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,13 @@ from invocations import Place
 from little_registry import LittleRegistry, serving
 from locked_images import LAYER, config_of, descriptor_of, index_of, layer_of, manifest_of
 
+from buildkit.commands.graph import analysis
+from buildkit.commands.origins import origins_of
+from buildkit.commands.session import Options, Session
 from buildkit.digest import Digest
 from buildkit.graph.image_documents import Document
+from buildkit.graph.lockfile import parse_lock, render_lock, request_key
+from buildkit.reference import Reference
 
 ONE = b"not really a tar"
 BUILD = """
@@ -150,3 +156,22 @@ def test_output_takes_the_layers_of_a_base_in_a_stream_from_its_registry(
     assert ran.code == 0, ran.stderr
     assert (place.root / "out" / "blobs" / "sha256" / digest.hex).read_bytes() == ONE
     assert asked(registry) == [f"GET /v2/team/base/blobs/{digest}"]
+
+
+def test_of_two_registries_that_hold_a_layer_the_one_that_is_pushed_to_is_its_origin(
+    place: Place, registry: LittleRegistry
+) -> None:
+    locked(place, registry)
+    text = (place.root / "BUILD").read_text()
+    here, there = f"{registry.address}/team/base:1", "registry.invalid/team/base:1"
+    request = {"image": there, "digest": "", "platforms": ["linux/amd64"]}
+    lock = parse_lock((place.root / "base.lock").read_text(), "base.lock")
+    place.write({"z.lock": render_lock(replace(lock, request_key=request_key("image", request)))})
+    (line,) = (line for line in text.splitlines() if line.startswith("base_image("))
+    other = line.replace(here, there).replace("base.lock", "z.lock").replace('"base"', '"z"')
+    place.write({"BUILD": text + other + "\n"})
+    session = Session(Options(place.root, {}, cache_dir=place.cache, offline=True), lambda event: None)
+    analyzed = analysis(session, ["//:base", "//:z"])
+    digest = Digest.of(ONE)
+    assert origins_of(analyzed, registry.address) == {digest: Reference(registry.address, "team/base")}
+    assert origins_of(analyzed, "registry.invalid") == {digest: Reference("registry.invalid", "team/base")}

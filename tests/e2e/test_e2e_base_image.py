@@ -140,6 +140,8 @@ def test_building_on_a_base_asks_nothing_and_pushing_to_its_registry_mounts_it(
     fresh("lock", "--check", "//app:base")
     assert asked.lines() == []
     layer = base_layer(fresh)
+    planned = fresh("push", "--plan", "//app:x", f"{host}/ml/x:1").out
+    assert f"{host}/base/python" in next(line for line in planned.splitlines() if line.startswith("mount"))
     fresh("push", "//app:x", f"{host}/ml/x:1")
     lines = asked.lines()
     assert gets(lines) == []

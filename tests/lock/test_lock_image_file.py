@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from locked_images import LAYER, config_of, descriptor_of, document, index_of, layer_of, manifest_of, two_platforms
 
 from buildkit.digest import Digest
-from buildkit.errors import BuildError
+from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.image_documents import INDEX, LARGEST, Document, locked_image, parsed
 from buildkit.graph.image_lock import base_images
 from buildkit.graph.lockfile import Lock, parse_lock, render_lock, request_key
@@ -264,3 +265,22 @@ def test_what_is_no_sound_image_is_refused_by_name(what: str) -> None:
 def test_an_index_is_checked_like_a_manifest() -> None:
     with pytest.raises(BuildError, match="index has 4194306 bytes, more than the 4194304 that registries take"):
         parsed(Document(INDEX, b" " * LARGEST + b"{}"), "index")
+
+
+def identities(lock: Lock) -> set[tuple[str, Digest, Digest]]:
+    """Of each platform the digests of its documents."""
+    return {(one.platform, one.manifest.digest, one.config.digest) for one in (lock.base.images if lock.base else ())}
+
+
+def test_a_lock_with_any_bytes_changed_is_refused_or_says_the_same() -> None:
+    chance, text = random.Random(4), text_of_two()
+    known = identities(parse_lock(text, "base.lock"))
+    for _ in range(300):
+        at, width = chance.randrange(len(text)), chance.randrange(3)
+        other = chance.choice(["", "\x00", '"', " ", "\n", "9", "\\", "é"])
+        try:
+            found = parse_lock(text[:at] + other + text[at + width :], "base.lock")
+        except (BuildError, BuildErrors):
+            continue
+        assert found.base
+        assert identities(found) <= known
