@@ -24,12 +24,12 @@ from buildkit.registry.registry import Document, OpenBlob, Registry
 
 EMPTY_CONFIG = b"{}"
 _FALLBACK = re.compile("sha256-[0-9a-f]{64}")
-_TRIES = 8  # others may write the same index at the same time
+_TRIES = 20  # others may write the same index at the same time
 
 
-def pause() -> None:
-    """Wait a little: who read the index before we wrote it has written by then."""
-    time.sleep(0.05 + random.random() / 10)
+def pause(took: float) -> None:
+    """Wait a little: who read the index before we wrote it, which took us so many seconds, has written by then."""
+    time.sleep(max(0.05, 3 * took) * (1 + random.random()))
 
 
 def referrers(registry: Registry, repository: str, subject: Digest, artifact_type: str = "") -> tuple[Descriptor, ...]:
@@ -62,7 +62,7 @@ def attach(
 
 
 def push_referrer(
-    registry: Registry, repository: str, manifest: bytes, media_type: str, settle: Callable[[], None] = pause
+    registry: Registry, repository: str, manifest: bytes, media_type: str, settle: Callable[[float], None] = pause
 ) -> Descriptor:
     """Push a manifest that has a subject, by its digest; listed by the registry, else under the fallback tag."""
     digest = Digest.of(manifest)
@@ -72,7 +72,7 @@ def push_referrer(
 
 
 def list_referrer(
-    registry: Registry, repository: str, manifest: bytes, media_type: str, settle: Callable[[], None] = pause
+    registry: Registry, repository: str, manifest: bytes, media_type: str, settle: Callable[[float], None] = pause
 ) -> None:
     """Add a referrer to the index under the fallback tag, unless it is there; looked at again after it was written.
 
@@ -80,6 +80,7 @@ def list_referrer(
     """
     subject, entry = descriptor_of(manifest, media_type)
     for _ in range(_TRIES):
+        began = time.monotonic()
         found, rows = _fallback(registry, repository, subject)
         if any(row["digest"] == str(entry.digest) for row in rows):
             return
@@ -87,7 +88,8 @@ def list_referrer(
         rows = [*rows, entry.to_data()]
         index = canonical({"schemaVersion": 2, "mediaType": INDEX, **kept, "manifests": rows})
         registry.push_manifest(repository, fallback_tag(subject), index, INDEX)
-        if _is_kept(registry, repository, subject, entry, settle):
+        settle(time.monotonic() - began)
+        if any(row["digest"] == str(entry.digest) for row in _fallback(registry, repository, subject)[1]):
             return
     raise EnvironmentFault(
         f"cannot list {entry.digest} among what refers to {subject} in '{repository}': others write the tag"
@@ -130,13 +132,6 @@ def descriptor_of(manifest: bytes, media_type: str) -> tuple[Digest, Descriptor]
     return Descriptor.from_data(subject).digest, Descriptor(
         media_type, Digest.of(manifest), annotations, artifact_type=kind
     )
-
-
-def _is_kept(
-    registry: Registry, repository: str, subject: Digest, entry: Descriptor, settle: Callable[[], None]
-) -> bool:
-    settle()
-    return any(row.get("digest") == str(entry.digest) for row in _fallback(registry, repository, subject)[1])
 
 
 def _fallback(registry: Registry, repository: str, subject: Digest) -> tuple[Document | None, list[dict[str, Any]]]:

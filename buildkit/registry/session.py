@@ -12,6 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import ProxyManager
 
+from buildkit.registry.hub import api_host
 from buildkit.registry.sending import pools
 from buildkit.registry.trust import Trust
 
@@ -27,7 +28,7 @@ def prepare(session: requests.Session, host: str, trust: Trust, stall: float) ->
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     if trust.client_cert:
-        session.mount(f"https://{host}/", _Adapter(trust.at(host), stall))
+        session.mount(f"https://{api_host(host)}/", _Adapter(trust.at(host), stall))
     session.headers["User-Agent"] = "mbuild"
     # Without a callable as `auth`, requests would replace our header by what ~/.netrc has for the host.
     session.auth = lambda request: request

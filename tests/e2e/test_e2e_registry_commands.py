@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from debian_programs import Programs
-from invocations import Ran, in_process
+from invocations import MBUILD, Ran, in_process
 from real_registry import registry
 
 pytestmark = pytest.mark.e2e
@@ -181,6 +182,19 @@ def test_what_is_attached_is_listed_and_comes_along(
         assert mbuild("referrers", f"{other}/fraud@{card}").stdout == f"{seen.partition('@')[2]} application/x.seen\n"
         assert mbuild("pull", f"{other}/fraud@{card}", "--output", "oci:card").code == 0
     assert hashlib.sha256(b"# Card\n").hexdigest() in blobs(tmp_path / "card")
+
+
+def test_files_that_are_attached_at_the_same_time_are_all_listed(host: str, layout: Layout, tmp_path: Path) -> None:
+    layout.tag("v1", layout.image("one"))
+    mbuild("copy", f"oci:{layout.folder}:v1", f"{host}/ml/fraud:v1")
+    processes = []
+    for number in range(6):
+        (tmp_path / f"{number}.txt").write_text(str(number))
+        words = ["attach", f"{host}/ml/fraud:v1", f"{number}.txt", "--type", "text/plain", "--plain-http"]
+        processes.append(subprocess.Popen([*MBUILD, *words], stdout=subprocess.PIPE, text=True))
+    attached = sorted(process.communicate()[0].strip().partition("@")[2] for process in processes)
+    listed = mbuild("referrers", f"{host}/ml/fraud:v1").stdout
+    assert sorted(line.removesuffix(" text/plain") for line in listed.splitlines()) == attached
 
 
 def test_a_mirror_is_asked_first_and_the_registry_after_it(

@@ -21,7 +21,7 @@ TAG = fallback_tag(SUBJECT.digest)
 NOTE = b"a note"
 
 
-def calmly() -> None:
+def calmly(took: float) -> None:
     """Wait for nobody."""
 
 
