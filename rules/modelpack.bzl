@@ -17,7 +17,7 @@ _LAYER_TYPES = {
 
 def _shared(models, name):
     """What all models say of themselves, if they say the same; else nothing."""
-    values = [model.facts.get(name) for model in models]
+    values = [(getattr(model, "facts", None) or {}).get(name) for model in models]
     return values[0] if values and all([value == values[0] for value in values]) else None
 
 def _filled(fields):

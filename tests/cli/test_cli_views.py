@@ -330,3 +330,43 @@ told = rule(implementation = _told)
         assert place.mbuild("//t", *flags).code == 0
         found.append((place.root / "mbuild-out/t/t.txt").read_text())
     assert found == ["none", revision]
+
+
+def test_of_several_models_an_artifact_says_what_all_have_in_common(place: Place) -> None:
+    own = """
+load("@mbuild//rules:layers.bzl", "make_layer")
+load("@mbuild//rules:model.bzl", "ModelInfo")
+
+def _bare(ctx):
+    layer = make_layer(ctx, "files", "files_layer", {"files": {"models/bare/x": ctx.file.src}})
+    return [ModelInfo(name = "bare", layers = [layer], license = "MIT", version = "7")]
+
+bare = rule(implementation = _bare, attrs = {"src": attr.label(allow_single_file = True)})
+"""
+    build_file = """
+load("//:own.bzl", "bare")
+[model(
+    name = name,
+    srcs = [name + ".onnx"],
+    family = "trees",
+    framework = "sklearn",
+    license = license,
+    precision = precision,
+) for name, license, precision in [("a", "MIT", "float32"), ("b", "Apache-2.0", "float64")]]
+model_artifact(name = "both", models = [":a", ":b"])
+bare(name = "own", src = "a.onnx")
+model_artifact(name = "with_own", models = [":own"])
+"""
+    place.write({"own.bzl": own, "two/BUILD": build_file, "two/a.onnx": "a", "two/b.onnx": "b"})
+    ran = place.mbuild("//two:both", "//two:with_own")
+    assert ran.code == 0, ran.stderr
+    both = document(place, "two/both/config.json")
+    assert (both["descriptor"], both["config"]) == (
+        {"family": "trees", "licenses": ["Apache-2.0", "MIT"], "name": "both"},
+        {"format": "onnx"},
+    )
+    own_config = document(place, "two/with_own/config.json")
+    assert (own_config["descriptor"], own_config["config"]) == (
+        {"licenses": ["MIT"], "name": "bare", "version": "7"},
+        {},
+    )

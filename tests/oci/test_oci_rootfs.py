@@ -206,6 +206,14 @@ def test_a_path_through_a_link_of_a_lower_layer_stays_below_the_root(tmp_path: P
             [hard_link("h", "/etc/passwd")],
             "layer DIGEST: 'h' is a hard link to 'etc/passwd', which is no file before it",
         ),
+        (
+            [member("usr/f", b""), link("s", "usr"), hard_link("s/f", "usr/f")],
+            "layer DIGEST: 's/f' is a hard link to 'usr/f', which is no file before it",
+        ),
+        (
+            [member("d/f", b""), hard_link("d", "d/f")],
+            "layer DIGEST: 'd' is a hard link to 'd/f', which is no file before it",
+        ),
         ([member("n", type=tarfile.CHRTYPE)], "layer DIGEST: 'n' is a device or pipe, which only root can make"),
         ([link("s", "")], "layer DIGEST: 's' is a symlink to nothing"),
         (
