@@ -161,7 +161,7 @@ def test_the_commands_on_the_page_of_queries_work(tmp_path: Path) -> None:
 def test_the_commands_on_the_page_about_writing_rules_work(tmp_path: Path) -> None:
     (tmp_path / "words").mkdir()
     environment = _environment(tmp_path / "store", Path(sys.executable).parent)
-    assert Reader(tmp_path / "words", environment, {}).follow(DOCS / "writing-rules.md") == 9
+    assert Reader(tmp_path / "words", environment, {}).follow(DOCS / "writing-rules.md") == 11
 
 
 def test_the_page_of_the_workspace_has_every_key() -> None:
