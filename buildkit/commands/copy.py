@@ -11,7 +11,7 @@ from functools import partial
 from buildkit.commands.images import is_reference, open_image
 from buildkit.commands.registries import check_fits, pulled_from, registry_of
 from buildkit.commands.session import Session
-from buildkit.commands.sinks import FORMS, is_sink, parse_sink, write_to
+from buildkit.commands.sinks import FORMS, Sink, is_sink, parse_sink, write_to
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
 from buildkit.events import Listener, Progress
@@ -137,10 +137,17 @@ def _write(session: Session, source: str, output: str, plain_http: bool, platfor
     sink = parse_sink(output)
     opened = open_image(session, source, plain_http=plain_http)
     root = _chosen(opened, platform)
-    tag = (Reference.parse(source).tag or "") if _is_remote(source) else ""
+    name = _own_name(Reference.parse(source), sink) if _is_remote(source) else ""
     reader = _told(session.listener, opened)
-    write_to(sink, session.options.directory, [(root, tag)], reader, platform or DEFAULT_PLATFORM)
+    write_to(sink, session.options.directory, [(root, name)], reader, platform or DEFAULT_PLATFORM)
     return Copied(str(sink), root.digest)
+
+
+def _own_name(place: Reference, sink: Sink) -> str:
+    """What the image is called in an output: its tag, and for Docker also where it is from."""
+    if sink.kind == "docker-archive" and place.tag:
+        return str(replace(place, digest=None))
+    return place.tag or ""
 
 
 def _is_remote(text: str) -> bool:

@@ -114,6 +114,10 @@ def test_an_image_goes_from_a_layout_through_registries_and_comes_back(
     assert mbuild("pull", f"{host}/ml/fraud:v1", "--output", "docker-archive:one.tar").code == 0
     told = json.loads(programs.run("skopeo", "inspect", f"docker-archive:{tmp_path}/one.tar"))
     assert told["Architecture"] == "amd64"
+    with tarfile.open(tmp_path / "one.tar") as archive:
+        member = archive.extractfile("manifest.json")
+        assert member is not None
+        assert json.load(member)[0]["RepoTags"] == [f"{host}/ml/fraud:v1"]
 
 
 def test_a_pull_without_an_output_fills_the_store(host: str, layout: Layout, tmp_path: Path) -> None:
