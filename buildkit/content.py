@@ -128,8 +128,8 @@ def check_path(path: str) -> None:
         raise BuildFailure(f"path {path!r} is not valid UTF-8") from None
 
 
-# A bomb unfolds to more than both: no package, wheel or layer that is meant to be used comes near.
-BOMB_FREE, BOMB_RATIO = 1 << 30, 200
+# A bomb unfolds to more than both. Made-up tables of a few gigabytes shrink well too, and are none.
+BOMB_FREE, BOMB_RATIO = 1 << 32, 500
 
 
 def is_bomb(packed: int, unpacked: int) -> bool:

@@ -51,7 +51,7 @@ def stored(files: dict[str, bytes]) -> bytes:
 
 @pytest.fixture
 def little_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What counts as a bomb from 1 GiB on counts from 1 MiB on."""
+    """What counts as a bomb from 4 GiB on counts from 1 MiB on."""
     monkeypatch.setattr("buildkit.content.BOMB_FREE", 1 << 20)
 
 
