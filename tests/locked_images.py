@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from buildkit.digest import Digest
-from buildkit.graph.image_documents import INDEX, MANIFEST, Document, locked_image
+from buildkit.graph.image_documents import INDEX, MANIFEST, LockedDocument, locked_image
 from buildkit.graph.image_lock import BaseImages, base_images
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -21,36 +21,36 @@ ATTESTATION = {
 }
 
 
-def document(media_type: str, **fields: Any) -> Document:
+def document(media_type: str, **fields: Any) -> LockedDocument:
     """A document as some program wrote it: indented, in no order."""
-    return Document(media_type, json.dumps(fields, indent=3).encode())
+    return LockedDocument(media_type, json.dumps(fields, indent=3).encode())
 
 
 def layer_of(data: bytes, media_type: str = LAYER) -> dict[str, Any]:
     """A layer's descriptor."""
-    return descriptor_of(Document(media_type, data))
+    return descriptor_of(LockedDocument(media_type, data))
 
 
-def descriptor_of(found: Document, **others: Any) -> dict[str, Any]:
+def descriptor_of(found: LockedDocument, **others: Any) -> dict[str, Any]:
     """What points at a document."""
     digest = found.digest
     return {"mediaType": found.media_type, "digest": str(digest), "size": digest.size, **others}
 
 
-def config_of(architecture: str = "amd64", **fields: Any) -> Document:
+def config_of(architecture: str = "amd64", **fields: Any) -> LockedDocument:
     """A config of an image with one layer."""
     rootfs = {"type": "layers", "diff_ids": ["sha256:" + "d" * 64]}
     given = {"architecture": architecture, "os": "linux", "config": SETTINGS, "rootfs": rootfs, **fields}
     return document(CONFIG, **{name: value for name, value in given.items() if value is not None})
 
 
-def manifest_of(made: Document, media_type: str = MANIFEST, **fields: Any) -> Document:
+def manifest_of(made: LockedDocument, media_type: str = MANIFEST, **fields: Any) -> LockedDocument:
     """A manifest of one layer."""
     given = {"config": descriptor_of(made), "layers": [layer_of(b"layer")], **fields}
     return document(media_type, schemaVersion=2, mediaType=media_type, **given)
 
 
-def index_of(*manifests: tuple[str, Document], media_type: str = INDEX) -> Document:
+def index_of(*manifests: tuple[str, LockedDocument], media_type: str = INDEX) -> LockedDocument:
     """An index of platforms' manifests, and of an attestation."""
     rows = [
         descriptor_of(manifest, platform=dict(zip(("os", "architecture", "variant"), name.split("/"), strict=False)))

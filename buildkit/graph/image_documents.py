@@ -36,7 +36,7 @@ _MOST_BYTES = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class LockedDocument:
     """A small JSON document, as a registry has it."""
 
     media_type: str
@@ -62,12 +62,12 @@ class LockedImage:
     """A base for one platform; `layers` are lowest first, and follow from the documents."""
 
     platform: str
-    manifest: Document
-    config: Document
+    manifest: LockedDocument
+    config: LockedDocument
     layers: tuple[LockedLayer, ...]
 
 
-def locked_image(platform: str, manifest: Document, config: Document) -> LockedImage:
+def locked_image(platform: str, manifest: LockedDocument, config: LockedDocument) -> LockedImage:
     """Check a manifest and its config against each other. Raises BuildError."""
     data = parsed_manifest(manifest)
     named = descriptor(data.get("config"), "config of the manifest")
@@ -82,7 +82,7 @@ def locked_image(platform: str, manifest: Document, config: Document) -> LockedI
     return LockedImage(platform, manifest, config, _layers(data, found))
 
 
-def parsed_manifest(document: Document) -> dict[str, Any]:
+def parsed_manifest(document: LockedDocument) -> dict[str, Any]:
     """A manifest of one image. Raises BuildError for anything else that registries keep."""
     data = parsed(document, "manifest")
     if document.media_type not in MANIFESTS:
@@ -97,7 +97,7 @@ def parsed_manifest(document: Document) -> dict[str, Any]:
     return data
 
 
-def parsed(document: Document, what: str) -> dict[str, Any]:
+def parsed(document: LockedDocument, what: str) -> dict[str, Any]:
     """A manifest or index as plain data. Raises BuildError where it cannot be what its media type says."""
     if document.media_type.startswith(_SCHEMA_1):
         raise _schema_1()
@@ -125,7 +125,7 @@ def descriptor(data: object, what: str) -> Digest:
     return _digest(text, size, what)
 
 
-def parsed_config(document: Document) -> dict[str, Any]:
+def parsed_config(document: LockedDocument) -> dict[str, Any]:
     """A config as plain data. Raises BuildError."""
     return _object(document, "config")
 
@@ -203,7 +203,7 @@ def _digest(text: object, size: int, what: str) -> Digest:
         raise _refused(f"{what} has digest {str(text)[:80]!r}, expected 'sha256:' and 64 hexadecimal digits") from None
 
 
-def _object(document: Document, what: str) -> dict[str, Any]:
+def _object(document: LockedDocument, what: str) -> dict[str, Any]:
     if len(document.data) > LARGEST:
         raise _refused(f"{what} has {len(document.data)} bytes, more than the {LARGEST} that registries take")
     try:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, Span
-from buildkit.graph.image_documents import INDEXES, Document, LockedImage, descriptor, locked_image, parsed
+from buildkit.graph.image_documents import INDEXES, LockedDocument, LockedImage, descriptor, locked_image, parsed
 
 COLUMNS = ("platform", "role", "mediaType", "size", "sha256", "document")
 _ANY = "-"
@@ -33,7 +33,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 class BaseImages:
     """What a lock holds of an image: its index, if it has one, and the image of each platform, sorted."""
 
-    index: Document | None
+    index: LockedDocument | None
     images: tuple[LockedImage, ...]
 
     @property
@@ -42,7 +42,7 @@ class BaseImages:
         return (self.index or self.images[0].manifest).digest
 
 
-def base_images(index: Document | None, images: Iterable[LockedImage]) -> BaseImages:
+def base_images(index: LockedDocument | None, images: Iterable[LockedImage]) -> BaseImages:
     """Check that the images are the index's. Raises BuildError."""
     found = tuple(sorted(images, key=lambda image: image.platform))
     if not found:
@@ -66,14 +66,14 @@ def render_images(found: BaseImages) -> list[str]:
     return sorted(_line(*row) for row in rows)
 
 
-def _line(platform: str, role: str, document: Document) -> str:
+def _line(platform: str, role: str, document: LockedDocument) -> str:
     digest, text = document.digest, json.dumps(document.data.decode("utf-8"))
     return f"{platform} {role} {document.media_type} {digest.size} {digest.hex} {text}"
 
 
 def parse_images(lines: Sequence[tuple[int, str]], path: str, hint: str) -> BaseImages:
     """Read numbered lines. Raises BuildError with its place in `path`."""
-    documents: dict[tuple[str, str], tuple[int, Document]] = {}
+    documents: dict[tuple[str, str], tuple[int, LockedDocument]] = {}
     for number, line in lines:
         platform, role, document = _parsed_line(line, path, number, hint)
         if (platform, role) in documents:
@@ -90,7 +90,9 @@ def parse_images(lines: Sequence[tuple[int, str]], path: str, hint: str) -> Base
         raise _fault(fault.message, path, first, hint) from None
 
 
-def _image(platform: str, documents: dict[tuple[str, str], tuple[int, Document]], path: str, hint: str) -> LockedImage:
+def _image(
+    platform: str, documents: dict[tuple[str, str], tuple[int, LockedDocument]], path: str, hint: str
+) -> LockedImage:
     known = {role: documents[platform, role] for role in _ROLES if (platform, role) in documents}
     number = min(number for number, _ in known.values())
     if sorted(known) != ["config", "manifest"] or platform == _ANY:
@@ -104,7 +106,7 @@ def _image(platform: str, documents: dict[tuple[str, str], tuple[int, Document]]
         raise _fault(fault.message, path, known["manifest"][0], hint) from None
 
 
-def _parsed_line(line: str, path: str, number: int, hint: str) -> tuple[str, str, Document]:
+def _parsed_line(line: str, path: str, number: int, hint: str) -> tuple[str, str, LockedDocument]:
     words = line.split(" ", len(COLUMNS) - 1)
     if len(words) != len(COLUMNS):
         raise _fault(
@@ -118,7 +120,7 @@ def _parsed_line(line: str, path: str, number: int, hint: str) -> tuple[str, str
             message = f"lock entry has {column} {word[:80]!r}, expected {expected}"
             raise BuildError(message, span=Span(path, number, start, number, start + len(word)), hint=hint)
         start += len(word) + 1
-    document = Document(media_type, _bytes(text, path, number, hint))
+    document = LockedDocument(media_type, _bytes(text, path, number, hint))
     if document.digest != Digest(sha256, int(size)):
         raise _fault(
             f"the document is {document.digest} ({document.digest.size} bytes), "

@@ -18,7 +18,7 @@ from buildkit.events import Listener, Progress
 from buildkit.graph.image_documents import (
     INDEXES,
     LARGEST,
-    Document,
+    LockedDocument,
     LockedImage,
     config_platform,
     descriptor,
@@ -102,7 +102,7 @@ def resolve(request: Mapping[str, object], registry: Registry, *, report: Listen
 
 def _platforms(request: Mapping[str, object]) -> tuple[str, ...]:
     asked = request.get("platforms") or ()
-    return tuple(str(one) for one in asked) if isinstance(asked, Sequence) and not isinstance(asked, str) else ()
+    return tuple(dict.fromkeys(map(str, asked))) if isinstance(asked, Sequence) and not isinstance(asked, str) else ()
 
 
 class _Documents:
@@ -111,21 +111,21 @@ class _Documents:
     def __init__(self, registry: Registry, repository: str) -> None:
         self._registry, self._repository = registry, repository
 
-    def manifest(self, name: str, what: str) -> Document:
+    def manifest(self, name: str, what: str) -> LockedDocument:
         """A manifest or an index, by tag or digest."""
         found = self._registry.manifest(self._repository, name)
         if found is None:
             raise BuildError(f"the registry has no {what}", hint="check the name, and whether you may read it")
-        return Document(found.media_type.partition(";")[0].strip(), found.data)
+        return LockedDocument(found.media_type.partition(";")[0].strip(), found.data)
 
-    def config(self, row: Mapping[str, Any]) -> Document:
+    def config(self, row: Mapping[str, Any]) -> LockedDocument:
         """The config that a manifest names."""
         digest = descriptor(row, "config of the manifest")
         if digest.size > LARGEST:
             raise BuildError(f"unfit as a base image: config has {digest.size} bytes, more than {LARGEST}")
         with self._registry.open_blob(self._repository, digest) as reader:
             data = b"".join(iter(lambda: reader.read(1 << 16), b""))
-        return Document(str(row.get("mediaType")), data)
+        return LockedDocument(str(row.get("mediaType")), data)
 
 
 def _resolve(reference: Reference, asked: Sequence[str], documents: _Documents, report: Listener) -> BaseImages:
@@ -145,7 +145,7 @@ def _resolve(reference: Reference, asked: Sequence[str], documents: _Documents, 
     return base_images(root, images)
 
 
-def _single(manifest: Document, asked: Sequence[str], documents: _Documents) -> LockedImage:
+def _single(manifest: LockedDocument, asked: Sequence[str], documents: _Documents) -> LockedImage:
     config = documents.config(parsed_manifest(manifest)["config"])
     platform = config_platform(parsed_config(config))
     if list(asked) not in ([], [platform]):
@@ -153,7 +153,7 @@ def _single(manifest: Document, asked: Sequence[str], documents: _Documents) -> 
     return locked_image(platform, manifest, config)
 
 
-def _image(platform: str, manifest: Document, documents: _Documents) -> LockedImage:
+def _image(platform: str, manifest: LockedDocument, documents: _Documents) -> LockedImage:
     return locked_image(platform, manifest, documents.config(parsed_manifest(manifest)["config"]))
 
 

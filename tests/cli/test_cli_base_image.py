@@ -15,7 +15,7 @@ from buildkit.commands.graph import analysis
 from buildkit.commands.origins import origins_of
 from buildkit.commands.session import Options, Session
 from buildkit.digest import Digest
-from buildkit.graph.image_documents import Document
+from buildkit.graph.image_documents import LockedDocument
 from buildkit.graph.lockfile import parse_lock, render_lock, request_key
 from buildkit.reference import Reference
 
@@ -136,7 +136,7 @@ def test_layers_of_a_base_keep_their_digests(place: Place, registry: LittleRegis
     locked(place, registry)
     assert place.mbuild("//:x").code == 0
     text = (place.root / "mbuild-out" / "x" / "manifest.json").read_text()
-    row = descriptor_of(Document(LAYER, ONE))
+    row = descriptor_of(LockedDocument(LAYER, ONE))
     assert f'"digest":"{row["digest"]}"' in text
 
 

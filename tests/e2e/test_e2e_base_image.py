@@ -47,7 +47,38 @@ def _plain_image(ctx):
 
 plain_image = rule(implementation = _plain_image, attrs = {"base": attr.label(mandatory = True)})
 """
+SERVER = """
+load("@mbuild//rules:runtime.bzl", "RuntimeInfo", "root_of")
+
+_CODE = '''
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(os.environ["WHOSE"].encode())
+    do_POST = do_GET
+http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
+'''
+
+def _server(ctx):
+    runtime = ctx.attr.runtime[RuntimeInfo]
+    return [RunInfo(
+        root = root_of(ctx.attr.runtime),
+        command = [runtime.python, "-c", _CODE],
+        environment = runtime.environment | {"HOST": "{host}", "PORT": "{http}"},
+        ports = {"http": 8080},
+        readiness = "/",
+        requests = {"predict": {"method": "POST", "port": "http", "path": "/"}},
+    )]
+
+server = rule(implementation = _server, attrs = {"runtime": attr.label(mandatory = True)})
+"""
 BUILD = """
+load(":server.bzl", "server")
+
+server(name = "little", runtime = ":python")
 base_image(name = "base", image = "%s/base/python:1", lock = "base.lock")
 runtime(name = "python", base = ":base")
 runtime(name = "server", base = ":base", server = "mlserver")
@@ -96,6 +127,7 @@ def workspace(served: tuple[str, Path], other: str, kept_store: Path, tmp_path_f
     (folder / "app").mkdir()
     (folder / "app" / "BUILD").write_text(BUILD.replace("%s", host))
     (folder / "app" / "a.bin").write_text("weights")
+    (folder / "app" / "server.bzl").write_text(SERVER)
     mbuild = Mbuild(folder, kept_store)
     mbuild("push", "//third_party:image", f"{host}/base/python:1")
     mbuild("lock", "//app:base")
@@ -195,3 +227,8 @@ def test_an_image_of_dockers_own_format_serves_as_well(
     assert "linux/amd64 manifest application/vnd.docker.distribution.manifest.v2+json " in lock
     fresh("//app:docker_told")
     assert (fresh.folder / "mbuild-out/app/docker_told.txt").read_text() == "3.11"
+
+
+def test_a_server_runs_in_the_base_with_the_variables_of_the_base(fresh: Mbuild) -> None:
+    (fresh.folder / "request.json").write_text("{}")
+    assert fresh("predict", "//app:little", "--input", "request.json").out.strip() == "theirs"

@@ -9,7 +9,7 @@ from locked_images import CONFIG, config_of, descriptor_of, document, index_of, 
 
 from buildkit.errors import BuildError
 from buildkit.events import Event
-from buildkit.graph.image_documents import INDEX, LARGEST, MANIFEST, Document
+from buildkit.graph.image_documents import INDEX, LARGEST, MANIFEST, LockedDocument
 from buildkit.graph.lockfile import Lock, request_key
 from buildkit.lock import image
 from buildkit.registry.memory import MemoryRegistry
@@ -17,7 +17,7 @@ from buildkit.registry.memory import MemoryRegistry
 IMAGE = "registry.example/team/base:1"
 
 
-def served(*found: tuple[str, Document], configs: tuple[Document, ...] = ()) -> MemoryRegistry:
+def served(*found: tuple[str, LockedDocument], configs: tuple[LockedDocument, ...] = ()) -> MemoryRegistry:
     """A registry that holds documents under names, and under their digests."""
     registry = MemoryRegistry()
     for name, one in found:
@@ -59,7 +59,7 @@ def test_all_platforms_that_mbuild_builds_for_are_locked_and_no_layer_is_read() 
 
 
 def test_only_the_platforms_that_are_asked_for_are_locked() -> None:
-    lock, base = resolved(of_two_platforms(), request("linux/arm64")), two_platforms()
+    lock, base = resolved(of_two_platforms(), request("linux/arm64", "linux/arm64")), two_platforms()
     assert lock.base
     assert lock.base.images == base.images[1:]
     assert lock.base.index == base.index
@@ -147,7 +147,7 @@ def test_hostile_documents_of_a_registry_are_refused() -> None:
         f"  while locking '{IMAGE}'\n"
         "hint: pull the image with a program of today, push it again, and name that"
     )
-    nested = Document(CONFIG, b"[" * 100_000)
+    nested = LockedDocument(CONFIG, b"[" * 100_000)
     assert refusal(served(("1", manifest_of(nested)), configs=(nested,)), request()) == (
         f"error: unfit as a base image: config is not JSON\n  while locking '{IMAGE}'"
     )

@@ -12,7 +12,7 @@ from locked_images import LAYER, config_of, descriptor_of, document, index_of, l
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildErrors
-from buildkit.graph.image_documents import INDEX, LARGEST, Document, locked_image, parsed
+from buildkit.graph.image_documents import INDEX, LARGEST, LockedDocument, locked_image, parsed
 from buildkit.graph.image_lock import base_images
 from buildkit.graph.lockfile import Lock, parse_lock, render_lock, request_key
 from buildkit.lock import check
@@ -60,7 +60,7 @@ def test_an_image_without_an_index_is_its_manifest() -> None:
 
 def test_documents_of_docker_are_taken_and_their_layers_get_the_names_of_oci() -> None:
     rows = [layer_of(b"layer", f"{DOCKER}image.rootfs.diff.tar.gzip")]
-    config = Document(f"{DOCKER}container.image.v1+json", config_of().data)
+    config = LockedDocument(f"{DOCKER}container.image.v1+json", config_of().data)
     manifest = manifest_of(config, f"{DOCKER}distribution.manifest.v2+json", layers=rows)
     index = index_of(("linux/amd64", manifest), media_type=f"{DOCKER}distribution.manifest.list.v2+json")
     image = locked_image("linux/amd64", manifest, config)
@@ -73,7 +73,7 @@ def test_documents_of_docker_are_taken_and_their_layers_get_the_names_of_oci() -
 def test_line_separators_of_unicode_stay_inside_their_line() -> None:
     config = config_of(author="a\u2028b\x85c\x0bd")
     lock = Lock("image", KEY, (), (), base_images(None, [locked_image("linux/amd64", manifest_of(config), config)]))
-    raw = Document(config.media_type, config.data.decode().encode().replace(b"\\u2028", "\u2028".encode()))
+    raw = LockedDocument(config.media_type, config.data.decode().encode().replace(b"\\u2028", "\u2028".encode()))
     lock = Lock("image", KEY, (), (), base_images(None, [locked_image("linux/amd64", manifest_of(raw), raw)]))
     assert parse_lock(render_lock(lock), "base.lock") == lock
 
@@ -144,17 +144,17 @@ def test_an_index_must_name_the_manifests() -> None:
     assert caught.value.message == (f"the index does not name the manifest of linux/amd64, {image.manifest.digest}")
 
 
-def _manifest(**fields: Any) -> tuple[Document, Document]:
+def _manifest(**fields: Any) -> tuple[LockedDocument, LockedDocument]:
     return manifest_of(config_of(), **fields), config_of()
 
 
-def _config(**fields: Any) -> tuple[Document, Document]:
+def _config(**fields: Any) -> tuple[LockedDocument, LockedDocument]:
     config = config_of(**fields)
     return manifest_of(config), config
 
 
-def _raw_config(data: bytes) -> tuple[Document, Document]:
-    config = Document(config_of().media_type, data)
+def _raw_config(data: bytes) -> tuple[LockedDocument, LockedDocument]:
+    config = LockedDocument(config_of().media_type, data)
     return manifest_of(config), config
 
 
@@ -237,7 +237,7 @@ HOSTILE = {
         "manifest is not of an image: its config has media type 'application/vnd.cncf.helm.config.v1+json'",
     ),
     "two media types": (
-        (Document(INDEX, manifest_of(config_of()).data), config_of()),
+        (LockedDocument(INDEX, manifest_of(config_of()).data), config_of()),
         "manifest says that it is 'application/vnd.oci.image.manifest.v1+json', but is served as "
         "'application/vnd.oci.image.index.v1+json'",
     ),
@@ -264,7 +264,7 @@ def test_what_is_no_sound_image_is_refused_by_name(what: str) -> None:
 
 def test_an_index_is_checked_like_a_manifest() -> None:
     with pytest.raises(BuildError, match="index has 4194306 bytes, more than the 4194304 that registries take"):
-        parsed(Document(INDEX, b" " * LARGEST + b"{}"), "index")
+        parsed(LockedDocument(INDEX, b" " * LARGEST + b"{}"), "index")
 
 
 def identities(lock: Lock) -> set[tuple[str, Digest, Digest]]:

@@ -18,7 +18,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildErrors
 from buildkit.events import Event
 from buildkit.graph.action import Action
-from buildkit.graph.image_documents import Document, locked_image
+from buildkit.graph.image_documents import LockedDocument, locked_image
 from buildkit.graph.image_lock import base_images
 from buildkit.graph.lockfile import Lock, LockEntry, render_lock, request_key
 
@@ -80,8 +80,8 @@ def test_an_image_is_built_on_a_base_whose_layers_nobody_has(tmp_path: Path) -> 
     manifest, config = built(session, "//:x")
     gzip = "application/vnd.oci.image.layer.v1.tar+gzip"
     assert manifest["layers"][:2] == [
-        descriptor_of(Document(gzip, b"one")),
-        descriptor_of(Document(gzip, b"two")),
+        descriptor_of(LockedDocument(gzip, b"one")),
+        descriptor_of(LockedDocument(gzip, b"two")),
     ]
     assert config["rootfs"]["diff_ids"][:2] == DIFF_IDS
     assert not session.store.has(Digest.of(b"one"))
