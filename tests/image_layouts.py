@@ -15,6 +15,7 @@ from typing import Any
 import zstandard
 
 from buildkit.digest import Digest
+from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import CONFIG, LAYER, LAYER_GZIP, LAYER_ZSTD, MANIFEST, Descriptor
 from buildkit.oci.document import canonical
 from buildkit.oci.image import OpenedImage
@@ -37,6 +38,8 @@ class Blobs(dict[Digest, bytes]):
         return Digest.of(data)
 
     def open(self, digest: Digest, /, offset: int = 0, length: int | None = None) -> io.BytesIO:
+        if digest not in self:
+            raise BuildFailure(f"no blob {digest}")
         data = self[digest][offset : None if length is None else offset + length]
         self.asked.append((digest, offset, len(data)))
         return io.BytesIO(data)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from buildkit.images.compare_weights import weights_changes
 from buildkit.images.difference import Change, Difference, FileChange, changes
-from buildkit.images.facts import ImageFacts, facts_of
+from buildkit.images.facts import ImageFacts, facts_of, names_of, rows_of
 from buildkit.images.merged import File
 from buildkit.images.packages import ecosystem_of
 from buildkit.images.side import Side, side_of
@@ -88,11 +88,11 @@ def _settings(facts: ImageFacts) -> dict[str, str]:
         "stop signal": process.get("StopSignal"),
         "health check": process.get("Healthcheck"),
     }
-    for row in _list(process.get("Env")):
-        name, _, value = str(row).partition("=")
+    for row in rows_of(process, "Env"):
+        name, _, value = row.partition("=")
         found[f"env {name}"] = value or '""'
-    found |= {f"port {port}": "open" for port in _object(process.get("ExposedPorts"))}
-    found |= {f"volume {path}": "declared" for path in _object(process.get("Volumes"))}
+    found |= {f"port {port}": "open" for port in names_of(process, "ExposedPorts")}
+    found |= {f"volume {path}": "declared" for path in names_of(process, "Volumes")}
     found |= {f"label {key}": value or '""' for key, value in facts.labels.items()}
     found |= {f"annotation {key}": value or '""' for key, value in facts.annotations.items()}
     return {key: _text(value) for key, value in found.items() if value}
@@ -100,14 +100,6 @@ def _settings(facts: ImageFacts) -> dict[str, str]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def _object(value: object) -> list[str]:
-    return list(map(str, value)) if isinstance(value, dict) else []
 
 
 def _packages(

@@ -76,6 +76,18 @@ def compression_of(media_type: str) -> str:
     return ""
 
 
+def rows_of(process: Mapping[str, Any], key: str) -> list[str]:
+    """A list of a config, such as its environment, as texts; what is of another type has none."""
+    found = process.get(key)
+    return list(map(str, found)) if isinstance(found, list) else []
+
+
+def names_of(process: Mapping[str, Any], key: str) -> list[str]:
+    """The keys of an object of a config, such as its ports, sorted; what is of another type has none."""
+    found = process.get(key)
+    return sorted(found) if isinstance(found, dict) else []
+
+
 def facts_of(image: Image) -> ImageFacts:
     """All that an image's documents say."""
     manifest = image.manifest

@@ -18,6 +18,10 @@ _LENGTH = 8
 Read = Callable[[int, int], bytes]  # (offset, length) in the file
 
 
+class NotSafetensors(BuildFailure):
+    """The file's header lies; whatever holds the file is sound."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """One tensor; `begin` and `end` are in the file."""
@@ -29,23 +33,23 @@ class Tensor:
 
 
 def tensors(read: Read, size: int, what: str) -> Mapping[str, Tensor]:
-    """The tensors of a file of `size` bytes. BuildFailure, which names it, for a header that lies."""
+    """The tensors of a file of `size` bytes. NotSafetensors, which names it, for a header that lies."""
     head = read(0, min(_LENGTH, size))
     length = int.from_bytes(head, "little")
     if len(head) < _LENGTH or not 2 <= length <= min(LARGEST_HEADER, size - _LENGTH):
-        raise BuildFailure(f"'{what}' is no safetensors file: its header claims {length} bytes of {size}")
+        raise NotSafetensors(f"'{what}' is no safetensors file: its header claims {length} bytes of {size}")
     try:
         header = json.loads(read(_LENGTH, length))
     except (ValueError, RecursionError):
-        raise BuildFailure(f"'{what}' is no safetensors file: its header is not JSON") from None
+        raise NotSafetensors(f"'{what}' is no safetensors file: its header is not JSON") from None
     if not isinstance(header, dict):
-        raise BuildFailure(f"'{what}' is no safetensors file: its header is not an object")
+        raise NotSafetensors(f"'{what}' is no safetensors file: its header is not an object")
     start = _LENGTH + length
     return {name: _tensor(name, row, start, size, what) for name, row in header.items() if name != "__metadata__"}
 
 
 def _tensor(name: str, row: object, start: int, size: int, what: str) -> Tensor:
-    fault = BuildFailure(f"'{what}': the tensor {name[:80]!r} is not described as safetensors are")
+    fault = NotSafetensors(f"'{what}': the tensor {name[:80]!r} is not described as safetensors are")
     if not isinstance(row, dict):
         raise fault
     dtype, shape, offsets = row.get("dtype"), row.get("shape"), row.get("data_offsets")

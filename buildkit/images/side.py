@@ -16,7 +16,7 @@ from buildkit.errors import BuildFailure
 from buildkit.images.facts import LayerFacts
 from buildkit.images.merged import File, Root
 from buildkit.images.packages import LARGEST, ecosystem_of, packages_of
-from buildkit.images.safetensors import Tensor, tensors
+from buildkit.images.safetensors import NotSafetensors, Tensor, tensors
 from buildkit.images.walk import OpenLayer, is_readable, opened_layer, plain_path
 from buildkit.oci.image import OpenedImage
 from buildkit.oci.tar_reader import Member, Type
@@ -108,7 +108,7 @@ class _Reading:
 
         try:
             found = dict(tensors(read, member.size, place[1]))
-        except BuildFailure as failure:
+        except NotSafetensors as failure:
             self._side.notes.append(f"layer {place[0]}: {failure.message}")
             found = {}
         if found:

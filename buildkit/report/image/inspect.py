@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from buildkit.images.facts import ImageFacts
+from buildkit.images.facts import ImageFacts, names_of, rows_of
 from buildkit.report.image.text import named, printable
 from buildkit.report.tally import size_text
 
@@ -33,9 +33,9 @@ def inspect_lines(name: str, facts: ImageFacts) -> Iterator[str]:
         ("folder", _one(process.get("WorkingDir"))),
         ("entrypoint", _one(process.get("Entrypoint"))),
         ("command", _one(process.get("Cmd"))),
-        ("ports", _one(" ".join(sorted(map(str, process.get("ExposedPorts") or {}))))),
-        ("volumes", _one(" ".join(sorted(map(str, process.get("Volumes") or {}))))),
-        ("environment", [printable(str(row)) for row in process.get("Env") or []]),
+        ("ports", _one(" ".join(names_of(process, "ExposedPorts")))),
+        ("volumes", _one(" ".join(names_of(process, "Volumes")))),
+        ("environment", list(map(printable, rows_of(process, "Env")))),
         ("labels", _pairs(facts.labels)),
         ("annotations", _pairs(facts.annotations)),
     ]
