@@ -131,7 +131,7 @@ def _held(session: Session, named: Named) -> Mapping[Digest, str] | None:
     if held is None:
         return None
     if held.unknown:
-        session.warn(f"'shared' counts {held.images} other images; {held.unknown} are not built as they are now")
+        session.warn(f"'shared' counts other images that are built as they are now: {held.images}, not {held.unknown}")
     if not held.images:
         return None
     return {

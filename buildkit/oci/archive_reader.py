@@ -176,7 +176,7 @@ def _saved(document: bytes, tag: str, what: str) -> dict[str, Any]:
 
 
 def _same(tag: str, known: str) -> bool:
-    return tag == known or tag == known.rpartition(":")[2]
+    return tag in (known, known.rpartition(":")[2]) or known.endswith(f"/{tag}")
 
 
 def _parsed(diff_id: str, size: int) -> Digest:
