@@ -58,6 +58,8 @@ class Session:
     @cached_property
     def stamp(self) -> Mapping[str, str]:
         """What rules are told of the build itself. Runs git, if it was asked for."""
+        if not self.options.stamp and not self.options.environment.get("SOURCE_DATE_EPOCH"):
+            return {}
         from buildkit.commands.stamp import stamp_of
 
         return stamp_of(self.workspace.root, self.options.environment, git=self.options.stamp)
