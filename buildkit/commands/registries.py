@@ -15,9 +15,13 @@ from buildkit.graph.registry_config import RegistryConfig, mirror_of
 from buildkit.registry import Credentials, Plan, Registry, Trust, connect
 from buildkit.registry.limits import check_limits
 from buildkit.registry.mirror import MirroredRegistry
+from buildkit.registry.retry import Patience
+
+# There is another place to ask, so a mirror that does not answer is soon passed over.
+_MIRROR = Patience(tries=2, most=5, connect=5.0, stall=20.0)
 
 
-def registry_of(session: Session, host: str, plain_http: bool = False) -> Registry:
+def registry_of(session: Session, host: str, plain_http: bool = False, patience: Patience | None = None) -> Registry:
     """The registry at a host."""
     settings = settings_of(session, host)
     return connect(
@@ -27,6 +31,7 @@ def registry_of(session: Session, host: str, plain_http: bool = False) -> Regist
         plain_http=plain_http or settings.plain_http,
         trust=trust_of(session, settings),
         chunk=settings.limits.chunk_size,
+        patience=patience,
     )
 
 
@@ -36,7 +41,7 @@ def pulled_from(session: Session, host: str, plain_http: bool = False) -> Regist
     registry = registry_of(session, host, plain_http)
     if not mirror:
         return registry
-    first = registry_of(session, mirror_of(mirror, "").host)
+    first = registry_of(session, mirror_of(mirror, "").host, patience=_MIRROR)
     return MirroredRegistry(host, registry, first, partial(mirror_of, mirror), session.listener)
 
 

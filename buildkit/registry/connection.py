@@ -8,6 +8,7 @@ from __future__ import annotations
 from buildkit.events import Listener
 from buildkit.registry.credentials import Credential, Logins, OneLogin
 from buildkit.registry.registry import Registry
+from buildkit.registry.retry import Patience
 from buildkit.registry.trust import Trust
 
 
@@ -19,14 +20,16 @@ def connect(
     plain_http: bool = False,
     trust: Trust | None = None,
     chunk: int | None = None,
+    patience: Patience | None = None,
 ) -> Registry:
     """A registry at `host`, with the certificates of `trust`; `plain_http` speaks without TLS.
 
     `chunk`, in bytes, is for registries that want large blobs in pieces, or proxies that let no larger request pass.
+    `patience` is how often and how long to try.
     """
     from buildkit.registry.oras import OrasRegistry  # late: oras and requests cost more than all of mbuild
 
-    return OrasRegistry(host, logins, listener, plain_http=plain_http, trust=trust, chunk=chunk)
+    return OrasRegistry(host, logins, listener, plain_http=plain_http, trust=trust, chunk=chunk, patience=patience)
 
 
 def accepts(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from buildkit.errors import EnvironmentFault
+from buildkit.errors import BuildErrors, EnvironmentFault
 from buildkit.registry.credentials import VARIABLE, Credential, helpers_of, login_files, place_of, table
 from buildkit.registry.helper import NOT_FOUND, Helpers
 from buildkit.registry.hub import login_key, login_names
@@ -50,20 +50,36 @@ def keep(environment: Mapping[str, str], host: str, credential: Credential) -> K
 
 
 def forget(environment: Mapping[str, str], host: str) -> tuple[Keeping, ...]:
-    """Drop a host's logins from all files and helpers; gives where there were some. Raises EnvironmentFault."""
+    """Drop a host's logins, those for its repositories too, from all files and helpers; gives where there were some.
+
+    Raises EnvironmentFault for what could not be dropped, after everything else was.
+    """
     dropped: list[Keeping] = []
-    for file in login_files(environment):
-        document = _read(file)
+    faults: list[EnvironmentFault] = []
+    for file in map(Path.resolve, login_files(environment)):
+        try:
+            document = _read(file)
+            auths = table(document, "auths")
+            left = {key: entry for key, entry in auths.items() if not _is_below(place_of(key), host)}
+            if left != auths:
+                _write(file, document | {"auths": left})
+                dropped += [Keeping(file)] if any(auths[key] for key in auths.keys() - left.keys()) else []
+        except EnvironmentFault as fault:
+            faults.append(fault)
+            continue
         for helper in helpers_of(document, host):
-            if _helped(environment, helper, "erase", login_key(host), host, file):
-                dropped.append(Keeping(file, helper))
-        auths = table(document, "auths")
-        left = _without(auths, host)
-        if left != auths:
-            if any(entry for key, entry in auths.items() if key not in left):
-                dropped.append(Keeping(file))
-            _write(file, document | {"auths": left})
+            try:
+                if _helped(environment, helper, "erase", login_key(host), host, file):
+                    dropped.append(Keeping(file, helper))
+            except EnvironmentFault as fault:
+                faults.append(fault)
+    if faults:
+        raise BuildErrors(faults)
     return tuple(dropped)
+
+
+def _is_below(place: str, host: str) -> bool:
+    return any(place == name or place.startswith(f"{name}/") for name in login_names(host))
 
 
 def is_in_variable(environment: Mapping[str, str], host: str) -> bool:
@@ -72,7 +88,7 @@ def is_in_variable(environment: Mapping[str, str], host: str) -> bool:
         auths = table(json.loads(environment.get(VARIABLE, "")), "auths")
     except (ValueError, RecursionError):
         return False
-    return _without(auths, host) != auths
+    return any(_is_below(place_of(key), host) for key in auths)
 
 
 def _written(environment: Mapping[str, str]) -> Path:

@@ -204,6 +204,24 @@ def test_a_login_that_comes_before_the_new_one_is_told_and_logout_drops_both(
     )
 
 
+def test_logout_drops_what_it_can_and_tells_the_rest(home: Path) -> None:
+    file = home / ".docker" / "config.json"
+    file.parent.mkdir()
+    auths = {"r.example": ENTRY, "https://r.example/v1/": ENTRY, "r.example/ml": ENTRY, "r.example.org": ENTRY}
+    file.write_text(json.dumps({"credsStore": "gone", "auths": auths}))
+    (home / ".config" / "containers").mkdir(parents=True)
+    (home / ".config" / "containers" / "auth.json").write_text("{")
+    assert in_process("logout", "r.example") == Ran(
+        36,
+        "",
+        "error: credential helper 'docker-credential-gone' could not erase the login for 'r.example':"
+        f" no such file or directory\nhint: install the helper, or take it out of '{file}'\n"
+        f"error: cannot change the logins in '{home}/.config/containers/auth.json': it is no JSON object\n"
+        "hint: mend or remove the file; it was left as it is\n",
+    )
+    assert json.loads(file.read_text()) == {"credsStore": "gone", "auths": {"r.example.org": ENTRY}}
+
+
 @pytest.mark.parametrize(
     ("argv", "typed", "told"),
     [
