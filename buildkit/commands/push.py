@@ -47,6 +47,8 @@ def push(session: Session, target: str, reference_text: str | None, *, plain_htt
     plan = check_fits(session, ready.plan())
     done = carry_out(plan, ready.source, ready.registry, session.listener, ready.jobs, ready.tags)
     list_unlisted(ready.registry, ready.reference.repository, done.unlisted)
+    for blob in plan.contents.blobs:
+        session.places.note(ready.reference.host, ready.reference.repository, blob.digest)
     session.listener(Output(pushed_text(done)))
     return ready.reference, done.digest
 
@@ -71,7 +73,7 @@ def _ready(session: Session, target: str, reference_text: str | None, plain_http
         return registry if host == reference.host else pulled_from(session, host)
 
     result = build_analyzed(session, analyzed, [configured]).checked()
-    source = StoreSource(session.store, origins_of(analyzed, reference.host), registry_at)
+    source = StoreSource(session.store, origins_of(analyzed, reference.host), registry_at, session.places)
     jobs = session.options.jobs or max(_TRANSFERS, session.jobs)
     return _Push(reference, result.execution.digests[manifest], source, registry, jobs, tags)
 

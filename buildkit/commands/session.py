@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from buildkit.execution import Machine
     from buildkit.execution.sandbox import Sandbox
     from buildkit.fetch import Sources
+    from buildkit.registry import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,13 @@ class Session:
         return SpareFiles(
             self.cache_dir, "parsed", lambda fault: self.warn(f"{fault.message}; BUILD files are read anew each time")
         )
+
+    @cached_property
+    def places(self) -> Places:
+        """Where blobs were pushed to. Where that cannot be kept, they are sent to each repository anew."""
+        from buildkit.registry import Places
+
+        return Places(SpareFiles(self.cache_dir, "pushed", lambda fault: self.warn(fault.message)))
 
     @cached_property
     def sandbox(self) -> Sandbox:

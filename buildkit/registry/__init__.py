@@ -3,6 +3,7 @@
 from buildkit.registry.connection import connect
 from buildkit.registry.credentials import Credential, Credentials
 from buildkit.registry.memory import MemoryRegistry
+from buildkit.registry.places import Places
 from buildkit.registry.plan import Plan, Step, Way
 from buildkit.registry.push import Pushed, carry_out, copy_image, planned, push
 from buildkit.registry.registry import Document, Reader, Registry
@@ -15,6 +16,7 @@ __all__ = [
     "Document",
     "MemoryRegistry",
     "OpenedSource",
+    "Places",
     "Plan",
     "Pushed",
     "Reader",

@@ -102,6 +102,8 @@ class Authorization:
     def _token(self, challenge: Challenge, scopes: tuple[str, ...]) -> _Token:
         request = self._token_request(challenge, scopes or _scopes(challenge))
         status, body = self._ask(request)
+        if status in (401, 403) and len(scopes) > 1:
+            return self._token(challenge, scopes[:1])  # no right to mount from others: then it is sent
         if status in (401, 403):
             raise self._peer.unauthorized(request.doing, self.known, body)
         if status != 200:

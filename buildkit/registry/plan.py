@@ -62,7 +62,7 @@ def plan_push(source: Source, contents: Contents, reference: Reference, registry
 
 
 def _origin(source: Source, blob: NamedBlob, reference: Reference) -> Reference | None:
-    place = source.origin(blob.digest)
+    place = source.origin(blob.digest, reference.host)
     own = place and (place.host, place.repository) == (reference.host, reference.repository)
     return None if own else place
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.reference import Reference
+from buildkit.registry.places import Places
 from buildkit.registry.registry import Reader, Registry
 
 
@@ -28,8 +29,8 @@ class Source(Protocol):
         """All bytes of a manifest or an index."""
         ...
 
-    def origin(self, digest: Digest) -> Reference | None:
-        """A repository that holds the blob, if one is known."""
+    def origin(self, digest: Digest, host: str) -> Reference | None:
+        """A repository that holds the blob, if one is known; rather one of this host."""
         ...
 
     def near(self, digest: Digest) -> bool:
@@ -64,6 +65,7 @@ class StoreSource:
     store: Blobs
     origins: Mapping[Digest, Reference] = field(default_factory=dict)
     registry_of: Callable[[str], Registry] = _nowhere
+    places: Places | None = None
 
     def open(self, digest: Digest) -> AbstractContextManager[Reader]:
         """From the store, else from where it comes from."""
@@ -76,9 +78,12 @@ class StoreSource:
         """From the store."""
         return self.store.read(digest)
 
-    def origin(self, digest: Digest) -> Reference | None:
-        """What the map says."""
-        return self.origins.get(digest)
+    def origin(self, digest: Digest, host: str) -> Reference | None:
+        """What the map says; else, or if that is another host, where the blob was pushed before."""
+        origin = self.origins.get(digest)
+        if origin and origin.host == host:
+            return origin
+        return (self.places.find(host, digest) if self.places else None) or origin
 
     def near(self, digest: Digest) -> bool:
         """Only what has an origin may be elsewhere."""
@@ -103,7 +108,7 @@ class RegistrySource:
             raise BuildFailure(f"'{self.place.host}/{self.place.repository}' has no manifest {digest}")
         return document.data
 
-    def origin(self, digest: Digest) -> Reference | None:
+    def origin(self, digest: Digest, host: str) -> Reference | None:
         """Always here."""
         return self.place
 
@@ -127,7 +132,7 @@ class OpenedSource:
         with self.open_blob(digest) as reader:
             return b"".join(iter(lambda: reader.read(1 << 20), b""))
 
-    def origin(self, digest: Digest) -> Reference | None:
+    def origin(self, digest: Digest, host: str) -> Reference | None:
         """Not known."""
         return None
 

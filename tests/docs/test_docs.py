@@ -338,7 +338,7 @@ def test_the_commands_on_the_page_of_registries_work(tmp_path: Path) -> None:
     environment = _environment(tmp_path / "store", Path(sys.executable).parent) | {"DOCKER_CONFIG": str(tmp_path)}
     with ExitStack() as stack:
         reader = Reader(tmp_path / "acme", environment, {"registry": partial(_start_registry, stack)})
-        assert reader.follow(DOCS / "registries.md") == 7
+        assert reader.follow(DOCS / "registries.md") == 8
 
 
 @pytest.mark.e2e

@@ -402,3 +402,25 @@ def test_the_calls_that_oras_brings_along_use_the_same_login(client: Client) -> 
     client.registry.plant("GET", "tags", Answer(200, body=b'{"tags": ["v1"]}'))
     assert client.oras().get_tags(f"{client.registry.address}/ml/fraud", N=1) == ["v1"]
     assert client.registry.seen[-1].authorization == "Basic bWU6c2VjcmV0"
+
+
+def test_a_token_for_a_push_and_its_mounts_is_asked_for_at_once(client: Client) -> None:
+    client.registry.realm = f"http://{client.registry.address}/token"
+    oras = client.oras()
+    oras.access("ml/fraud", push=True, sources=["library/base", "ml/fraud"])
+    assert not oras.has("ml/fraud", CONFIG)
+    assert not oras.mount("ml/fraud", CONFIG, "library/base")
+    scopes = "scope=repository%3Aml%2Ffraud%3Apull%2Cpush&scope=repository%3Alibrary%2Fbase%3Apull"
+    asked = [request.path for request in client.registry.seen if request.path.startswith("/token")]
+    assert asked == [f"/token?service=little&{scopes}"]
+
+
+def test_where_a_mount_is_forbidden_a_token_for_the_push_alone_is_taken(client: Client) -> None:
+    client.registry.realm = f"http://{client.registry.address}/token"
+    client.registry.plant("GET", "library", Answer(403))
+    oras = client.oras()
+    oras.access("ml/fraud", push=True, sources=["library/base"])
+    assert not oras.has("ml/fraud", CONFIG)
+    asked = [request.path for request in client.registry.seen if request.path.startswith("/token")]
+    assert asked[1] == "/token?service=little&scope=repository%3Aml%2Ffraud%3Apull%2Cpush"
+    assert client.registry.seen[-1].authorization == "Bearer token-0"
