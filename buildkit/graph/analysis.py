@@ -298,7 +298,9 @@ def _placed(error: BuildError, target: Target, said: Sequence[str] = ()) -> Buil
 
     What a standard rule finds fault with is the target: nobody can mend it in the rule's file.
     """
-    span, notes = error.span or target.span, [note for note in error.notes if note != f"called from {target.span}"]
+    said_twice, inner = f"called from {target.span}", "called from @"  # how a standard rule calls itself helps nobody
+    span = error.span or target.span
+    notes = [note for note in error.notes if note != said_twice and not note.startswith(inner)]
     if span.path.startswith("@"):
         notes, span = [f"said by {span}", *notes], target.span
     elif span.path != target.span.path:

@@ -22,7 +22,8 @@ python_sources(name = "plain", srcs = ["a.py"])
 python_sources(name = "none", srcs = ["a.py"], compression = "none")
 python_sources(name = "zstd", srcs = ["a.py"], compression = "zstd")
 model(name = "weights", srcs = ["w.bin"], framework = "sklearn")
-[shown(name = name + "_shown", of = name) for name in ["plain", "none", "zstd", "weights"]]
+model_volume(name = "volume", models = [":weights"])
+[shown(name = name + "_shown", of = name) for name in ["plain", "none", "zstd"]]
 """
 TAR = "application/vnd.oci.image.layer.v1.tar"
 
@@ -35,10 +36,13 @@ def place(tmp_path: Path, toml: str = "") -> Place:
 
 def media_types(made: Place, *flags: str) -> dict[str, str]:
     """Of each target's one layer, what its descriptor says, without what they have in common."""
-    ran = made.mbuild("build", *flags, "//:plain_shown", "//:none_shown", "//:zstd_shown", "//:weights_shown")
+    ran = made.mbuild("build", *flags, "//:plain_shown", "//:none_shown", "//:zstd_shown", "//:volume")
     assert ran.code == 0, ran.stderr
     shown = sorted((made.root / "mbuild-out").glob("*/*.descriptor.json"))
-    return {path.parent.name: json.loads(path.read_text())["mediaType"].removeprefix(TAR) for path in shown}
+    layers = {path.parent.name: json.loads(path.read_text()) for path in shown}
+    manifest = json.loads((made.root / "mbuild-out/volume/manifest.json").read_text())
+    (layers["weights"],) = manifest["layers"]
+    return {name: layer["mediaType"].removeprefix(TAR) for name, layer in layers.items()}
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,7 @@ WRONG = [
     ),
     (
         FETCH + f'source = "ftp", sha256 = {ZEROS})',
-        "'source' must be one of python, debian, http, found \"ftp\"",
+        "'source' must be one of python, debian, http, registry, found \"ftp\"",
         "",
     ),
     (
