@@ -148,7 +148,7 @@ def weights(tmp_path: Path) -> Place:
 def test_deleting_one_of_two_clones_leaves_the_other_working(weights: Place, tmp_path: Path) -> None:
     other = Place(tmp_path / "other", weights.cache)
     shutil.copytree(weights.root, other.root)
-    assert len(built(weights, "//p:volume")) == 3
+    assert len(built(weights, "//p:volume")) == 4
     assert built(other, "//p:volume") == []
     shutil.rmtree(weights.root)
     assert built(other, "//p:volume", "--output", f"oci:{tmp_path / 'layout'}") == []
