@@ -31,11 +31,12 @@ PackagesInfo = provider(
 )
 
 def _python_packages(ctx):
+    entries = ctx.attr.lock.entries  # read here, so that a lock that is missing is told of at the target
     _check_wheels(ctx)
     plan = _plan(ctx)
     big = {}
     other = {}
-    for entry in ctx.attr.lock.entries:
+    for entry in entries:
         wheel = ctx.actions.declare_file(ctx.label.name + "/wheels/" + entry.filename)
         ctx.actions.fetch(
             wheel,
