@@ -17,8 +17,9 @@ from buildkit.errors import BuildError, BuildFailure
 from buildkit.events import Listener, Progress
 from buildkit.oci.compression import Readable
 from buildkit.oci.descriptor import Descriptor
-from buildkit.oci.image import DEFAULT_PLATFORM, OpenedImage, read_image
+from buildkit.oci.image import OpenedImage, read_image
 from buildkit.oci.layout import OpenBlob, closure
+from buildkit.oci.platform import DEFAULT as DEFAULT_PLATFORM
 from buildkit.reference import Reference
 from buildkit.registry import (
     Document,

@@ -14,7 +14,8 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import CONFIG, DOCKER_CONFIG, Descriptor
 from buildkit.oci.document import objects, parse_object, string, strings, texts
-from buildkit.oci.image import Image, platform_text
+from buildkit.oci.image import Image
+from buildkit.oci.platform import platform_text
 
 _MADE_BY = "mbuild: "
 _BASE = "org.opencontainers.image.base."

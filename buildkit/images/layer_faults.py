@@ -40,12 +40,16 @@ def layer_faults(layer: Descriptor, open_blob: OpenPart) -> tuple[str, list[str]
 def _read(layer: Descriptor, source: _Counted, compression: str, faults: list[str]) -> str:
     what = f"layer {layer.digest}"
     hasher = hashlib.sha256()
-    whole = True
+    whole, packed = True, False
     if not compression:
         source.drain()
     else:
-        faults += _compression_faults(source, compression)
-        chunks = _hashed(decompressed(source, what), hasher)
+        found = _compression(source)
+        if found != compression:
+            faults.append(f"want compression '{compression}', as the media type says, got '{found}'")
+        chunks = decompressed(source, what)
+        packed = found != "none"  # else the digest is the diff id, and one hash is enough
+        chunks = _hashed(chunks, hasher) if packed else chunks
         stream = Passing(chunks, what, most_bytes(layer))
         try:
             for message in tar_faults(members(cast(BinaryIO, stream), what)):
@@ -58,14 +62,12 @@ def _read(layer: Descriptor, source: _Counted, compression: str, faults: list[st
         source.drain()
     if source.size != layer.digest.size or source.hex != layer.digest.hex:
         faults.append(f"want {layer.digest}, {layer.digest.size} bytes, got sha256:{source.hex}, {source.size} bytes")
-    return f"sha256:{hasher.hexdigest() if compression else source.hex}" if whole else ""
+    return f"sha256:{hasher.hexdigest() if packed else source.hex}" if whole else ""
 
 
-def _compression_faults(source: _Counted, compression: str) -> Iterator[str]:
+def _compression(source: _Counted) -> str:
     head = source.peek(4)
-    found = next((name for name, magic in _MAGIC.items() if head.startswith(magic)), "none")
-    if found != compression:
-        yield f"want compression '{compression}', as the media type says, got '{found}'"
+    return next((name for name, magic in _MAGIC.items() if head.startswith(magic)), "none")
 
 
 def _hashed(chunks: Iterator[bytes], hasher: hashlib._Hash) -> Iterator[bytes]:

@@ -134,7 +134,10 @@ def _hashed(layer: OpenLayer, begin: int, position: int, size: int, hasher: hash
 def _hashed_tensors(
     layer: OpenLayer, member: Member, head: bytes, found: dict[str, Tensor]
 ) -> tuple[str, dict[str, str]]:
-    """The digest of the file, and of each tensor's bytes, in one pass; tensors that overlap have none."""
+    """What identifies the file's content, and the digest of each tensor's bytes; tensors that overlap have none.
+
+    The file is identified by its header, the digests of its tensors and what lies between: each byte is hashed once.
+    """
     whole = hashlib.sha256(head)
     layer.file.seek(member.offset + len(head))
     position = len(head)
@@ -142,21 +145,21 @@ def _hashed_tensors(
     for name, tensor in sorted(found.items(), key=lambda item: (item[1].begin, item[1].end)):
         if tensor.begin < position:
             continue
-        position += _through(layer, tensor.begin - position, [whole])
+        position += _through(layer, tensor.begin - position, whole)
         own = hashlib.sha256()
-        position += _through(layer, tensor.end - tensor.begin, [whole, own])
+        position += _through(layer, tensor.end - tensor.begin, own)
         each[name] = own.hexdigest()
-    _through(layer, member.size - position, [whole])
+        whole.update(own.digest())
+    _through(layer, member.size - position, whole)
     return whole.hexdigest(), each
 
 
-def _through(layer: OpenLayer, count: int, hashers: Iterable[hashlib._Hash]) -> int:
+def _through(layer: OpenLayer, count: int, hasher: hashlib._Hash) -> int:
     left = count
     while left:
         chunk = layer.file.read(min(left, _CHUNK))
         if not chunk:
             raise BuildFailure(f"{layer.name} is damaged: it ends {left} bytes early")
-        for hasher in hashers:
-            hasher.update(chunk)
+        hasher.update(chunk)
         left -= len(chunk)
     return count

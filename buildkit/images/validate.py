@@ -18,9 +18,10 @@ from buildkit.images.facts import config_object, diff_ids, history, is_image_con
 from buildkit.images.layer_faults import layer_faults
 from buildkit.oci.blobs import read_document
 from buildkit.oci.descriptor import EMPTY, INDEXES, MANIFESTS, Descriptor
-from buildkit.oci.image import Image, OpenedImage, is_about_another, platform_text
+from buildkit.oci.image import Image, OpenedImage, is_about_another
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
+from buildkit.oci.platform import platform_text
 
 _T = TypeVar("_T")
 

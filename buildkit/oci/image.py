@@ -16,8 +16,8 @@ from buildkit.oci.descriptor import INDEXES, MANIFESTS, Descriptor
 from buildkit.oci.document import parse_object, string
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
+from buildkit.oci.platform import DEFAULT, platform_text
 
-DEFAULT_PLATFORM = "linux/amd64"
 _DEEPEST = 4  # indexes in indexes
 _MOST_INDEXES = 64
 
@@ -101,20 +101,13 @@ def is_about_another(descriptor: Descriptor) -> bool:
     )
 
 
-def platform_text(descriptor: Descriptor) -> str:
-    """`os/arch` or `os/arch/variant`; empty where the index does not say."""
-    platform = dict(descriptor.platform)
-    parts = (platform.get("os"), platform.get("architecture"), platform.get("variant"))
-    return "/".join(str(part) for part in parts if part)
-
-
 def _chosen(found: Sequence[Descriptor], platform: str, name: str) -> Descriptor:
     what = f"'{name}'" if name else "the index"
     if not found:
         raise BuildFailure(f"{what} is an index without an image")
     if not platform and len(found) == 1:
         return found[0]
-    wanted = platform or DEFAULT_PLATFORM
+    wanted = platform or DEFAULT
     fitting = [one for one in found if platform_text(one) == wanted]
     fitting = fitting or [one for one in found if platform_text(one).startswith(f"{wanted}/")]
     if fitting:
