@@ -176,3 +176,18 @@ def test_a_test_of_an_image_that_cannot_run_here_is_refused_by_name(place: Place
     )
     hint = "hint: it runs what is built, and actions run on another platform; --host-platform says on which"
     assert told[-1] == hint
+
+
+@pytest.mark.parametrize(
+    ("platform", "told"),
+    [
+        (
+            "//nope:x",
+            "error: no package '//nope': there is no 'nope/BUILD.mbuild' or 'nope/BUILD'\n  asked for by --host-platform\n",
+        ),
+        ("//:volume", "error: '//:volume' is not a platform: it is a target of 'model_volume'\n"),
+    ],
+)
+def test_a_wrong_host_platform_is_told(place: Place, platform: str, told: str) -> None:
+    ran = place.mbuild(f"--host-platform={platform}", "//:volume")
+    assert (ran.code, ran.stderr) == (2, told)
