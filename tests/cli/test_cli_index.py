@@ -183,7 +183,8 @@ def test_a_test_of_an_image_that_cannot_run_here_is_refused_by_name(place: Place
     [
         (
             "//nope:x",
-            "error: no package '//nope': there is no 'nope/BUILD.mbuild' or 'nope/BUILD'\n  asked for by --host-platform\n",
+            "error: no package '//nope': there is no 'nope/BUILD.mbuild' or 'nope/BUILD'\n"
+            "  asked for by --host-platform\n",
         ),
         ("//:volume", "error: '//:volume' is not a platform: it is a target of 'model_volume'\n"),
     ],
