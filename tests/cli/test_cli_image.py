@@ -269,6 +269,47 @@ layers: 1 shared (10.2 kB), 1 removed (10.2 kB), 1 added (10.2 kB)
     )
 
 
+VOLUMES = """\
+[model(
+    name = name,
+    srcs = [name + ".json"],
+    framework = "custom",
+    implementation = "m.M",
+) for name in ("x", "y")]
+
+model_volume(name = "one", models = [":x"])
+model_volume(name = "two", models = [":x", ":y"])
+model_volume(name = "three", models = [":y"])
+model_artifact(name = "artifact", models = [":x"])
+"""
+
+
+def test_a_target_is_built_and_its_layers_are_counted_in_others(place: Place) -> None:
+    place.write({"mbuild.toml": "", "BUILD": VOLUMES, "x.json": "1", "y.json": "2"})
+    first = place.mbuild("image", "layers", "//:one", "--json")
+    assert first.code == 0
+    assert "warning: 'shared' counts other images that are built as they are now: 0, not 3" in first.stderr
+    assert place.mbuild("//:two", "//:three", "//:artifact").code == 0
+    ran = place.mbuild("image", "layers", ":one", "--json")
+    assert "warning" not in ran.stderr
+    rows = {row["name"]: row["shared"] for row in map(json.loads, ran.stdout.splitlines())}
+    assert rows == {"x.json": "2 of 3"}
+    lines = place.mbuild("image", "layers", ":two", "--json").stdout.splitlines()
+    shown = {row["name"]: row["shared"] for row in map(json.loads, lines)}
+    assert shown == {"x.json": "2 of 3", "y.json": "1 of 3"}
+    artifact = place.mbuild("image", "inspect", "//:artifact")
+    assert "artifact     application/vnd.cncf.model.manifest.v1+json" in artifact.stdout
+    assert place.mbuild("image", "validate", "//:artifact").stdout.startswith("sound: 1 manifests, ")
+    assert place.mbuild("image", "validate", "//:two").stdout.startswith("sound: 1 manifests, ")
+    changes = json.loads(place.mbuild("image", "diff", ":one", ":three", "--json").stdout)
+    assert [(file["path"], file["change"]) for file in changes["files"]] == [
+        ("models/x/x.json", "removed"),
+        ("models/y/y.json", "added"),
+    ]
+    ran = place.mbuild("image", "inspect", "//:x")
+    assert (ran.code, ran.stderr.partition("\n")[0]) == (2, "error: '//:x' is not an image")
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
