@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 
 from buildkit.commands.images import is_reference, open_image
+from buildkit.commands.reading import told
 from buildkit.commands.registries import check_fits, pulled_from, registry_of
 from buildkit.commands.session import Session
 from buildkit.commands.sinks import FORMS, Sink, is_sink, parse_sink, write_to
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
-from buildkit.events import Listener, Progress
-from buildkit.oci.compression import Readable
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.image import OpenedImage, read_image
-from buildkit.oci.layout import OpenBlob, closure
+from buildkit.oci.layout import closure
 from buildkit.oci.platform import DEFAULT as DEFAULT_PLATFORM
 from buildkit.reference import Reference
 from buildkit.registry import (
@@ -139,7 +136,7 @@ def _write(session: Session, source: str, output: str, plain_http: bool, platfor
     opened = open_image(session, source, plain_http=plain_http)
     root = _chosen(opened, platform)
     name = _own_name(Reference.parse(source), sink) if _is_remote(source) else ""
-    reader = _told(session.listener, opened)
+    reader = told(session.listener, opened)
     write_to(sink, session.options.directory, [(root, name)], reader, platform or DEFAULT_PLATFORM)
     return Copied(str(sink), root.digest)
 
@@ -163,12 +160,12 @@ def _chosen(opened: OpenedImage, platform: str) -> Descriptor:
 
 def _store(session: Session, root: Descriptor, opened: OpenedImage) -> None:
     """Every blob into the store, several at once; each is verified before it is there."""
-    store, told = session.store, _told(session.listener, opened)
+    store, open_blob = session.store, told(session.listener, opened)
 
     def bring(digest: Digest) -> None:
         if store.has(digest):
             return
-        with told(digest) as reader, store.writer() as writer:
+        with open_blob(digest) as reader, store.writer() as writer:
             while chunk := reader.read(1 << 20):
                 writer.write(chunk)
             writer.commit(digest)
@@ -181,32 +178,6 @@ def _store(session: Session, root: Descriptor, opened: OpenedImage) -> None:
         patient = True
     finally:
         pool.shutdown(wait=patient, cancel_futures=True)
-
-
-def _told(listener: Listener, opened: OpenedImage) -> OpenBlob:
-    return partial(_reading, listener, opened)
-
-
-@contextmanager
-def _reading(listener: Listener, opened: OpenedImage, digest: Digest) -> Iterator[Readable]:
-    with opened.open_blob(digest) as reader:
-        yield _Told(reader, listener, digest)
-
-
-class _Told:
-    """A reader whose progress is told."""
-
-    def __init__(self, reader: Readable, listener: Listener, digest: Digest) -> None:
-        self._reader = reader
-        self._listener = listener
-        self._digest = digest
-        self._done = 0
-
-    def read(self, size: int = -1, /) -> bytes:
-        data = self._reader.read(size)
-        self._done += len(data)
-        self._listener(Progress(f"pull {self._digest}", self._done, self._digest.size))
-        return data
 
 
 def _by_digest(place: Reference, digest: Digest) -> str:

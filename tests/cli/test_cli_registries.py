@@ -105,6 +105,7 @@ def test_a_file_is_attached_and_listed(registry: LittleRegistry, tmp_path: Path)
     assert registry.blobs[layer["digest"]] == b"# Card\n"
 
 
+ONE_CONFIG = str(Digest.of(CONFIG))
 R = "r.example/ml/fraud"
 MISTAKES = {
     "push": (
@@ -169,3 +170,21 @@ def test_mistakes_are_told_before_a_registry_is_asked(
     monkeypatch.chdir(tmp_path)
     argv, told = MISTAKES[mistake]
     assert in_process(*argv) == Ran(2, "", told)
+
+
+def test_an_image_beyond_the_workspaces_limits_is_refused_before_anything_moves(
+    registry: LittleRegistry, tmp_path: Path
+) -> None:
+    with serving(LittleRegistry()) as target:
+        (tmp_path / "mbuild.toml").write_text(f'[registry."{target.address}".limits]\nmax_blob_size = "10"\n')
+        source, place = f"{registry.address}/ml/fraud:v1", f"{target.address}/ml/fraud:v1"
+        assert mbuild("copy", source, place) == Ran(
+            2,
+            "",
+            f"error: registry '{target.address}' does not take this image: config ({ONE_CONFIG[7:19]}) has"
+            f" {len(CONFIG)} bytes, and it takes 10 in a blob\n"
+            f'hint: change the image, or correct [registry."{target.address}".limits] in mbuild.toml\n',
+        )
+        assert {request.method for request in target.seen} == {"HEAD"}
+        (tmp_path / "mbuild.toml").write_text(f'[registry."{target.address}".limits]\nmax_blob_size = "10 kB"\n')
+        assert mbuild("copy", source, place) == Ran(0, f"{target.address}/ml/fraud@{ONE}\n", "")
