@@ -73,6 +73,8 @@ def common_parser() -> argparse.ArgumentParser:
         default="auto",
         help="how actions are closed in",
     )
+    shared = "what may be done with the registry of [cache] in mbuild.toml"
+    add("--registry-cache", choices=("read-write", "read", "off"), help=shared)
     add("--json", action="store_true", help="print results as JSON, one object a line")
     add("--platform", "--platforms", metavar="LABEL", help="where images are to run (default: linux/amd64)")
     host = "where the programs of actions run (default: linux/amd64)"
@@ -126,6 +128,7 @@ class Arguments:
     platform: str | None
     host_platform: str | None
     stamp: bool
+    registry_cache: str | None
     defines: tuple[tuple[str, str], ...]
     environment: Mapping[str, str]
     own: Mapping[str, Any]
@@ -153,6 +156,7 @@ class Arguments:
             platform=common.platform,
             host_platform=common.host_platform,
             stamp=common.stamp,
+            registry_cache=common.registry_cache,
             defines=tuple(common.define),
             environment=dict(os.environ),
             own=own,

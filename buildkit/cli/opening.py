@@ -30,6 +30,7 @@ def opened(arguments: Arguments) -> Iterator[tuple[Session, PlainReport | Termin
             sandbox=arguments.sandbox,
             platform=arguments.platform,
             host_platform=arguments.host_platform,
+            registry_cache=arguments.registry_cache,
             stamp=arguments.stamp,
             defines=arguments.defines,
         )

@@ -10,6 +10,7 @@ from buildkit.commands.graph import analysis
 from buildkit.commands.large_layers import warn_of_large_layers
 from buildkit.commands.outputs import show_outputs
 from buildkit.commands.session import Session
+from buildkit.commands.shared_results import shared_results
 from buildkit.content import Entry, Kind, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildErrors
@@ -72,15 +73,16 @@ def build_analyzed(
     counted = [label for label in own if label in declared or label in analyzed.requested]
     needed = analyzed.actions.needed(wanted)
     session.listener(GraphReady(analyzed.packages, len(counted), len(needed)))
-    execution = execute(
-        analyzed.actions,
-        wanted,
-        session.machine(),
-        jobs=session.jobs,
-        keep_going=session.options.keep_going,
-        listener=session.listener,
-        tolerated=tolerated,
-    )
+    with shared_results(session) as shared:
+        execution = execute(
+            analyzed.actions,
+            wanted,
+            session.machine(shared),
+            jobs=session.jobs,
+            keep_going=session.options.keep_going,
+            listener=session.listener,
+            tolerated=tolerated,
+        )
     built = tuple(_built(target, execution.digests) for target in targets)
     show_outputs(session, analyzed, targets, execution.digests)
     manifests = {target.label: execution.digests.get(target.image.manifest) for target in targets if target.image}

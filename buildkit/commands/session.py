@@ -20,7 +20,7 @@ from buildkit.graph.workspace import Workspace
 from buildkit.store import DiskActionCache, DiskStore, SpareFiles
 
 if TYPE_CHECKING:
-    from buildkit.execution import Machine
+    from buildkit.execution import Machine, SharedResults
     from buildkit.execution.sandbox import Sandbox
     from buildkit.fetch import Sources
     from buildkit.registry import Places
@@ -41,6 +41,7 @@ class Options:
     host_platform: str | None = None
     stamp: bool = False
     defines: tuple[tuple[str, str], ...] = ()
+    registry_cache: str | None = None
 
 
 class Session:
@@ -116,8 +117,8 @@ class Session:
             debian_snapshot=config.debian.snapshot,
         )
 
-    def machine(self) -> Machine:
-        """What execution runs on."""
+    def machine(self, shared: SharedResults | None = None) -> Machine:
+        """What execution runs on; `shared` are results of other machines."""
         from buildkit.execution import Machine
         from buildkit.tools import TOOLS
 
@@ -128,6 +129,7 @@ class Session:
             fetch=self._fetch,
             sandbox=self.sandbox,
             locate=self.workspace.locate,
+            shared=shared,
         )
 
     def _fetch(self, arguments: Mapping[str, Any]) -> Digest:

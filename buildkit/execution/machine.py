@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from buildkit.digest import Digest
+from buildkit.digest import Digest, Key
 from buildkit.execution.sandbox.request import Sandbox
 from buildkit.graph.action import Artifact
-from buildkit.store import ActionCache, BlobStore
+from buildkit.store import ActionCache, ActionResult, BlobStore
 
 
 class Tool(Protocol):
@@ -33,13 +33,27 @@ class Tool(Protocol):
         """Whether it reads large sources once, so that their digests may be computed while it runs."""
 
     @property
+    def costly(self) -> bool:
+        """Whether to fetch what it gave elsewhere is quicker than to call it."""
+
+    @property
     def function(self) -> Callable[..., Mapping[str, Digest]]:
         """A module-level function: `(store, **arguments) → output name → digest`."""
 
 
+class SharedResults(Protocol):
+    """Results that other machines share; never a reason for a build to fail."""
+
+    def find(self, key: Key) -> ActionResult | None:
+        """The result kept under a key, its bytes in the store; None if there is none that can be used."""
+
+    def offer(self, key: Key, result: ActionResult, blobs: Sequence[Digest]) -> None:
+        """Keep a result, and the blobs that it needs, for others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Everything that `execute` may touch. `locate` gives a source artifact's file."""
+    """Everything that `execute` may touch. `locate` gives a source artifact's file; `shared` is of other machines."""
 
     store: BlobStore
     actions: ActionCache
@@ -47,3 +61,4 @@ class Machine:
     fetch: Callable[[Mapping[str, Any]], Digest]
     sandbox: Sandbox
     locate: Callable[[Artifact], Path]
+    shared: SharedResults | None = None

@@ -7,11 +7,11 @@ fetched files whose bytes must be there first. Methods are called from many thre
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from buildkit.content import Blob, Tree
+from buildkit.content import Blob, Entry, Tree
 from buildkit.digest import Digest, Key
 from buildkit.errors import BuildError, BuildFailure, InternalError
 from buildkit.events import ActionStarted, Listener
@@ -22,7 +22,7 @@ from buildkit.execution.known import key_of
 from buildkit.execution.machine import Machine, Tool
 from buildkit.execution.sources import Sources
 from buildkit.execution.workers import Workers
-from buildkit.graph.action import Action, ActionKind, Artifact
+from buildkit.graph.action import HOST, Action, ActionKind, Artifact
 from buildkit.store import ActionResult, DiskStore
 from buildkit.store.blobs import is_promise
 
@@ -97,6 +97,8 @@ class Step:
         found = self._machine.actions.get(key)
         if found and self._usable(action, found):
             return Done(key.hex, found.outputs, ran=False)
+        if found := self._shared(action, key):
+            return Done(key.hex, found.outputs, ran=False)
         if missing := self._missing(derived):
             return missing
         self._check_stopped()
@@ -104,7 +106,38 @@ class Step:
         result = self._work(action, key, blobs)
         self.sources.check(action.needs)
         self._machine.actions.put(key, result)
+        self._share(action, key, result)
         return Done(key.hex, result.outputs, ran=True)
+
+    def _shared(self, action: Action, key: Key) -> ActionResult | None:
+        """What another machine keeps for us."""
+        shared = self._machine.shared
+        found = shared.find(key) if shared and self._is_shared(action) else None
+        try:
+            if not found or not self._usable(action, found):
+                return None
+        except BuildFailure:  # what should be a folder is none: whoever wrote it is not to be believed
+            return None
+        self._machine.actions.put(key, found)
+        return found
+
+    def _share(self, action: Action, key: Key, result: ActionResult) -> None:
+        """Keep a result for other machines, with all bytes that it stands for."""
+        shared = self._machine.shared
+        if not shared or not self._is_shared(action):
+            return
+        folders = [result.outputs[name] for name, artifact in action.outputs if artifact.tree]
+        inside = [entry.digest for folder in folders for entry in self._entries(folder) if entry.digest]
+        shared.offer(key, result, [*result.digests(), *inside])
+
+    def _is_shared(self, action: Action) -> bool:
+        """Whether the result is every machine's, and dear enough; what ran with this machine's programs stays here."""
+        if action.kind is ActionKind.TOOL:
+            return self._tool(action).costly
+        return action.root != HOST and self._machine.sandbox.kind != "none"
+
+    def _entries(self, folder: Digest) -> Sequence[Entry]:
+        return Tree.from_json(self._machine.store.read(folder)).entries
 
     def _usable(self, action: Action, result: ActionResult) -> bool:
         """Whether every byte of a cached result can still be had."""
@@ -118,8 +151,7 @@ class Step:
         store = self._machine.store
         if not tree or not store.has(digest):
             return store.has(digest)
-        entries = Tree.from_json(store.read(digest)).entries
-        return all(store.has(entry.digest) for entry in entries if entry.digest)
+        return all(store.has(entry.digest) for entry in self._entries(digest) if entry.digest)
 
     def _missing(self, derived: Mapping[Artifact, Blob]) -> Missing | None:
         lost = tuple(artifact for artifact, blob in derived.items() if not self._machine.store.has(blob.digest))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from buildkit.errors import BuildError, Span, did_you_mean
+from buildkit.graph.cache_config import SHARED, SharedCacheConfig, shared_cache_config
 from buildkit.graph.registry_config import LIMITS, REGISTRY, RegistryConfig, registry_config
 from buildkit.lang import LIMIT_NAMES, Limits
 
@@ -53,6 +54,7 @@ class Config:
     debian: DebianConfig = DebianConfig()
     cache_dir: str | None = None
     cache_max_size: str | None = None
+    shared_cache: SharedCacheConfig = field(default_factory=SharedCacheConfig)
     registries: Mapping[str, RegistryConfig] = field(default_factory=dict)
     compression: str | None = None
     configs: Mapping[str, FlagsConfig] = field(default_factory=dict)
@@ -64,7 +66,7 @@ SCHEMA: dict[str, dict[str, type]] = {
     "workspace": {"name": str, "build_files": list, "prelude": str},
     "python": {"index": str, "extra_indexes": list},
     "debian": {"suite": str, "mirror": str, "snapshot": str, "keyring": str},
-    "cache": {"dir": str, "max_size": str},
+    "cache": {"dir": str, "max_size": str, **SHARED},
     "image": {"compression": str},
     "limits": dict.fromkeys(LIMIT_NAMES, int),
 }
@@ -103,6 +105,7 @@ def read_config(path: Path) -> Config:
         debian=DebianConfig(**document.get("debian", {})),
         cache_dir=cache.get("dir"),
         cache_max_size=cache.get("max_size"),
+        shared_cache=_shared_cache(cache, text),
         compression=_compression(document.get("image", {}).get("compression"), text),
         registries={host: _registry(host, table, text) for host, table in document.get("registry", {}).items()},
         configs={config: _flags_config(config, table, text) for config, table in document.get("config", {}).items()},
@@ -197,6 +200,14 @@ def _registry(host: str, table: dict[str, Any], text: str) -> RegistryConfig:
     except BuildError as error:
         message = f'{error.message}, in [registry."{host}"]'
         raise BuildError(message, span=_find(text, error.message.split("'")[1], host), hint=error.hint) from None
+
+
+def _shared_cache(table: dict[str, Any], text: str) -> SharedCacheConfig:
+    try:
+        return shared_cache_config(table)
+    except BuildError as error:
+        key = error.message.split("'")[1]
+        raise BuildError(f"{error.message}, in [cache]", span=_find(text, key, "cache"), hint=error.hint) from None
 
 
 def _flags_config(name: str, table: dict[str, Any], text: str) -> FlagsConfig:

@@ -36,7 +36,8 @@ class Tool:
     """A tool. `version` enters every key of its actions: it changes when the same inputs give other bytes.
 
     `threads` says that it may run in a thread: it is short, or lets others run while it hashes and compresses;
-    `streams`, that it reads large sources once from end to end, so that their digests may be computed meanwhile.
+    `streams`, that it reads large sources once from end to end, so that their digests may be computed meanwhile;
+    `costly`, that it is quicker to fetch what it gave on another machine than to call it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Tool:
     outputs: tuple[str, ...]
     threads: bool
     streams: bool = False
+    costly: bool = False
 
     def __call__(self, store: object, **arguments: object) -> dict[str, Digest]:
         """Run the tool; gives exactly the declared outputs."""
@@ -56,13 +58,13 @@ class Tool:
 
 
 def tool(
-    *, version: int, outputs: tuple[str, ...], threads: bool = False, streams: bool = False
+    *, version: int, outputs: tuple[str, ...], threads: bool = False, streams: bool = False, costly: bool = False
 ) -> Callable[[ToolFunction], Tool]:
     """Make a function a tool: its keyword-only parameters are the tool's, typed by their annotations."""
 
     def decorate(function: ToolFunction) -> Tool:
         name = function.__name__
-        return Tool(name, version, function, _parameters(name, function), outputs, threads, streams)
+        return Tool(name, version, function, _parameters(name, function), outputs, threads, streams, costly)
 
     return decorate
 

@@ -41,7 +41,7 @@ class _Owned(NamedTuple):
     file: Installed
 
 
-@tool(version=versioned(5), outputs=OUTPUTS, threads=True)
+@tool(version=versioned(5), outputs=OUTPUTS, threads=True, costly=True)
 def wheel_layers(
     store: BlobStore,
     *,

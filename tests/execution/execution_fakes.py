@@ -12,7 +12,7 @@ from typing import Any
 from buildkit.content import Blob
 from buildkit.digest import Digest
 from buildkit.events import ActionEnded, Event
-from buildkit.execution import Execution, Machine, execute
+from buildkit.execution import Execution, Machine, SharedResults, execute
 from buildkit.execution.sandbox import Command, Ended
 from buildkit.graph.action import Action, ActionGraph, ActionKind, Artifact, Data, artifacts_in
 from buildkit.label import Label
@@ -75,6 +75,7 @@ class FakeTool:
     version: int = 1
     threads: bool = True
     streams: bool = False
+    costly: bool = False
     calls: list[Mapping[str, Any]] = field(default_factory=list)
 
     def function(self, store: BlobStore, **arguments: Any) -> dict[str, Digest]:
@@ -99,6 +100,7 @@ class World:
     remote: dict[str, bytes] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    shared: SharedResults | None = None
 
     def write(self, name: str, text: str) -> Artifact:
         path = self.folder / name
@@ -115,7 +117,7 @@ class World:
         return made
 
     def machine(self) -> Machine:
-        return Machine(self.store, self.actions, self.tools, self._fetch, self.sandbox, self._locate)
+        return Machine(self.store, self.actions, self.tools, self._fetch, self.sandbox, self._locate, self.shared)
 
     def build(
         self,

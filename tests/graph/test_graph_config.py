@@ -100,7 +100,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (
             '[workspace]\nname = "a"\n[cache]\nname = "b"\n',
             "mbuild.toml:4:1: error: unknown key 'name' in [cache]\n    name = \"b\"\n    ^~~~\n"
-            "hint: its keys are: dir, max_size",
+            "hint: its keys are: dir, max_size, registry, registry_access, registry_max_age",
         ),
         (
             "[workspace]\nname = 3\n",
@@ -176,6 +176,22 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             '[config]\nflags = ["--json"]\n',
             "mbuild.toml:2:1: error: 'config.flags' must be a table\n    flags = [\"--json\"]\n    ^~~~~\n"
             "hint: a config is a table: [config.ci]",
+        ),
+        (
+            '[cache]\nregistry = "cache:v1"\n',
+            "mbuild.toml:2:1: error: 'registry' must be HOST/REPOSITORY: invalid image reference 'cache:v1': "
+            "it must begin with a registry's host, in [cache]\n"
+            "    registry = \"cache:v1\"\n    ^~~~~~~~\nhint: references look like 'host/repository:tag'",
+        ),
+        (
+            '[cache]\nregistry = "a.example/cache"\nregistry_access = "write"\n',
+            "mbuild.toml:3:1: error: 'registry_access' must be one of read-write, read, off, found 'write', "
+            'in [cache]\n    registry_access = "write"\n    ^~~~~~~~~~~~~~~',
+        ),
+        (
+            '[cache]\nregistry_max_age = "a month"\n',
+            "mbuild.toml:2:1: error: 'registry_max_age' must be a time, found 'a month', in [cache]\n"
+            "    registry_max_age = \"a month\"\n    ^~~~~~~~~~~~~~~~\nhint: write '30d', '12h' or '90m'",
         ),
         (
             "[workspace\n",

@@ -1,0 +1,34 @@
+"""`[cache] registry`: the results that a workspace's builds share by way of a registry.
+
+In: a session. Out: `RegistryResults`; or None where nothing is shared: no registry is named, it is switched off, or the
+build is `--offline`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from buildkit.commands.registries import registry_of
+from buildkit.commands.session import Session
+from buildkit.digest import Digest
+from buildkit.registry.results import Policy, RegistryResults
+
+
+@contextmanager
+def shared_results(session: Session) -> Iterator[RegistryResults | None]:
+    """Shared while the block lasts; at its end, what is still being sent is waited for."""
+    config = session.workspace.config.shared_cache
+    access = session.options.registry_cache or config.access
+    if config.place is None or access == "off" or session.options.offline:
+        yield None
+        return
+    place, policy = config.place, Policy(access == "read-write", config.max_age)
+
+    def held(blob: Digest) -> None:
+        """A push to the same host mounts it from there."""
+        session.places.note(place.host, place.repository, blob)
+
+    registry = registry_of(session, place.host)
+    with RegistryResults(registry, place, session.store, policy, session.listener, held) as shared:
+        yield shared

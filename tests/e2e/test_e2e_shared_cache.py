@@ -1,0 +1,113 @@
+"""A real registry as a build cache: what one machine made, another neither makes nor fetches; pushes mount it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from debian_programs import WORKSPACE, Programs
+from mbuild_command import Mbuild
+from real_registry import registry
+
+pytestmark = pytest.mark.e2e
+
+BUILD = """
+debian_packages(
+    name = "packages",
+    lock = "umoci.lock",
+    omit = ["libc6"],
+    packages = ["umoci"],
+    suite = "trixie-backports",
+)
+
+runtime(
+    name = "runtime",
+    base = ":packages",
+    bytecode = False,
+    server = "mlserver",
+)
+
+model(
+    name = "weights",
+    srcs = ["weights.json"],
+    framework = "custom",
+    implementation = "serve.Model",
+)
+
+model_image(
+    name = "image",
+    models = [":weights"],
+    runtime = ":runtime",
+)
+"""
+
+
+@pytest.fixture
+def host(programs: Programs, tmp_path: Path) -> Iterator[str]:
+    with registry(programs, tmp_path / "registry") as host:
+        yield host
+
+
+def machine(folder: Path, settings: str) -> Mbuild:
+    """A clone and an empty store."""
+    workspace = folder / "workspace"
+    workspace.mkdir(parents=True)
+    (workspace / "mbuild.toml").write_text(settings)
+    (workspace / "BUILD").write_text(BUILD)
+    (workspace / "weights.json").write_text("{}\n")
+    shutil.copyfile(WORKSPACE / "umoci.lock", workspace / "umoci.lock")
+    return Mbuild(workspace, folder / "store")
+
+
+def with_package(machine: Mbuild, kept: Path) -> Mbuild:
+    """The machine's store has the Debian package that its lock names."""
+    digest = (machine.folder / "umoci.lock").read_text().split()[-1]
+    blob = Path("blobs", "sha256", digest[:2], digest)
+    (machine.store / blob).parent.mkdir(parents=True)
+    shutil.copyfile(kept / blob, machine.store / blob)
+    return machine
+
+
+def settings(host: str, more: str = "") -> str:
+    return f'[cache]\nregistry = "{host}/ci/cache"\n{more}\n[registry."{host}"]\nplain_http = true\n'
+
+
+def test_a_second_machine_builds_from_the_registry_alone_and_its_push_moves_no_layer_twice(
+    host: str, programs: Programs, kept_store: Path, tmp_path: Path
+) -> None:
+    first = with_package(machine(tmp_path / "first", settings(host)), kept_store)
+    digest = first.digest("//:image")
+    # No package and no way to one: there is nothing but the registry.
+    second = machine(tmp_path / "second", settings(host) + '[debian]\nmirror = "http://127.0.0.1:9"\n')
+    assert second.digest("//:image") == digest
+    assert list((second.store / "blobs").rglob((second.folder / "umoci.lock").read_text().split()[-1])) == []
+    done = second("push", "//:image", f"{host}/ml/image:v1")
+    assert "mounted" in done.err, done.err
+
+
+def test_who_may_only_read_adds_nothing(host: str, kept_store: Path, tmp_path: Path) -> None:
+    reader = with_package(machine(tmp_path / "reader", settings(host, 'registry_access = "read"\n')), kept_store)
+    reader("//:image")
+    assert reader.run("tags", f"{host}/ci/cache").out == ""
+    reader("//:image", "--registry-cache=read-write")
+    assert reader.run("tags", f"{host}/ci/cache").out == ""  # nothing was made anew
+
+
+def test_a_damaged_entry_is_made_again(host: str, kept_store: Path, tmp_path: Path) -> None:
+    first = with_package(machine(tmp_path / "first", settings(host)), kept_store)
+    digest = first.digest("//:image")
+    largest = max((tmp_path / "registry/data").rglob("blobs/sha256/*/*/data"), key=lambda path: path.stat().st_size)
+    largest.write_bytes(bytes(largest.stat().st_size))
+    second = with_package(machine(tmp_path / "second", settings(host)), kept_store)
+    done = second("//:image")
+    assert done.out == f"//:image {digest}\n"
+    assert f"of the build cache '{host}/ci/cache' is not used: registry '{host}' sent other bytes" in done.err
+
+
+def test_a_registry_that_is_away_makes_a_build_slower_and_nothing_else(kept_store: Path, tmp_path: Path) -> None:
+    alone = with_package(machine(tmp_path / "alone", settings("127.0.0.1:9")), kept_store)
+    done = alone("//:image")
+    assert done.ran == 7  # the package was fetched before
+    assert "warning: building without the build cache '127.0.0.1:9/ci/cache': cannot reach registry" in done.err
