@@ -25,7 +25,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
 from buildkit.events import ignore
 from buildkit.reference import Reference
-from buildkit.registry import Credentials, Trust, connect, push
+from buildkit.registry import Credentials, RegistrySource, Trust, connect, copy_image, push
 
 pytestmark = pytest.mark.e2e
 
@@ -215,6 +215,26 @@ def test_tokens_are_asked_for_and_hold_for_a_push(docker_registry: str, tmp_path
     assert [login for scope, login in asked if "fraud" in scope] == ["Basic bWU6c2VjcmV0"]
 
 
+def test_one_token_lets_blobs_be_mounted_from_another_repository(docker_registry: str, tmp_path: Path) -> None:
+    made, key = certificate(tmp_path)
+    store = Shelf()
+    image = store.image(bytes(3 << 20), b"small")
+    with _token_server(made, key) as (realm, asked):
+        token = {"realm": realm, "service": "reg", "issuer": "little", "rootcertbundle": str(made)}
+        with serving(docker_registry, tmp_path, {"auth": {"token": token}}, {}) as host:
+            registry = connect(host, logins(tmp_path, host, "me:secret"), ignore, plain_http=True)
+            source = Reference(host, "ml/fraud", "v1")
+            push(source, image, store, registry, ignore, 4)
+            before = len(asked)
+            fresh = connect(host, logins(tmp_path, host, "me:secret"), ignore, plain_http=True)
+            pushed = copy_image(
+                RegistrySource(fresh, source), image, Reference(host, "prod/fraud", "v1"), fresh, ignore, 4
+            )
+            assert (pushed.uploaded, pushed.mounted) == (0, (3 << 20) + 5 + len(b'{"architecture": "amd64"}'))
+    scopes = [scope for scope, _ in asked[before:]]
+    assert scopes == ["repository:ml/fraud:pull", "repository:prod/fraud:pull,push repository:ml/fraud:pull"]
+
+
 @contextmanager
 def _token_server(made: Path, key: Path) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
     """A token server that grants a push to those who log in, and a pull to all."""
@@ -222,11 +242,14 @@ def _token_server(made: Path, key: Path) -> Iterator[tuple[str, list[tuple[str, 
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            scope = parse_qs(urlsplit(self.path).query)["scope"][0]
+            scopes = parse_qs(urlsplit(self.path).query)["scope"]
             login = self.headers.get("Authorization")
-            asked.append((scope, login))
-            kind, name, _ = scope.split(":")
-            access = [{"type": kind, "name": name, "actions": ["pull", "push"] if login else ["pull"]}]
+            asked.append((" ".join(scopes), login))
+            access: list[dict[str, object]] = []
+            for scope in scopes:
+                kind, name, wanted = scope.split(":")
+                actions = [action for action in wanted.split(",") if login or action == "pull"]
+                access.append({"type": kind, "name": name, "actions": actions})
             body = json.dumps({"token": _signed(access, made, key, len(asked)), "expires_in": 300}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
