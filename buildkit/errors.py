@@ -10,7 +10,6 @@ In: what went wrong, and where. Out: text in the one form in which mbuild speaks
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -121,6 +120,14 @@ class BuildErrors(Exception):
         return "\n".join(str(error) for error in self.errors)
 
 
+def raise_errors(errors: Sequence[BuildError]) -> None:
+    """Raise what was found: nothing, the one error, or all of them together."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise BuildErrors(errors)
+
+
 class InternalError(Exception):
     """A broken promise of mbuild's own; the only kind that shows a traceback."""
 
@@ -159,6 +166,8 @@ def _underlined(span: Span, line: str | None) -> list[str]:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that a misspelt one most likely meant, or None."""
+    import difflib  # late: only mistakes need it
+
     found = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     return found[0] if found else None
 

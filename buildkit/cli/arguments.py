@@ -22,13 +22,13 @@ _MINUS = "\N{MINUS SIGN}"
 
 # What argparse says of an argument → what mbuild says.
 _SAID = (
-    (re.compile(r"unrecognized arguments: (-\S+).*"), r"unknown option '\1'"),
-    (re.compile(r"unrecognized arguments: (\S+).*"), r"unexpected argument '\1'"),
-    (re.compile(r"the following arguments are required: (.+)"), r"missing argument '\1'"),
-    (re.compile(r"argument (?:-\w/)?(\S+): expected (?:one|at least one) argument"), r"'\1' needs a value"),
-    (re.compile(r"argument (?:-\w/)?(\S+): ignored explicit argument (.+)"), r"'\1' takes no value, found \2"),
-    (re.compile(r"argument (?:-\w/)?(\S+): invalid \w+ value: (.+)"), r"'\1' cannot be \2"),
-    (re.compile(r"argument (?:-\w/)?(\S+): (.+)"), r"'\1' \2"),
+    (r"unrecognized arguments: (-\S+).*", r"unknown option '\1'"),
+    (r"unrecognized arguments: (\S+).*", r"unexpected argument '\1'"),
+    (r"the following arguments are required: (.+)", r"missing argument '\1'"),
+    (r"argument (?:-\w/)?(\S+): expected (?:one|at least one) argument", r"'\1' needs a value"),
+    (r"argument (?:-\w/)?(\S+): ignored explicit argument (.+)", r"'\1' takes no value, found \2"),
+    (r"argument (?:-\w/)?(\S+): invalid \w+ value: (.+)", r"'\1' cannot be \2"),
+    (r"argument (?:-\w/)?(\S+): (.+)", r"'\1' \2"),
 )
 
 
@@ -39,7 +39,7 @@ class CommandParser(argparse.ArgumentParser):
         """Raise a BuildError (exit code 2)."""
         said = message.replace(_MINUS, "-")
         for pattern, words in _SAID:
-            if found := pattern.fullmatch(said):
+            if found := re.fullmatch(pattern, said):
                 said = found.expand(words)
                 break
         known = [option for action in self._actions for option in action.option_strings]

@@ -7,7 +7,6 @@ import argparse
 from buildkit.cli.arguments import Arguments
 from buildkit.cli.opening import opened, print_results
 from buildkit.commands.build import build
-from buildkit.commands.export import export
 from buildkit.commands.sinks import FORMS, parse_sink
 from buildkit.errors import ExitCode
 
@@ -27,5 +26,7 @@ def run(arguments: Arguments) -> ExitCode:
         print_results(arguments, result.built)
         result.checked()
         if sink:
+            from buildkit.commands.export import export  # late: few builds write what they built elsewhere
+
             export(session, result, sink)
     return ExitCode.SUCCESS

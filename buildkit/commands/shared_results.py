@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from buildkit.commands.registries import registry_of
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
-from buildkit.registry.results import Policy, RegistryResults
+
+if TYPE_CHECKING:
+    from buildkit.registry.results import RegistryResults
 
 
 @contextmanager
@@ -23,6 +25,10 @@ def shared_results(session: Session) -> Iterator[RegistryResults | None]:
     if config.place is None or access == "off" or session.options.offline:
         yield None
         return
+    # late: only who shares results needs what speaks with registries
+    from buildkit.commands.registries import registry_of
+    from buildkit.registry.results import Policy, RegistryResults
+
     place, policy = config.place, Policy(access == "read-write", config.max_age)
 
     def held(blob: Digest) -> None:

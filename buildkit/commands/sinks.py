@@ -11,13 +11,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from buildkit.errors import BuildError, did_you_mean
-from buildkit.oci.archive import write_archive
-from buildkit.oci.descriptor import Descriptor
-from buildkit.oci.layout import OpenBlob, write_layout
-from buildkit.oci.layout_archive import write_layout_archive
-from buildkit.oci.rootfs import write_rootfs
+
+if TYPE_CHECKING:
+    from buildkit.oci.descriptor import Descriptor
+    from buildkit.oci.layout import OpenBlob
 
 KINDS = ("oci", "oci-archive", "docker-archive", "rootfs")
 FORMS = "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG] or rootfs:DIR"
@@ -71,6 +71,12 @@ def write_to(
     if len(images) != 1 and (sink.tag or not sink.takes_several):
         form = "with a tag " if sink.tag else ""
         raise BuildError(f"'{sink}' {form}takes one image, found {len(images)}", hint="name one target")
+    # late: each build reads the kinds above, few write
+    from buildkit.oci.archive import write_archive
+    from buildkit.oci.layout import write_layout
+    from buildkit.oci.layout_archive import write_layout_archive
+    from buildkit.oci.rootfs import write_rootfs
+
     target = directory / sink.path
     named = [(root, sink.tag or own) for root, own in images]
     if sink.kind == "oci":

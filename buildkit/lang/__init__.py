@@ -11,8 +11,7 @@ from buildkit.lang.freezing import freeze
 from buildkit.lang.functions import Builtin, Call, Function
 from buildkit.lang.json_module import JsonModule
 from buildkit.lang.limits import LIMIT_NAMES, Limits, within
-from buildkit.lang.parser import parse
-from buildkit.lang.program import run
+from buildkit.lang.program import parse, run
 from buildkit.lang.range import Range
 from buildkit.lang.syntax import File
 from buildkit.lang.text import represent

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from buildkit.errors import BuildError, Span, nearest
+from buildkit.errors import BuildError, Span, nearest, raise_errors
 from buildkit.lang import syntax
 from buildkit.lang.builtins import UNIVERSE
 from buildkit.lang.freezing import freeze
 from buildkit.lang.functions import invoke
 from buildkit.lang.limits import Limits, active, until, within
-from buildkit.lang.parser import raise_errors
 from buildkit.lang.resolver import resolve
 from buildkit.lang.stack import DEEP_STACK
 from buildkit.lang.straight import Straight

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from buildkit.errors import BuildError, BuildErrors
+from buildkit.errors import BuildError, raise_errors
 from buildkit.lang import syntax
 from buildkit.lang.automaton import Unexpected, automaton, run
 from buildkit.lang.build import Builder
@@ -32,14 +32,6 @@ def parse(source: str, path: str, *, build_file: bool) -> syntax.File:
         errors = [_located(found, path, lines) for found in _not_data(file)]
     raise_errors(errors)
     return file
-
-
-def raise_errors(errors: list[BuildError]) -> None:
-    """Raise what was found: nothing, the one error, or all of them together."""
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise BuildErrors(errors)
 
 
 def _located(error: ScanError, path: str, lines: tuple[int, ...]) -> BuildError:

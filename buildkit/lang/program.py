@@ -10,9 +10,16 @@ from collections.abc import Mapping
 from buildkit.lang.builtins import ALONE
 from buildkit.lang.evaluator import Load, evaluate, load_nothing, print_to_stderr
 from buildkit.lang.limits import Limits, active, within
-from buildkit.lang.parser import parse
+from buildkit.lang.syntax import File
 from buildkit.lang.thread import Printer
 from buildkit.lang.values import Value
+
+
+def parse(source: str, path: str, *, build_file: bool) -> File:
+    """Parse the text of a file; `path` is what errors call it. Raises BuildError, or BuildErrors for several."""
+    from buildkit.lang.parser import parse as parse_text  # late: most files were parsed before, and are kept so
+
+    return parse_text(source, path, build_file=build_file)
 
 
 def run(

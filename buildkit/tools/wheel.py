@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.parser import HeaderParser
 
 from buildkit.errors import BuildFailure
 from buildkit.tools.wheel_commands import launchers, with_interpreter
@@ -106,6 +105,8 @@ def _normal(text: str) -> str:
 
 
 def _check_format(metadata: str, name: str) -> None:
+    from email.parser import HeaderParser  # late: a build of which nothing changed reads no wheel
+
     # `Root-Is-Purelib` stands here too, and makes no difference: both roots are one folder on Debian.
     version = str(HeaderParser().parsestr(metadata).get("Wheel-Version", ""))
     if not version.startswith("1."):
