@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from buildkit.commands.graph import analysis
 from buildkit.commands.large_layers import warn_of_large_layers
+from buildkit.commands.machine import machine_of
 from buildkit.commands.outputs import show_outputs
 from buildkit.commands.session import Session
 from buildkit.commands.shared_results import shared_results
@@ -77,7 +78,7 @@ def build_analyzed(
         execution = execute(
             analyzed.actions,
             wanted,
-            session.machine(shared),
+            machine_of(session, shared),
             jobs=session.jobs,
             keep_going=session.options.keep_going,
             listener=session.listener,

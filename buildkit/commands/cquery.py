@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from buildkit.commands.graph import configuration_of
+from buildkit.commands.machine import machine_of
 from buildkit.commands.query import Found, Question, declared, signatures
 from buildkit.commands.session import Session
 from buildkit.digest import Key
@@ -78,7 +79,7 @@ def aquery(session: Session, question: Question) -> FoundActions:
         if action.owner in owners and all(_passes(action, name, pattern) for name, pattern in filters)
     ]
     numbers.sort(key=lambda number: (analyzed.actions.actions[number].owner, number))
-    keys = known_keys(analyzed.actions, numbers, session.machine())
+    keys = known_keys(analyzed.actions, numbers, machine_of(session))
     actions = tuple((analyzed.actions.actions[number], keys[number]) for number in numbers)
     return FoundActions(actions, asked.graph.configuration.short, asked.found.faults)
 

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from buildkit.commands.graph import analysis
 from buildkit.commands.images import is_target, open_image
+from buildkit.commands.machine import machine_of
 from buildkit.commands.session import Session
 from buildkit.digest import Digest, Key
 from buildkit.errors import BuildError, BuildErrors, BuildFailure
@@ -86,7 +87,7 @@ def holders(session: Session, text: str) -> Holders | None:
         for label in analyzed.requested
         if label not in own and (configured := analyzed.configured[label]).image
     ]
-    machine = session.machine()
+    machine = machine_of(session)
     numbers = {other.label: _producer(analyzed.actions.producers, other) for other in others}
     keys = known_keys(analyzed.actions, [number for number in numbers.values() if number is not None], machine)
     count: dict[Digest, int] = {}

@@ -11,16 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from buildkit.digest import Digest
 from buildkit.errors import BuildError, Span
 from buildkit.events import Listener, Output, Warned
 from buildkit.graph.workspace import Workspace
-from buildkit.store import DiskActionCache, DiskStore, SpareFiles
+from buildkit.store import DiskStore, SpareFiles
 
 if TYPE_CHECKING:
-    from buildkit.execution import Machine, SharedResults
     from buildkit.execution.sandbox import Sandbox
     from buildkit.fetch import Sources
     from buildkit.registry import Places
@@ -116,30 +114,6 @@ class Session:
             debian_mirror=config.debian.mirror,
             debian_snapshot=config.debian.snapshot,
         )
-
-    def machine(self, shared: SharedResults | None = None) -> Machine:
-        """What execution runs on; `shared` are results of other machines."""
-        from buildkit.execution import Machine
-        from buildkit.tools import TOOLS
-
-        return Machine(
-            store=self.store,
-            actions=DiskActionCache(self.cache_dir),
-            tools=TOOLS,
-            fetch=self._fetch,
-            sandbox=self.sandbox,
-            locate=self.workspace.locate,
-            shared=shared,
-        )
-
-    def _fetch(self, arguments: Mapping[str, Any]) -> Digest:
-        from buildkit.commands.base_layers import fetch_layer
-        from buildkit.fetch import FetchRequest, fetch
-
-        if arguments["source"] == "registry":
-            return fetch_layer(self, arguments)
-        request = FetchRequest.of(arguments)
-        return fetch(request, self.store, self.sources, offline=self.options.offline, report=self.listener)
 
     def needs_network(self, what: str) -> None:
         """Raise BuildError for something that cannot be done with `--offline`."""
