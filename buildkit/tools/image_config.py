@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from buildkit.content import Blob, Entry, Kind, Tree, parents
+from buildkit.content import Blob
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci.config import EPOCH, History, ImageConfig
@@ -20,6 +20,7 @@ from buildkit.oci.layer import Layer
 from buildkit.store import BlobStore
 from buildkit.tools.layer_output import read_layers
 from buildkit.tools.machines import check_machines
+from buildkit.tools.overlays import check_layers
 from buildkit.tools.tool import Json, tool
 
 _KNOWN = frozenset(
@@ -50,7 +51,7 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
     known = [name for layer, name in zip(layers, _names(layers), strict=True) if layer.tree]  # not those of a base
     if len(known) != len(documents):
         raise BuildFailure(f"an image has {len(known)} descriptors and {len(documents)} trees: expected as many")
-    check_layers([Tree.from_json(store.read(document)) for document in documents], known)
+    check_layers([store.read(document) for document in documents], known)
     platform = settings.get("platform")
     if not isinstance(platform, Mapping) or not {"os", "architecture"} <= set(platform):
         raise BuildFailure(f"'platform' of an image must have 'os' and 'architecture', found {platform!r}")
@@ -90,35 +91,6 @@ def _history(layer: Layer) -> list[History]:
     if layer.history:
         return [History("", inherited=entry) for entry in layer.history]
     return [History(f"mbuild: {layer.about.name}" if layer.about.name else "mbuild", layer.about.why)]
-
-
-def check_layers(trees: Sequence[Tree], names: Sequence[str]) -> None:
-    """Raise BuildFailure, which names both layers, unless the trees fit over each other in any order."""
-    merged: dict[str, tuple[Entry, str]] = {}
-    for tree, name in zip(trees, names, strict=True):
-        for entry in tree.entries:
-            before = merged.setdefault(entry.path, (entry, name))
-            if before[0] != entry:
-                raise BuildFailure(
-                    f"'{entry.path}' is {_what(before[0])} in {before[1]} and {_what(entry)} in {name}",
-                    hint="leave the path out of one of the two layers",
-                )
-    for entry, name in merged.values():
-        for parent in parents(entry.path):
-            above = merged.get(parent)
-            if above and above[0].kind is not Kind.DIRECTORY:
-                raise BuildFailure(
-                    f"'{entry.path}' of {name} lies inside '{parent}', which is {_what(above[0])} in {above[1]}",
-                    hint="write the path that is really meant, or leave it out of one of the two layers",
-                )
-
-
-def _what(entry: Entry) -> str:
-    if entry.kind is Kind.SYMLINK:
-        return f"a symlink to '{entry.target}'"
-    if entry.kind is Kind.DIRECTORY:
-        return f"a directory (mode {entry.mode:04o})"
-    return f"a file ({entry.digest}, mode {entry.mode:04o})"
 
 
 def _process(settings: Mapping[str, Any]) -> dict[str, Any]:
