@@ -131,7 +131,10 @@ def _held(session: Session, named: Named) -> Mapping[Digest, str] | None:
     if held is None:
         return None
     if held.unknown:
-        session.warn(f"'shared' counts other images that are built as they are now: {held.images}, not {held.unknown}")
+        session.warn(
+            f"'shared' counts {held.images} of {held.images + held.unknown} other images: those that are built as they "
+            "are now"
+        )
     if not held.images:
         return None
     return {
@@ -175,9 +178,14 @@ def _validate(session: Session, arguments: Arguments, asked: Asked) -> ExitCode:
         _print(json.dumps(row, ensure_ascii=False) if arguments.json else printable(str(fault)))
     if found.faults:
         return ExitCode.BUILD_FAILED
-    if not arguments.json:
-        _print(f"sound: {found.manifests} manifests, {found.blobs} blobs, {found.bytes} bytes")
+    counts = {"manifests": found.manifests, "blobs": found.blobs, "bytes": found.bytes}
+    _print(json.dumps({"sound": True, **counts}) if arguments.json else f"sound: {_counted(counts)}")
     return ExitCode.SUCCESS
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    """Numbers of things: '1 manifest, 4 blobs'."""
+    return ", ".join(f"{count} {name[:-1] if count == 1 else name}" for name, count in counts.items())
 
 
 def _print(*lines: str) -> None:

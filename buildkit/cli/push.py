@@ -10,7 +10,7 @@ from buildkit.cli.arguments import Arguments
 from buildkit.cli.opening import opened
 from buildkit.commands.push import plan, push
 from buildkit.errors import ExitCode
-from buildkit.report.pushing import plan_data, plan_lines
+from buildkit.report.pushing import plan_data, plan_lines, pushed_data
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +30,9 @@ def run(arguments: Arguments) -> ExitCode:
             planned = plan(*asked, plain_http=own["plain_http"])
             lines = [json.dumps(plan_data(planned))] if arguments.json else [*plan_lines(planned)]
         else:
-            reference, digest = push(*asked, plain_http=own["plain_http"])
-            row = {"reference": str(reference), "digest": str(digest)}
-            lines = [json.dumps(row) if arguments.json else f"{reference.host}/{reference.repository}@{digest}"]
+            done = push(*asked, plain_http=own["plain_http"])
+            place, digest = done.reference, done.contents.root.digest
+            lines = [json.dumps(pushed_data(done)) if arguments.json else f"{place.host}/{place.repository}@{digest}"]
         report.finish(True)
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return ExitCode.SUCCESS

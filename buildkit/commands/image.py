@@ -91,28 +91,33 @@ def holders(session: Session, text: str) -> Holders | None:
     numbers = {other.label: _producer(analyzed.actions.producers, other) for other in others}
     keys = known_keys(analyzed.actions, [number for number in numbers.values() if number is not None], machine)
     count: dict[Digest, int] = {}
-    known = 0
+    known, indexes = 0, 0
     for other in others:
         key = keys.get(numbers[other.label] or -1) if numbers[other.label] is not None else None
         result = machine.actions.get(key) if isinstance(key, Key) else None
         manifest = next(iter(result.outputs.values()), None) if result else None
         if manifest is None or not session.store.has(manifest):
             continue
+        layers = _layers(session.store.read(manifest))
+        if layers is None:
+            indexes += 1
+            continue
         known += 1
-        for digest in _layers(session.store.read(manifest)):
+        for digest in layers:
             count[digest] = count.get(digest, 0) + 1
-    return Holders(known, len(others) - known, count)
+    return Holders(known, len(others) - indexes - known, count)
 
 
 def _producer(producers: Mapping[Artifact, int], target: ConfiguredTarget) -> int | None:
     return producers.get(target.image.manifest) if target.image else None
 
 
-def _layers(document: bytes) -> set[Digest]:
+def _layers(document: bytes) -> set[Digest] | None:
+    """An image's layers; None for an index, whose images are targets of their own."""
     try:
         return {layer.digest for layer in Manifest.from_json(document).layers}
-    except BuildFailure:  # an index: its images are targets of their own
-        return set()
+    except BuildFailure:
+        return None
 
 
 def files(named: Named, pattern: str, layer: int | None) -> Iterator[File]:

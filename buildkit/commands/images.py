@@ -88,6 +88,8 @@ def _path_and_tag(session: Session, text: str, rest: str) -> tuple[Path, str]:
 
 
 def _target(session: Session, text: str) -> OpenedImage:
+    if not text.startswith(("//", ":", "@")) and ":" in text and not _is_package(session, text):
+        raise BuildError(f"'{text}' is no image", hint=f"an image is {FORMS}")
     analyzed = analysis(session, [text])
     configured = one_target(analyzed, text)
     if configured.image is None:
@@ -96,6 +98,10 @@ def _target(session: Session, text: str) -> OpenedImage:
     digest = result.execution.digests[configured.image.manifest]
     root = Descriptor(media_type_of(session.store.read(digest)), digest)
     return OpenedImage(root, open_built(session, analyzed), str(configured.label))
+
+
+def _is_package(session: Session, text: str) -> bool:
+    return (session.options.directory / text.partition(":")[0]).is_dir()
 
 
 def _remote(session: Session, text: str, plain_http: bool) -> OpenedImage:

@@ -7,7 +7,7 @@ image goes; that is why it is no error.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from buildkit.digest import Digest
@@ -22,13 +22,19 @@ LARGEST = 10 * 10**9
 def warn_of_large_layers(store: BlobStore, images: Mapping[Label, Digest], listener: Listener) -> None:
     """Warn of each layer of the images (label → manifest) that is larger than some registries take."""
     for label, digest in images.items():
-        manifest = json.loads(store.read(digest))
+        _warn_of(store, label, digest, listener)
+
+
+def _warn_of(store: BlobStore, label: Label, root: Digest, listener: Listener) -> None:
+    told = set[str]()
+    for manifest in _manifests(store, root):
         layers = manifest.get("layers") or ()
         if not any(layer["size"] > LARGEST for layer in layers):
             continue
         names = _names(store, manifest)
         for number, layer in enumerate(layers):
-            if layer["size"] > LARGEST:
+            if layer["size"] > LARGEST and layer["digest"] not in told:
+                told.add(layer["digest"])
                 name = names[number] if number < len(names) else layer["digest"]
                 listener(
                     Warned(
@@ -36,6 +42,18 @@ def warn_of_large_layers(store: BlobStore, images: Mapping[Label, Digest], liste
                         f"blobs of more than {LARGEST // 10**9} GB: split the file that it consists of"
                     )
                 )
+
+
+def _manifests(store: BlobStore, digest: Digest) -> Iterator[dict[str, Any]]:
+    """The manifest, or those of an index that are here: of bases some are not."""
+    document = json.loads(store.read(digest))
+    if "manifests" not in document:
+        yield document
+        return
+    below = (Digest.parse(row["digest"], row["size"]) for row in document["manifests"])
+    for inner in below:
+        if store.has(inner):
+            yield from _manifests(store, inner)
 
 
 def _names(store: BlobStore, manifest: dict[str, Any]) -> list[str]:

@@ -38,19 +38,21 @@ class _Push:
     tags: tuple[str, ...]
 
     def plan(self) -> Plan:
-        return planned(self.source, self.digest, self.reference, self.registry, self.jobs)
+        return planned(self.source, self.digest, self.reference, self.registry, self.jobs, self.tags)
 
 
-def push(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> tuple[Reference, Digest]:
-    """Build and push; the reference is the command line's, or the target's own with its tags. Says what moved."""
+def push(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> Plan:
+    """Build and push; the reference is the command line's, or the target's own with its tags. Says what moved, and
+    gives the plan that was carried out.
+    """
     ready = _ready(session, target, reference_text, plain_http)
     plan = check_fits(session, ready.plan())
-    done = carry_out(plan, ready.source, ready.registry, session.listener, ready.jobs, ready.tags)
+    done = carry_out(plan, ready.source, ready.registry, session.listener, ready.jobs)
     list_unlisted(ready.registry, ready.reference.repository, done.unlisted)
     for blob in plan.contents.blobs:
         session.places.note(ready.reference.host, ready.reference.repository, blob.digest)
     session.listener(Output(pushed_text(done)))
-    return ready.reference, done.digest
+    return plan
 
 
 def plan(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from buildkit.registry.referrers import referrers as listed
 from buildkit.registry.registry import OpenBlob
 
 _TITLE = "org.opencontainers.image.title"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+_TYPE = re.compile(f"{_NAME}/{_NAME}")
 
 
 def referrers(
@@ -43,6 +46,8 @@ def attach(
 ) -> tuple[Reference, Descriptor]:
     """Push files as something that is said of an image; gives its place and its descriptor."""
     place = Reference.parse(text)
+    for word in (artifact_type, media_type):
+        _check_type(word)
     session.needs_network("attaching")
     blobs = []
     for name in files:
@@ -52,6 +57,14 @@ def attach(
     found = named(registry, place)
     subject = Descriptor(found.media_type, found.digest)
     return place, attach_to(registry, place.repository, subject, artifact_type, blobs, annotations)
+
+
+def _check_type(text: str) -> None:
+    """Raise BuildError for what is no media type (RFC 6838, section 4.2)."""
+    if not _TYPE.fullmatch(text):
+        raise BuildError(
+            f"'{text}' is not a media type", hint="write one such as 'application/spdx+json': two names and a '/'"
+        )
 
 
 def _opener(path: Path) -> OpenBlob:

@@ -42,6 +42,12 @@ class Plan:
     reference: Reference
     contents: Contents
     steps: tuple[Step, ...]
+    further: tuple[str, ...] = ()  # tags beside the reference's
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """All tags that it writes, in their order: the reference's comes last."""
+        return tuple(dict.fromkeys(filter(None, (*self.further, self.reference.tag))))
 
     def bytes(self, *ways: Way) -> int:
         """How many bytes go these ways."""

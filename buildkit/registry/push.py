@@ -54,22 +54,23 @@ def copy_image(
     tags: Sequence[str] = (),
 ) -> Pushed:
     """Bring an image and all below it to a registry, from wherever it is; `tags` are written beside the reference's."""
-    return carry_out(planned(source, root, reference, registry, jobs), source, registry, listener, jobs, tags)
+    return carry_out(planned(source, root, reference, registry, jobs, tags), source, registry, listener, jobs)
 
 
-def planned(source: Source, root: Digest, reference: Reference, registry: Registry, jobs: int) -> Plan:
-    """What a push would do. Raises BuildError for a reference with another digest."""
+def planned(
+    source: Source, root: Digest, reference: Reference, registry: Registry, jobs: int, tags: Sequence[str] = ()
+) -> Plan:
+    """What a push would do; `tags` are further ones. Raises BuildError for a reference with another digest."""
     if reference.digest and reference.digest != str(root):
         raise BuildError(
             f"cannot push {root} as '{reference}': the digests differ",
             hint="leave the digest out of the reference: the push prints it",
         )
-    return plan_push(source, read_contents(source, root), reference, registry, jobs)
+    plan = plan_push(source, read_contents(source, root), reference, registry, jobs)
+    return replace(plan, further=tuple(tags))
 
 
-def carry_out(
-    plan: Plan, source: Source, registry: Registry, listener: Listener, jobs: int, tags: Sequence[str] = ()
-) -> Pushed:
+def carry_out(plan: Plan, source: Source, registry: Registry, listener: Listener, jobs: int) -> Pushed:
     """Do what a plan says, write the tags, and see that each names the image."""
     uploads = _Uploads(plan.reference.repository, source, registry, listener)
     _push_blobs(uploads, plan.steps, jobs)
@@ -84,7 +85,7 @@ def carry_out(
             raise
         _push_blobs(uploads, again.steps, jobs)
         unlisted = _push_manifests(plan, registry)
-    _push_tags(plan, registry, tuple(dict.fromkeys(filter(None, (*tags, plan.reference.tag)))))
+    _push_tags(plan, registry)
     skipped = plan.bytes(Way.SKIP)
     return Pushed(plan.contents.root.digest, uploads.sent, uploads.mounted, skipped, unlisted)
 
@@ -99,8 +100,8 @@ def _push_manifests(plan: Plan, registry: Registry) -> tuple[ManifestData, ...]:
     return tuple(manifest for manifest in listed if manifest.has_subject and not listed[manifest])
 
 
-def _push_tags(plan: Plan, registry: Registry, tags: Sequence[str]) -> None:
-    root, repository = plan.contents.root, plan.reference.repository
+def _push_tags(plan: Plan, registry: Registry) -> None:
+    root, repository, tags = plan.contents.root, plan.reference.repository, plan.tags
     for tag in tags:
         registry.push_manifest(repository, tag, root.data, root.media_type)
     for name in tags or (str(root.digest),):

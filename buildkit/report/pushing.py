@@ -20,7 +20,7 @@ _VERBS = {
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """A line for each blob, one for the manifests, and the sums."""
+    """A line for each blob, one for the manifests, one for each tag of several, and the sums."""
     width = max([len(step.blob.name) for step in plan.steps], default=0)
     for step in plan.steps:
         origin = f"  from {_place(step)}" if step.origin else ""
@@ -33,14 +33,15 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     sums = (
         f"{size_text(plan.bytes(way))} {verb}" for way, verb in _VERBS.items() if plan.bytes(way) or way is Way.UPLOAD
     )
+    if plan.further:
+        yield from (f"{'tag':<6}  {'':>9}  {tag}" for tag in plan.tags)
     yield f"{plan.reference}: {', '.join(sums)}"
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:
     """The same for a program; sizes are in bytes."""
     return {
-        "reference": str(plan.reference),
-        "digest": str(plan.contents.root.digest),
+        **pushed_data(plan),
         "bytes": {str(way): plan.bytes(way) for way in Way},
         "blobs": [
             {
@@ -57,6 +58,11 @@ def plan_data(plan: Plan) -> dict[str, Any]:
             for manifest in plan.contents.manifests
         ],
     }
+
+
+def pushed_data(plan: Plan) -> dict[str, Any]:
+    """What a push brings about: where the image is, and its digest there."""
+    return {"reference": str(plan.reference), "tags": list(plan.tags), "digest": str(plan.contents.root.digest)}
 
 
 def pushed_text(pushed: Pushed) -> str:

@@ -145,7 +145,9 @@ drwxr-xr-x            0   2 models
 def test_validate_tells_all_and_fails(place: Place) -> None:
     Made([BASE, TOP]).write(place.root / "good")
     ran = place.mbuild("image", "validate", "oci:good")
-    assert (ran.code, ran.stdout.partition(" bytes")[0].rpartition(",")[0]) == (0, "sound: 1 manifests, 4 blobs")
+    assert (ran.code, ran.stdout.partition(" bytes")[0].rpartition(",")[0]) == (0, "sound: 1 manifest, 4 blobs")
+    told = json.loads(place.mbuild("image", "validate", "oci:good", "--json").stdout)
+    assert (told["sound"], told["manifests"], told["blobs"]) == (True, 1, 4)
     bad = Made([[("../x\n", "1")]], config={"os": ""})
     bad.write(place.root / "bad")
     config = next(digest for digest, data in bad.blobs.items() if b'"rootfs"' in data)
@@ -281,6 +283,7 @@ model_volume(name = "one", models = [":x"])
 model_volume(name = "two", models = [":x", ":y"])
 model_volume(name = "three", models = [":y"])
 model_artifact(name = "artifact", models = [":x"])
+image_index(name = "index", images = [":one"])
 """
 
 
@@ -288,8 +291,8 @@ def test_a_target_is_built_and_its_layers_are_counted_in_others(place: Place) ->
     place.write({"mbuild.toml": "", "BUILD": VOLUMES, "x.json": "1", "y.json": "2"})
     first = place.mbuild("image", "layers", "//:one", "--json")
     assert first.code == 0
-    assert "warning: 'shared' counts other images that are built as they are now: 0, not 3" in first.stderr
-    assert place.mbuild("//:two", "//:three", "//:artifact").code == 0
+    assert "warning: 'shared' counts 0 of 4 other images: those that are built as they are now" in first.stderr
+    assert place.mbuild("//:two", "//:three", "//:artifact", "//:index").code == 0
     ran = place.mbuild("image", "layers", ":one", "--json")
     assert "warning" not in ran.stderr
     rows = {row["name"]: row["shared"] for row in map(json.loads, ran.stdout.splitlines())}
@@ -299,8 +302,8 @@ def test_a_target_is_built_and_its_layers_are_counted_in_others(place: Place) ->
     assert shown == {"x.json": "2 of 3", "y.json": "1 of 3"}
     artifact = place.mbuild("image", "inspect", "//:artifact")
     assert "artifact     application/vnd.cncf.model.manifest.v1+json" in artifact.stdout
-    assert place.mbuild("image", "validate", "//:artifact").stdout.startswith("sound: 1 manifests, ")
-    assert place.mbuild("image", "validate", "//:two").stdout.startswith("sound: 1 manifests, ")
+    assert place.mbuild("image", "validate", "//:artifact").stdout.startswith("sound: 1 manifest, ")
+    assert place.mbuild("image", "validate", "//:two").stdout.startswith("sound: 1 manifest, ")
     changes = json.loads(place.mbuild("image", "diff", ":one", ":three", "--json").stdout)
     assert [(file["path"], file["change"]) for file in changes["files"]] == [
         ("models/x/x.json", "removed"),
@@ -322,6 +325,8 @@ def test_a_target_is_built_and_its_layers_are_counted_in_others(place: Place) ->
         (["oci:empty"], "error: OCI layout '{root}/empty' has no 'oci-layout'\n"),
         (["oci-archive:file"], "error: oci-archive '{root}/file' is damaged: expected a tar header at byte 0\n"),
         (["//a:b"], "error: no workspace here: "),
+        (["ocl:file"], "error: 'ocl:file' is no image\nhint: an image is //package:target, "),
+        (["library/python:3.11"], "error: 'library/python:3.11' is no image\nhint: an image is //package:target, "),
     ],
 )
 def test_what_names_no_image_is_told(place: Place, words: list[str], expected: str) -> None:

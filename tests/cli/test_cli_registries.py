@@ -149,8 +149,12 @@ MISTAKES = {
     ),
     "tags of a tag": (["tags", f"{R}:v1"], f"error: '{R}:v1' is not a repository\nhint: write '{R}'\n"),
     "a file": (
-        ["attach", f"{R}:v1", "nothing", "--type", "x"],
+        ["attach", f"{R}:v1", "nothing", "--type", "x/y"],
         "error: cannot read 'nothing': no such file or directory\n",
+    ),
+    "a type": (
+        ["attach", f"{R}:v1", "nothing", "--type", "a b"],
+        "error: 'a b' is not a media type\nhint: write one such as 'application/spdx+json': two names and a '/'\n",
     ),
     "an annotation": (
         ["attach", f"{R}:v1", "x", "--type", "x", "--annotation", "x"],

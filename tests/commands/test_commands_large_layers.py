@@ -37,5 +37,17 @@ def test_a_layer_without_a_name_is_told_by_its_digest() -> None:
     assert told.message.startswith(f"layer 'sha256:{0:064x}' of '//models:large' has 10.0 GB")
 
 
+def test_of_an_index_each_layer_is_told_of_once() -> None:
+    store, told = MemoryStore(), list[Event]()
+    layer = {"digest": f"sha256:{7:064x}", "size": 10**10 + 1}
+    manifests = [
+        store.put(json.dumps({"config": {"digest": f"sha256:{n:064x}", "size": 2}, "layers": [layer]}).encode())
+        for n in range(2)
+    ]
+    rows = [{"digest": str(digest), "size": digest.size} for digest in (*manifests, Digest("1" * 64, 3))]
+    warn_of_large_layers(store, {IMAGE: store.put(json.dumps({"manifests": rows}).encode())}, told.append)
+    assert len(told) == 1
+
+
 def test_an_image_without_such_layers_is_fine() -> None:
     assert warnings([], {}) == warnings([10**10], {}) == []

@@ -41,7 +41,7 @@ def test_what_others_write_is_read_and_found_sound(programs: Programs, tmp_path:
         )
         names.append(f"{host}/acme/x:v1")
         for name in names:
-            assert mbuild("image", "validate", name, "--plain-http").out.startswith("sound: 1 manifests, 4 blobs")
+            assert mbuild("image", "validate", name, "--plain-http").out.startswith("sound: 1 manifest, 4 blobs")
             assert mbuild("image", "files", name, "--plain-http").out == LISTED
             found = json.loads(mbuild("image", "diff", names[0], name, "--json", "--plain-http", "--deep").out)
             assert (found["config"], found["packages"], found["weights"], found["files"]) == ([], {}, [], [])

@@ -6,8 +6,8 @@ import json
 
 from buildkit.digest import Digest
 from buildkit.reference import Reference
-from buildkit.registry import MemoryRegistry, Pushed, StoreSource, planned
-from buildkit.report.pushing import plan_data, plan_lines, pushed_text
+from buildkit.registry import MemoryRegistry, Pushed, StoreSource, carry_out, planned
+from buildkit.report.pushing import plan_data, plan_lines, pushed_data, pushed_text
 from buildkit.store.memory import MemoryStore
 
 LAYER = "application/vnd.oci.image.layer.v1.tar"
@@ -55,6 +55,7 @@ def test_a_plan_names_each_layer_its_size_and_its_way() -> None:
     ]
     assert plan_data(plan) == {
         "reference": "registry.example/ml/fraud:v1",
+        "tags": ["v1"],
         "digest": str(root),
         "bytes": {"skip": 4, "mount": 3_000_000, "copy": 20_000, "upload": config.size},
         "blobs": [
@@ -84,6 +85,20 @@ def test_a_plan_names_each_layer_its_size_and_its_way() -> None:
         ],
     }
     assert [call.split()[0] for call in registry.calls] == ["has"] * 4, "nothing moves"
+
+
+def test_each_of_several_tags_is_told_and_written() -> None:
+    store, registry, events = MemoryStore(), MemoryRegistry(), list[object]()
+    root = image(store)
+    plan = planned(StoreSource(store), root, TO, registry, 2, ("latest", "v1"))
+    assert [line.split() for line in plan_lines(plan)][-3:-1] == [["tag", "latest"], ["tag", "v1"]]
+    assert pushed_data(plan) == {
+        "reference": "registry.example/ml/fraud:v1",
+        "tags": ["latest", "v1"],
+        "digest": str(root),
+    }
+    carry_out(plan, StoreSource(store), registry, events.append, 2)
+    assert sorted(registry.tags("ml/fraud")) == ["latest", "v1"]
 
 
 def test_what_was_pushed_is_said_in_one_line() -> None:
