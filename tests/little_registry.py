@@ -100,6 +100,8 @@ class LittleRegistry:
             return Answer(202, {"Location": f"{self.location_host}{path}7?_state=a%2Fb"})
         if request.method == "DELETE":
             return Answer(204)
+        if request.method == "PATCH":
+            return Answer(501)
         found = "sha256:" + hashlib.sha256(request.body).hexdigest()
         if "/manifests/" in path:
             self.manifests[name] = (found, request.body)
@@ -160,7 +162,7 @@ def _handler(registry: LittleRegistry) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _any  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

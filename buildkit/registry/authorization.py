@@ -8,6 +8,7 @@ asked for once the host's way is known. Tokens are kept for a set of scopes, all
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from buildkit.registry.faults import Peer
 
 _DOING = "reading its challenge"
 _LIFETIME = 60.0  # seconds, where a token does not tell (token authentication specification)
+_TOKEN = re.compile(r"[!-~]+")  # what may stand in a header (RFC 6750, 2.1, says less)
 _MARGIN = 10.0  # a token that ends sooner than this is taken as ended
 
 
@@ -112,10 +114,12 @@ class Authorization:
             answer = json.loads(body)
             text = answer.get("token") or answer["access_token"]
             lifetime = float(answer.get("expires_in") or _LIFETIME)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise self._peer.wrong(request.doing, "got no token") from None
-        self._peer.secrets.add(str(text))
-        return _Token(str(text), self._now() + max(lifetime - _MARGIN, 0.0))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+            text, lifetime = "", 0.0
+        if not isinstance(text, str) or not _TOKEN.fullmatch(text):
+            raise self._peer.wrong(request.doing, "got no token")
+        self._peer.secrets.add(text)
+        return _Token(text, self._now() + max(lifetime - _MARGIN, 0.0))
 
     def _token_request(self, challenge: Challenge, scopes: tuple[str, ...]) -> TokenRequest:
         realm = challenge.parameters.get("realm", "")

@@ -62,7 +62,7 @@ def read_contents(source: Source, root: Digest) -> Contents:
     """Read all manifests. Raises BuildFailure for what is none, or names what cannot be."""
     manifests: dict[str, ManifestData] = {}
     blobs: dict[str, NamedBlob] = {}
-    for manifest, document in _manifests(source, root, "", 0):
+    for manifest, document in _manifests(source, root, "", 0, set()):
         manifests.setdefault(manifest.digest.hex, manifest)
         for blob in _blobs(source, manifest.digest, document):
             blobs.setdefault(blob.digest.hex, blob)
@@ -70,10 +70,13 @@ def read_contents(source: Source, root: Digest) -> Contents:
 
 
 def _manifests(
-    source: Source, digest: Digest, media_type: str, depth: int
+    source: Source, digest: Digest, media_type: str, depth: int, seen: set[str]
 ) -> Iterator[tuple[ManifestData, dict[str, Any]]]:
     if depth > _DEPTH or digest.size > MANIFEST_LIMIT:
         raise _no_image(digest)
+    if digest.hex in seen:
+        return
+    seen.add(digest.hex)
     data = source.read(digest)
     if Digest.of(data) != digest:
         raise BuildFailure(f"manifest {digest} is damaged: found {len(data)} bytes of {Digest.of(data)}")
@@ -86,7 +89,7 @@ def _manifests(
     except (BuildError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _no_image(digest) from None
     for child, child_type in children:
-        yield from _manifests(source, child, child_type, depth + 1)
+        yield from _manifests(source, child, child_type, depth + 1, seen)
     yield ManifestData(digest, data, str(kind), bool(document.get("subject"))), document
 
 
@@ -122,10 +125,10 @@ def _history(source: Source, config: Mapping[str, Any]) -> list[str]:
 
 
 def _digest(row: Mapping[str, Any]) -> Digest:
-    digest = Digest.parse(str(row["digest"]), int(row["size"]))
-    if digest.size < 0:
-        raise ValueError("a size below zero")
-    return digest
+    size = row["size"]
+    if type(size) is not int or not 0 <= size < 1 << 63:
+        raise ValueError("a size that cannot be")
+    return Digest.parse(str(row["digest"]), size)
 
 
 def _no_image(digest: Digest) -> BuildFailure:

@@ -16,12 +16,12 @@ import requests
 
 from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
-from buildkit.registry.exchange import PASSING
+from buildkit.registry.answers import PASSING, pieces
 from buildkit.registry.host import Host
 from buildkit.registry.retry import Attempts, Transient
 
 _CHUNK = 1 << 20
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(?:\d+|\*)")
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(?:\d+|\*)")
 
 
 class BlobReader:
@@ -100,7 +100,7 @@ class BlobReader:
         call = self._call if whole else replace(self._call, headers={"Range": f"bytes={start}-{end - 1}"})
         self._response = self._host.exchange.answered(call)
         self._host.expect(self._response, call, 200, 206)
-        parts: Iterator[bytes] = self._response.iter_content(_CHUNK)
+        parts = pieces(self._response, _CHUNK, self._host.patience.stall)
         if self._response.status_code == 206:
             found = _RANGE.fullmatch(self._response.headers.get("Content-Range", ""))
             if not found or (int(found[1]), int(found[2])) != (start, end - 1):

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from buildkit.events import Listener
+from buildkit.registry.answers import PASSING, settle
 from buildkit.registry.authorization import Authorization, TokenRequest
 from buildkit.registry.body import Window
 from buildkit.registry.credentials import Logins
@@ -25,7 +27,6 @@ from buildkit.registry.retry import RETRIED_STATUSES, Patience, Transient, parse
 _REDIRECTS = 5
 # This machine itself is never reached by way of a proxy (as Go's clients, docker among them, do it).
 _DIRECT = {"http": "", "https": "", "all": ""}
-PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +128,15 @@ class Exchange:
                 url,
                 data=call.body,
                 headers={"Accept-Encoding": "identity", **headers},
-                stream=call.stream,
+                stream=True,
                 timeout=(self._patience.connect, answer),
                 allow_redirects=False,
                 proxies=_DIRECT if _is_loopback(url) else None,
             )
+            if not call.stream or response.status_code >= 300:
+                settle(response, self._patience.ending)
             return response
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError, ValueError) as error:  # ValueError: a URL or header that is none
             fault = self._peer.unreachable(call.doing, error)
             passing = isinstance(error, PASSING) and not is_refused_tls(error)
             raise (Transient(fault) if passing else fault) from error

@@ -15,6 +15,7 @@ from buildkit.errors import EnvironmentFault
 from buildkit.registry.secrets import Secrets
 
 _TEXT_LIMIT = 300
+_NO_PLACE = ("InvalidURL", "LocationParseError", "LocationValueError")  # by name: requests is imported late
 _NOT_TLS = {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
 # Alerts of a server that is shown no certificate, or none that it believes; older ones do not tell the two apart.
 _UNKNOWN_CLIENT = {
@@ -104,15 +105,16 @@ class Peer:
 
     def wrong(self, doing: str, what: str) -> EnvironmentFault:
         """An answer that breaks the distribution specification."""
-        return EnvironmentFault(f"registry '{self.host}' {self.secrets.hide(what)}, while {doing}")
+        return EnvironmentFault(f"registry '{self.host}' {_plain(self.secrets.hide(what))}, while {doing}")
 
     def _said(self, body: bytes) -> str:
         """The registry's own words: the errors of the distribution specification, or the first line of a text."""
         try:
             rows = json.loads(body)["errors"]
             words = "; ".join(f"{row['code']}: {row.get('message', '')}".rstrip(": ") for row in rows)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            words = body[: 4 * _TEXT_LIMIT].decode("utf-8", "replace").strip().partition("\n")[0]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            # Hidden before it is cut: the beginning of a secret is not known for one.
+            words = self.secrets.hide(body.decode("utf-8", "replace")).strip().partition("\n")[0]
             words = "" if words.startswith("<") else words
         words = _plain(self.secrets.hide(words))
         return f": {words}" if words else ""
@@ -139,6 +141,8 @@ def _why(causes: list[BaseException]) -> str:
     for cause in causes:
         if isinstance(cause, TimeoutError) or "timed out" in str(cause):
             return "no answer in time"
+        if isinstance(cause, UnicodeError) or type(cause).__name__ in _NO_PLACE:
+            return "there can be no such place"
         if isinstance(cause, OSError) and cause.strerror and type(cause).__module__ in ("builtins", "socket"):
             return _plain(cause.strerror).lower()
     return "the connection broke"
@@ -146,4 +150,6 @@ def _why(causes: list[BaseException]) -> str:
 
 def _plain(text: str) -> str:
     """Text from outside, made safe for a terminal and short."""
-    return re.sub(r"[^\x20-\x7e\xa0-\U0010ffff]+", " ", text)[:_TEXT_LIMIT].strip()
+    return re.sub(r" {2,}", " ", "".join(c if c.isprintable() else " " for c in text[: 4 * _TEXT_LIMIT]))[
+        :_TEXT_LIMIT
+    ].strip()

@@ -14,7 +14,8 @@ import requests
 from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
 from buildkit.events import Listener
-from buildkit.registry.exchange import PASSING, Call, Exchange
+from buildkit.registry.answers import PASSING, settle, whole
+from buildkit.registry.exchange import Call, Exchange
 from buildkit.registry.faults import Peer
 from buildkit.registry.manner import Manner
 from buildkit.registry.retry import Patience, Transient, retry
@@ -73,7 +74,12 @@ class Host:
 
     def unexpected(self, response: requests.Response, call: Call) -> EnvironmentFault:
         """The fault that an answer is, in the registry's words."""
-        return self.peer.unexpected(call.doing, response.status_code, response.content)
+        try:
+            settle(response, self.patience.stall)
+            words = response.content
+        except requests.RequestException:
+            words = b""
+        return self.peer.unexpected(call.doing, response.status_code, words)
 
     def small(self, call: Call, *statuses: int, limit: int) -> Answer:
         """Send, tried again as often as it takes, and read an answer of at most `limit` bytes."""
@@ -81,12 +87,8 @@ class Host:
 
     def _small(self, call: Call, statuses: tuple[int, ...], limit: int) -> Answer:
         with self.exchange.answered(call) as response:
-            body = b""
             try:
-                for part in response.iter_content(1 << 16):
-                    body += part
-                    if len(body) > limit:
-                        raise self.peer.wrong(call.doing, f"sent more than {limit >> 10} KiB")
+                body = whole(response, self.peer, call.doing, limit, self.patience.ending)
             except PASSING as error:
                 raise Transient(self.peer.unreachable(call.doing, error)) from error
             except requests.RequestException as error:
@@ -99,7 +101,7 @@ class Host:
         """Raise the fault of a registry that names another digest than the one that is meant."""
         said = headers.get("Docker-Content-Digest", str(digest))
         if said != str(digest):
-            raise self.peer.wrong(call.doing, f"{verb} '{said[:80]}' where {digest} was sent")
+            raise self.peer.wrong(call.doing, f"{verb} '{self.peer.secrets.hide(said)[:80]}' where {digest} was sent")
 
 
 def _scopes(repository: str, push: bool, sources: Iterable[str]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from buildkit.registry.exchange import Call
 from buildkit.registry.host import Answer, Host
 
 _PAGE_LIMIT = 4 << 20
+_LIST_LIMIT = 64 << 20
 _PAGES = 1000
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
 
@@ -64,14 +65,24 @@ def _rows(host: Host, call: Call, answer: Answer, field: str) -> list[Any]:
 
 def _pages(host: Host, call: Call) -> Iterator[Answer]:
     """Each page of a list; the next one's address is in the `Link` header, and must be this registry's own."""
+    seen, size = set(), 0
     for _ in range(_PAGES):
+        seen.add(call.url)
         answer = host.small(call, 200, 404, limit=_PAGE_LIMIT)
+        size += len(answer.body)
         yield answer
         following = _NEXT.search(answer.headers.get("Link", ""))
         if not following or answer.status == 404:
             return
-        url = urljoin(call.url, following[1])
+        try:
+            url = urljoin(call.url, following[1])
+        except ValueError:
+            url = ""
         if not url.startswith(f"{host.exchange.origin}/v2/"):
             raise host.peer.wrong(call.doing, "continues its list at another place")
+        if url in seen:
+            raise host.peer.wrong(call.doing, "sent a list that goes round in a circle")
+        if size > _LIST_LIMIT:
+            raise host.peer.wrong(call.doing, f"sent a list of more than {_LIST_LIMIT >> 20} MiB")
         call = replace(call, url=url)
     raise host.peer.wrong(call.doing, f"sent a list of more than {_PAGES} pages")

@@ -29,7 +29,9 @@ def read_manifest(host: Host, repository: str, name: str) -> Document | None:
     digest = Digest.of(answer.body)
     said = name if ":" in name else answer.headers.get("Docker-Content-Digest", str(digest))
     if said.startswith("sha256:") and said != str(digest):
-        raise host.peer.wrong(doing, f"sent a manifest of {digest} where '{said[:80]}' was meant")
+        raise host.peer.wrong(
+            doing, f"sent a manifest of {digest} where '{host.peer.secrets.hide(said)[:80]}' was meant"
+        )
     return Document(answer.body, _media_type(answer.body, answer.headers.get("Content-Type", "")), digest)
 
 
@@ -61,6 +63,6 @@ def _media_type(manifest: bytes, content_type: str) -> str:
     """What the document calls itself; the header decides where it says nothing (image-spec, manifest.md)."""
     try:
         own = json.loads(manifest)["mediaType"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         own = None
     return own if isinstance(own, str) and own else content_type.partition(";")[0].strip() or MANIFEST

@@ -7,6 +7,7 @@ those that it is given, and the client certificate to its own host only.
 from __future__ import annotations
 
 import ssl
+from http.cookiejar import DefaultCookiePolicy
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -32,6 +33,10 @@ def prepare(session: requests.Session, host: str, trust: Trust, stall: float) ->
     session.headers["User-Agent"] = "mbuild"
     # Without a callable as `auth`, requests would replace our header by what ~/.netrc has for the host.
     session.auth = lambda request: request
+    # Requests would read all of a redirect's body, and trips over some places; `Exchange` follows them itself.
+    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
+    # As docker does: a cookie would go to whatever else runs on the host, on any port.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
 
 class _Adapter(HTTPAdapter):

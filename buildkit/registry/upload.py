@@ -26,8 +26,9 @@ _LOST = (404, 416)
 _NO_CHUNKS = (400, 405, 411, 415, 501)
 _TOO_LARGE = 413
 _SMALLEST_CHUNK = 1 << 20
+_CUT = 50  # chunks of which only a part was kept: what is left of each goes again
 _WORTH_ASKING = 1 << 20  # what is smaller is sent again sooner than asked for
-_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+_RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
 _OCTETS = {"Content-Type": "application/octet-stream"}
 
 
@@ -125,12 +126,12 @@ class _Upload:
             return True
         self._place = self._host.exchange.target(response, call)
         minimum = response.headers.get("OCI-Chunk-Min-Length", "")
-        self._least = int(minimum) if minimum.isdecimal() else 0
+        self._least = int(minimum) if minimum.isdecimal() and len(minimum) < 19 else 0
         return False
 
     def _patched(self) -> None:
         """PATCH chunk by chunk, in order; what is left after a break goes as one chunk unless less is asked for."""
-        size = self._digest.size
+        size, cut = self._digest.size, 0
         while self._offset < size:
             chunk = self._host.manner.chunk_for(size, self._least) or size
             end = min(self._offset + chunk, size)
@@ -141,7 +142,8 @@ class _Upload:
             self._refused(response, call, end - self._offset)
             self._place = self._following(response, call)
             kept = _kept(response) or end
-            if not self._offset < kept <= end:
+            cut += kept < end
+            if not self._offset < kept <= end or cut > _CUT:
                 raise self._host.peer.wrong(self._doing, f"keeps {kept} bytes where {end} were sent")
             self._offset = kept
 
