@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from buildkit.digest import Digest
-from buildkit.errors import BuildFailure
+from buildkit.errors import BuildError, BuildFailure
 
 
 class Kind(StrEnum):
@@ -68,12 +68,13 @@ class Tree:
     def from_json(cls, document: bytes) -> Tree:
         """Read what `to_json` wrote, checking it anew. Raises BuildFailure for anything else."""
         try:
-            entries = [_entry(row) for row in json.loads(document)["entries"]]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return cls.of([_entry(row) for row in json.loads(document)["entries"]])
+        except BuildFailure:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BuildError):
             raise BuildFailure(
                 "not the document of a tree: expected the 'tree' output of a layer, or a folder"
             ) from None
-        return cls.of(entries)
 
 
 def _row(entry: Entry) -> dict[str, object]:
@@ -86,9 +87,13 @@ def _row(entry: Entry) -> dict[str, object]:
 
 
 def _entry(row: dict[str, object]) -> Entry:
-    digest = Digest.parse(str(row["digest"]), int(str(row["size"]))) if "digest" in row else None
+    size, mode = int(str(row.get("size", 0))), int(str(row["mode"]))
+    digest = Digest.parse(str(row["digest"]), size) if "digest" in row else None
     target = str(row["target"]) if "target" in row else None
-    return Entry(str(row["path"]), Kind(str(row["kind"])), int(str(row["mode"])), digest, target)
+    if not 0 <= size < 1 << 63 or not 0 <= mode <= 0o7777 or "\0" in (target or ""):
+        raise ValueError("a number or a target that cannot be")
+    (target or "").encode()  # what is no text raises ValueError
+    return Entry(str(row["path"]), Kind(str(row["kind"])), mode, digest, target)
 
 
 def sort_key(path: str) -> bytes:

@@ -28,6 +28,7 @@ def shared_results(session: Session) -> Iterator[RegistryResults | None]:
     # late: only who shares results needs what speaks with registries
     from buildkit.commands.registries import registry_of
     from buildkit.registry.results import Policy, RegistryResults
+    from buildkit.registry.retry import Patience
 
     place, policy = config.place, Policy(access == "read-write", config.max_age)
 
@@ -35,6 +36,8 @@ def shared_results(session: Session) -> Iterator[RegistryResults | None]:
         """A push to the same host mounts it from there."""
         session.places.note(place.host, place.repository, blob)
 
-    registry = registry_of(session, place.host)
+    # There is another way, to build: a registry that keeps silent is soon given up.
+    patience = Patience(tries=2, most=5, connect=5.0, stall=20.0, ending=60.0)
+    registry = registry_of(session, place.host, patience=patience)
     with RegistryResults(registry, place, session.store, policy, session.listener, held) as shared:
         yield shared

@@ -34,6 +34,7 @@ ARTIFACT = "application/vnd.mbuild.action.v1"
 CONFIG = "application/vnd.mbuild.action.v1+json"
 _BLOB = "application/octet-stream"
 _CHUNK = 1 << 20
+_AHEAD = 86_400  # seconds that clocks may differ by
 _MOST_BLOBS = 1000  # a manifest has 4 MiB at most
 _FAULTS = 3  # entries that fail before the registry is left alone
 _UPLOADS = 2
@@ -125,7 +126,9 @@ class RegistryResults:
             return result
         except BuildError as fault:
             self._failed(key, fault)
-            return None
+        except (ValueError, TypeError, ArithmeticError, RecursionError):  # strange numbers, texts that are none
+            self._failed(key, BuildFailure("it is not what mbuild writes"))
+        return None
 
     def _result(self, document: bytes, key: Key) -> ActionResult | None:
         data = parse_object(document, "an entry")
@@ -135,6 +138,8 @@ class RegistryResults:
         if not isinstance(made, int) or result is None:
             raise BuildFailure("it is not what mbuild writes")
         age = self._policy.now() - made
+        if age < -_AHEAD:
+            raise BuildFailure("it says that it is from the future")
         return None if self._policy.max_age is not None and age > self._policy.max_age else result
 
     def _bring(self, blob: Digest, key: Key) -> None:
@@ -208,6 +213,8 @@ def _tag(key: Key) -> str:
 
 def _read_manifest(document: bytes) -> tuple[list[Digest], Digest]:
     manifest = Manifest.from_json(document)
+    if len(manifest.layers) > _MOST_BLOBS:
+        raise BuildFailure(f"it names {len(manifest.layers)} blobs, expected {_MOST_BLOBS} at most")
     return [layer.digest for layer in manifest.layers], manifest.config.digest
 
 

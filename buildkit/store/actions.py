@@ -75,8 +75,14 @@ def decode(data: bytes) -> ActionResult | None:
     """Read what `encode` wrote; None for what some other version wrote."""
     try:
         document = json.loads(data)
-        outputs = {str(name): Digest.parse(text, int(size)) for name, text, size in document["outputs"]}
-        log = Digest.parse(document["log"][0], int(document["log"][1])) if document["log"] else None
+        outputs = {str(name): _digest(text, size) for name, text, size in document["outputs"]}
+        log = _digest(document["log"][0], document["log"][1]) if document["log"] else None
         return ActionResult(outputs, int(document["exit_code"]), log)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, BuildError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, RecursionError, BuildError):
         return None
+
+
+def _digest(text: str, size: object) -> Digest:
+    if type(size) is not int or not 0 <= size < 1 << 63:
+        raise ValueError("a size that cannot be")
+    return Digest.parse(text, size)
