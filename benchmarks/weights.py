@@ -82,12 +82,12 @@ def workspace_of(folder: Path, megabytes: int) -> Path:
     folder.mkdir()
     (folder / "mbuild.toml").touch()
     (folder / "BUILD").write_text(BUILD)
-    _write_weights(folder / "weights.safetensors", megabytes * 1_000_000)
+    write_weights(folder / "weights.safetensors", megabytes * 1_000_000)
     return folder
 
 
-def _write_weights(path: Path, size: int) -> None:
-    """One tensor of random bytes, as weights are; a few are repeated, since making them is not what is measured."""
+def write_weights(path: Path, size: int) -> None:
+    """Write one tensor of random bytes, as weights are; some are repeated, since making them is not what is measured."""
     tensor = {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}
     header = json.dumps({"weight": tensor}).encode()
     block = os.urandom(16_000_000)
