@@ -87,7 +87,7 @@ def workspace_of(folder: Path, megabytes: int) -> Path:
 
 
 def write_weights(path: Path, size: int) -> None:
-    """Write one tensor of random bytes, as weights are; some are repeated, since making them is not what is measured."""
+    """Write one tensor of random bytes, as weights are; some repeated: making them is not what is measured."""
     tensor = {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}
     header = json.dumps({"weight": tensor}).encode()
     block = os.urandom(16_000_000)
