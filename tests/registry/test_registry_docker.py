@@ -110,7 +110,7 @@ def test_what_was_pushed_can_be_pulled_byte_for_byte(docker_registry: str, tmp_p
             (str(Digest.of(bytes(5 << 20))), "blobs", bytes(5 << 20)),
         ):
             url = f"http://{host}/v2/ml/fraud/{kind}/{name}"
-            assert reader.do_request(url, headers={"Accept": OCI}).content == expected
+            assert reader.do_request(url, headers={"Accept": OCI}, stream=True).content == expected
 
 
 def _reader(host: str, folder: Path):  # type: ignore[no-untyped-def]
