@@ -59,7 +59,7 @@ def main() -> None:
         filled = options.cache_dir or folder / "filled"
         fetched = [mbuild(), "--cache-dir", str(filled), "//models:one"]
         subprocess.run(fetched, cwd=workspace, check=True, stdout=subprocess.DEVNULL)
-        _lay_out(workspace, filled, folder / "blobs")
+        lay_out(workspace / "third_party", filled, folder / "blobs")
         described = machine()
         sides = [_side(workspace, folder, target) for target in ("//models:ten", "//models:one")]
         ten, one = results = alternate(sides, options.rounds)
@@ -80,10 +80,10 @@ def _workspace(given: Path | None, folder: Path) -> Path:
     return folder
 
 
-def _lay_out(workspace: Path, filled: Path, blobs: Path) -> None:
-    """The files that locks name, as a store keeps blobs."""
+def lay_out(locks: Path, filled: Path, blobs: Path) -> None:
+    """The files that a folder's locks name, of those in a filled store, as a store keeps blobs."""
     blobs.mkdir()
-    for lock in sorted((workspace / "third_party").glob("*.lock")):
+    for lock in sorted(locks.glob("*.lock")):
         for line in lock.read_text().splitlines():
             digest = line.rpartition(" ")[2]
             blob = Path("blobs", "sha256", digest[:2], digest)

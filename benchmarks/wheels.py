@@ -1,8 +1,9 @@
 """Locked wheels → image layers, against `uv pip install --target` + `tar` + `zstd -3`.
 
-Both begin with the wheels on this disk and write no bytecode. Ours checks every RECORD, makes layers that are the same
-on every machine, each with its list of contents, and keeps them in a store; theirs makes one archive. Aim: 0.7 of its
-wall time.
+Both begin with the wheels on this disk. Ours checks every RECORD, makes layers that are the same on every machine, each
+with its list of contents, and keeps them in a store; theirs makes one archive. Once without bytecode, once with: then
+ours is a runtime on a base that was built before, whose Python compiles the packages, each one as a layer of its own;
+uv compiles with the Python that runs this. Aim: half of its wall time.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from measuring import Side, alternate, arguments, disk_of, machine, mbuild, table, verdict
+from ten_images import lay_out
 
 from buildkit.graph.lockfile import Lock, parse_lock
 
@@ -27,6 +30,10 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--workspace", type=Path, default=EXAMPLE, help="what is built")
     parser.add_argument("--target", default="//third_party:serving_packages", help="a python_packages in it")
+    parser.add_argument(
+        "--runtime", default="//third_party:sklearn_server", help="a runtime of it, with bytecode; or ''"
+    )
+    parser.add_argument("--base", default="//third_party:debian_python", help="the base of the runtime")
     parser.add_argument("--lock", default="third_party/serving.lock", help="its lock")
     parser.add_argument("--cache-dir", type=Path, help="a store that has the wheels already")
     parser.add_argument("--folder", type=Path, help="where everything is put")
@@ -35,55 +42,58 @@ def main() -> None:
         folder = Path(name)
         filled = options.cache_dir or folder / "filled"
         lock = parse_lock((options.workspace / options.lock).read_text(), options.lock)
-        subprocess.run(
-            [mbuild(), "--cache-dir", str(filled), options.target],
-            cwd=options.workspace,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        _lay_out(lock, filled, folder / "wheels", folder / "blobs")
+        based = [options.base] if options.runtime else []
+        command = [mbuild(), "--cache-dir", str(filled), options.target, *based]
+        subprocess.run(command, cwd=options.workspace, check=True, stdout=subprocess.DEVNULL)
+        lay_out((options.workspace / options.lock).parent, filled, folder / "blobs")
+        _name(lock, folder / "wheels", folder / "blobs")
         described = machine()
         sides = [_ours(options.workspace, options.target, folder), _theirs(folder)]
-        ours, theirs = results = alternate(sides, options.rounds)
+        if options.runtime:
+            sides += [_ours(options.workspace, options.runtime, folder, based), _theirs(folder, bytecode=True)]
+        results = alternate(sides, options.rounds)
     size = sum(entry.size for entry in lock.entries)
     print(
         f"## wheels.py: {len(lock.entries)} wheels, {size / 1e6:.0f} MB, minimum of {options.rounds}\n\n{described}\n"
     )
-    print(table(sides, results) + "\n")
-    print(verdict("wall ratio", ours.wall / theirs.wall, 0.7))
+    for start, name in enumerate(("wall ratio", "wall ratio, with bytecode")[: len(sides) // 2]):
+        ours, theirs = pair = results[2 * start : 2 * start + 2]
+        print(table(sides[2 * start : 2 * start + 2], pair) + "\n")
+        print(verdict(name, ours.wall / theirs.wall, 0.5) + "\n")
 
 
-def _lay_out(lock: Lock, filled: Path, wheels: Path, blobs: Path) -> None:
-    """The wheels twice: by their names for uv, and as the store keeps blobs for us."""
+def _name(lock: Lock, wheels: Path, blobs: Path) -> None:
+    """The wheels that a store has as blobs, by their names for uv."""
     wheels.mkdir()
     for entry in lock.entries:
-        blob = Path("blobs", "sha256", entry.sha256[:2], entry.sha256)
-        shutil.copyfile(filled / blob, wheels / entry.filename)
-        (blobs / blob).parent.mkdir(parents=True, exist_ok=True)
-        os.link(wheels / entry.filename, blobs / blob)
-        (blobs / blob).chmod(0o444)
+        os.link(blobs / "blobs" / "sha256" / entry.sha256[:2] / entry.sha256, wheels / entry.filename)
 
 
-def _ours(workspace: Path, target: str, folder: Path) -> Side:
-    store = folder / "store"
+def _ours(workspace: Path, target: str, folder: Path, before: Sequence[str] = ()) -> Side:
+    """`before` is built in each round, too, but not measured."""
+    store, blobs = folder / "store", folder / "blobs"
+    command = [mbuild(), "--offline", "--cache-dir", str(store)]
 
     def fresh() -> None:
         shutil.rmtree(store, ignore_errors=True)
-        shutil.copytree(folder / "blobs", store, copy_function=os.link)
+        shutil.copytree(blobs, store, copy_function=os.link)
+        if before:
+            subprocess.run([*command, *before], cwd=workspace, check=True, capture_output=True)
 
     return Side(
         f"mbuild {target}",
-        [mbuild(), "--offline", "--cache-dir", str(store), target],
+        [*command, target],
         prepare=fresh,
-        disk=lambda: disk_of(store) - disk_of(folder / "wheels"),
+        disk=lambda: disk_of(store) - disk_of(blobs),
         folder=workspace,
     )
 
 
-def _theirs(folder: Path) -> Side:
+def _theirs(folder: Path, *, bytecode: bool = False) -> Side:
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
     made = folder / "theirs"
-    install = [uv, "pip", "install", "-q", "--offline", "--no-index", "--no-deps", "--no-compile"]
+    install = [uv, "pip", "install", "-q", "--offline", "--no-index", "--no-deps"]
+    install += ["--compile-bytecode" if bytecode else "--no-compile"]
     install += ["--python", sys.executable, "--cache-dir", str(made / "cache"), "--target", str(made / "packages")]
     archive = f"tar -C {shlex.quote(str(made))} -cf - packages | zstd -3 -q -o {shlex.quote(str(made / 'layer'))}"
     line = f"{shlex.join(install)} wheels/*.whl && {archive}"
@@ -93,7 +103,7 @@ def _theirs(folder: Path) -> Side:
         made.mkdir()
 
     return Side(
-        "uv + tar + zstd -3",
+        "uv --compile-bytecode + tar + zstd -3" if bytecode else "uv + tar + zstd -3",
         ["/bin/sh", "-euc", line],
         prepare=fresh,
         disk=lambda: disk_of(made),

@@ -58,12 +58,16 @@ def _are_plain(paths: Iterable[str]) -> bool:
 def _are_whole(rows: Sequence[dict[str, Any]]) -> bool:
     """Whether kinds, modes, digests, sizes and targets are what the document of a tree has."""
     digests = [row["digest"] + "\n" for row in rows if "digest" in row]
-    numbers = [row["mode"] for row in rows] + [row["size"] for row in rows if "digest" in row]
-    targets = [row["target"] for row in rows if "target" in row]
+    modes = {row["mode"] for row in rows}
+    sizes = [row["size"] for row in rows if "size" in row or "digest" in row]
+    targets = "".join([row["target"] for row in rows if "target" in row])
+    targets.encode()  # what is no UTF-8 raises ValueError
     return (
         {row["kind"] for row in rows} <= _KINDS
-        and set(map(type, numbers)) <= {int}
-        and set(map(type, targets)) <= {str}
+        and {*map(type, modes), *map(type, sizes)} <= {int}
+        and 0 <= min(modes, default=0) <= max(modes, default=0) <= 0o7777
+        and 0 <= min(sizes, default=0) <= max(sizes, default=0) < 1 << 63
+        and "\0" not in targets
         and _DIGESTS("".join(digests)) is not None
         and set(map(len, digests)) <= {_LENGTH}
     )

@@ -79,7 +79,7 @@ def test_wheels_are_measured_against_uv_tar_and_zstd(tmp_path: Path, programs: P
     (workspace / "p.lock").write_text(render_lock(Lock("python", request_key("python", request), (entry,))))
     told = measured(
         *("wheels.py", programs, "--workspace", str(workspace), "--target", "//:p", "--lock", "p.lock"),
-        *("--cache-dir", str(store), "--folder", str(tmp_path)),
+        *("--cache-dir", str(store), "--folder", str(tmp_path), "--runtime", ""),
     )
     assert re.findall(r"^\| (\w+)", told, re.MULTILINE) == ["mbuild", "uv"]
 
