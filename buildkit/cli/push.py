@@ -15,7 +15,7 @@ from buildkit.report.pushing import plan_data, plan_lines, pushed_data
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`TARGET [REFERENCE] [--plan] [--plain-http]`."""
-    parser.add_argument("target", metavar="TARGET", help="a model_image or a model_volume")
+    parser.add_argument("target", metavar="TARGET", help="an image or an image_push")
     parser.add_argument("reference", nargs="?", metavar="HOST/REPOSITORY:TAG", help="where to")
     parser.add_argument("--plan", action="store_true", help="print what would be uploaded, mounted and skipped")
     parser.add_argument("--plain-http", action="store_true", help="speak HTTP without TLS")

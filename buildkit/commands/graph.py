@@ -15,6 +15,8 @@ from buildkit.label import Label, TargetPattern
 from buildkit.lang import within
 from buildkit.tools import TOOLS
 
+_OTHERS_NAMES = ("linux/amd64", "linux/arm64")  # what docker and crane would take
+
 
 def analysis(session: Session, patterns: Sequence[str], *, keep_going: bool = False) -> Analysis:
     """Load and analyze what patterns name. Tells which targets a pattern passed over, since they cannot be built.
@@ -79,10 +81,16 @@ def configuration_of(session: Session) -> Configuration:
     """What mbuild.toml and, over it, the flags decide. Raises BuildError for a platform that is no label."""
     options, compression = session.options, session.workspace.config.compression
     settings = (("compression", compression),) if compression else ()
-    platform, host = (
-        Label.parse(text, package_of(session)) if text else None for text in (options.platform, options.host_platform)
-    )
+    platform = _platform(session, "--platform", options.platform)
+    host = _platform(session, "--host-platform", options.host_platform)
     return Configuration.of(platform, (*settings, *options.defines), host)
+
+
+def _platform(session: Session, flag: str, text: str | None) -> Label | None:
+    if text in _OTHERS_NAMES:
+        known = f"@mbuild//platforms:{text.replace('/', '_')}"
+        raise BuildError(f"'{flag}' names a target, found '{text}'", hint=f"write '{flag} {known}'")
+    return Label.parse(text, package_of(session)) if text else None
 
 
 def one_target(analyzed: Analysis, text: str) -> ConfiguredTarget:

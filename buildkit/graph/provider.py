@@ -5,6 +5,7 @@ In: instances that rules return. Out: what commands act upon, checked field by f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from buildkit.graph.instance import Instance, Provider
 from buildkit.graph.runfiles import Runfiles, file_depset
 from buildkit.graph.values import FileValue
 from buildkit.lang import Call, List, Value, to_python
+from buildkit.reference import Reference
 
 
 def _default_info(call: Call, fields: dict[str, Value]) -> dict[str, Value]:
@@ -126,11 +128,23 @@ def _lock_info(instance: Instance) -> LockInfo:
 
 
 def _push_info(instance: Instance) -> PushInfo:
-    return PushInfo(
+    info = PushInfo(
         _file(instance, "image"),
         _plain(instance, "reference", _is(str), "a string"),
         tuple(_plain(instance, "tags", _strings, "a list of strings", ())),
     )
+    try:
+        place = Reference.parse(_as_filled(info.reference))
+        for tag in info.tags:
+            Reference.parse(f"{place.host}/{place.repository}:{_as_filled(tag)}")
+    except BuildError as error:
+        raise BuildError(error.message, span=instance.span, hint=error.hint) from None
+    return info
+
+
+def _as_filled(text: str) -> str:
+    """A reference or a tag, with a word in place of each part that is not filled in."""
+    return re.sub(r"\{[^}]*\}", "x", text)
 
 
 def _test_info(instance: Instance) -> TestInfo:

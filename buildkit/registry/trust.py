@@ -28,7 +28,7 @@ class Trust:
             if self.ca:
                 context.load_verify_locations(self.ca)
         except OSError as error:  # ssl.SSLError is one
-            why = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
+            why = "no certificate in it" if isinstance(error, ssl.SSLError) else (error.strerror or str(error)).lower()
             raise EnvironmentFault(
                 f"cannot read '{self.ca}', the certificate authority of registry '{host}': {why}",
                 hint=f"correct 'ca' below [registry.\"{host}\"] in mbuild.toml",

@@ -264,7 +264,7 @@ REFUSED = {
     ),
     "a push of no image": (
         ["push", "//p:x", "127.0.0.1:1/a:b"],
-        "error: '//p:x' is not an image\nhint: push a model_image or a model_volume\n",
+        "error: '//p:x' is not an image\nhint: push an image of any rule, or an image_push\n",
     ),
     "a push to no reference": (
         ["push", "//p:x", "Good:1"],

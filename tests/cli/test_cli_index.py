@@ -192,3 +192,13 @@ def test_a_test_of_an_image_that_cannot_run_here_is_refused_by_name(place: Place
 def test_a_wrong_host_platform_is_told(place: Place, platform: str, told: str) -> None:
     ran = place.mbuild(f"--host-platform={platform}", "//:volume")
     assert (ran.code, ran.stderr) == (2, told)
+
+
+@pytest.mark.parametrize("flag", ["--platform", "--host-platform"])
+def test_a_platform_as_other_programs_write_it_is_told_its_target(place: Place, flag: str) -> None:
+    place.write({"mbuild.toml": "", "BUILD": ""})
+    assert place.mbuild("//...", f"{flag}=linux/arm64") == Ran(
+        2,
+        "",
+        f"error: '{flag}' names a target, found 'linux/arm64'\nhint: write '{flag} @mbuild//platforms:linux_arm64'\n",
+    )

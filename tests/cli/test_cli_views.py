@@ -223,7 +223,11 @@ def test_a_reference_on_the_command_line_takes_the_place_of_the_targets_own(plac
         ),
         (
             "a b",
-            "error: invalid image reference 'localhost:5000/ml/m:a b': 'a b' is not a tag\n"
+            "BUILD:20:1: error: invalid image reference 'localhost:5000/ml/m:a b': 'a b' is not a tag\n"
+            '    image_push(name = "push", image = ":image", reference = "localhost:5000/ml/m:v2", '
+            'remote_tags = ["a b"])\n'
+            f"    ^{'~' * 103}\n"
+            "  said by @mbuild//rules/push.bzl:LINE\n"
             "hint: references look like 'host/repository:tag'",
         ),
     ],

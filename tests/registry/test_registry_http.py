@@ -372,7 +372,7 @@ def test_a_location_that_is_missing_or_broken_is_the_registrys_fault(client: Cli
         )
 
 
-@pytest.mark.parametrize(("content", "why"), [(None, "No such file or directory"), ("x", "no certificate in it")])
+@pytest.mark.parametrize(("content", "why"), [(None, "no such file or directory"), ("x", "no certificate in it")])
 def test_a_certificate_authority_that_cannot_be_read_is_named(tmp_path: Path, content: str | None, why: str) -> None:
     ca = tmp_path / "ca.pem"
     if content:
