@@ -39,7 +39,9 @@ class Reference:
         host, slash, path = rest.partition("/")
         repository, colon, tag = path.partition(":")
         if not slash or not _HOST.fullmatch(host) or not ("." in host or ":" in host or host == "localhost"):
-            raise _invalid(text, "it must begin with a registry's host")
+            bare = text.partition("://")[2]
+            hint = f"write '{bare}'" if bare else "references look like 'host/repository:tag'"
+            raise _invalid(text, "it must begin with a registry's host", hint)
         if not _REPOSITORY.fullmatch(repository):
             raise _invalid(text, f"'{repository}' is not a repository name (a-z, 0-9, '.', '_', '-', '/')")
         if colon and not _TAG.fullmatch(tag):
@@ -58,5 +60,5 @@ def check_tag(text: str) -> str:
     return text
 
 
-def _invalid(text: str, why: str) -> BuildError:
-    return BuildError(f"invalid image reference {text!r}: {why}", hint="references look like 'host/repository:tag'")
+def _invalid(text: str, why: str, hint: str = "references look like 'host/repository:tag'") -> BuildError:
+    return BuildError(f"invalid image reference {text!r}: {why}", hint=hint)

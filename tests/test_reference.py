@@ -39,7 +39,6 @@ def test_docker_hubs_own_images_have_their_whole_name() -> None:
         ("", "it must begin with a registry's host"),
         ("fraud", "it must begin with a registry's host"),
         ("models/fraud:1", "it must begin with a registry's host"),
-        ("https://registry.example/a", "it must begin with a registry's host"),
         ("registry.example/", "'' is not a repository name (a-z, 0-9, '.', '_', '-', '/')"),
         ("registry.example/A", "'A' is not a repository name (a-z, 0-9, '.', '_', '-', '/')"),
         ("registry.example/a//b", "'a//b' is not a repository name (a-z, 0-9, '.', '_', '-', '/')"),
@@ -63,3 +62,9 @@ def test_what_is_no_reference_is_refused(text: str, why: str) -> None:
 def test_every_reference_that_is_read_prints_as_it_was_written(text: str) -> None:
     with contextlib.suppress(BuildError):
         assert str(Reference.parse(text)) == text
+
+
+def test_a_scheme_is_to_be_left_out() -> None:
+    with pytest.raises(BuildError) as error:
+        Reference.parse("docker://registry.example/a")
+    assert error.value.hint == "write 'registry.example/a'"

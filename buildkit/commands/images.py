@@ -61,16 +61,28 @@ def _layout(session: Session, text: str, rest: str) -> OpenedImage:
         raise BuildError(
             f"'{text}': '{path}' is no folder", hint="an OCI image layout is a folder; see oci-archive:FILE"
         )
-    reader = LayoutReader(path)
-    return OpenedImage(reader.root(tag), reader.open, text)
+    with _told(text):
+        reader = LayoutReader(path)
+        return OpenedImage(reader.root(tag), reader.open, text)
 
 
 def _archive(session: Session, text: str, kind: str, rest: str) -> OpenedImage:
     path, tag = _path_and_tag(session, text, rest)
     if not path.is_file():
         raise BuildError(f"'{text}': '{path}' is no file", hint=f"{kind} is a tar file; a folder is oci:DIR")
-    reader = ArchiveReader(path, kind)
-    return OpenedImage(reader.root(tag), reader.open, text)
+    with _told(text):
+        reader = ArchiveReader(path, kind)
+        return OpenedImage(reader.root(tag), reader.open, text)
+
+
+@contextmanager
+def _told(text: str) -> Iterator[None]:
+    """Damage is told with the place where it is, unless its message names that."""
+    try:
+        yield
+    except BuildFailure as failure:
+        place = text.split(":")[1]
+        raise failure if place in failure.message else failure.noted(f"in '{text}'") from None
 
 
 def _path_and_tag(session: Session, text: str, rest: str) -> tuple[Path, str]:

@@ -44,14 +44,29 @@ class Image:
 
 
 def read_image(opened: OpenedImage, platform: str = "") -> Image:
-    """The image of a platform such as `linux/arm64`; by default linux/amd64, or the only one there is."""
+    """The image of a platform such as `linux/arm64`; by default linux/amd64, or the only one there is.
+
+    Raises BuildError where there is none for the platform that was asked for.
+    """
     descriptor = opened.root
     if descriptor.media_type in INDEXES:
         descriptor = _chosen(candidates(opened), platform, opened.name)
     data = read_manifest(descriptor, opened.open_blob)
     manifest = Manifest.from_json(data)
     config = read_document(manifest.config.digest, opened.open_blob, "config")
+    if platform and descriptor == opened.root:
+        _check_alone(config, platform, opened.name)
     return Image(descriptor, data, manifest, config, None if descriptor == opened.root else opened.root)
+
+
+def _check_alone(config: bytes, platform: str, name: str) -> None:
+    """Raise BuildError for an image that is for another platform; artifacts, which are for none, fit all."""
+    found = parse_object(config, "the image config")
+    parts = [found.get(key) for key in ("os", "architecture", "variant")]
+    told = "/".join(part for part in parts if part and isinstance(part, str))
+    if told and not f"{told}/".startswith(f"{platform}/"):
+        what = f"'{name}'" if name else "the image"
+        raise BuildError(f"{what} is for {told}, not for '{platform}'", hint="leave out --platform")
 
 
 def read_manifest(descriptor: Descriptor, open_blob: OpenPart) -> bytes:

@@ -173,6 +173,12 @@ def test_archives_and_platforms(place: Place) -> None:
     text = place.mbuild("image", "inspect", "oci:oci", "--platform", "linux/arm64").stdout.splitlines()
     assert [line.split()[1] for line in text[1:4]] == [str(arm.root().digest), str(index.digest), "linux/arm64"]
     assert place.mbuild("image", "inspect", "oci:oci", "--raw").stdout.encode() == blobs[index.digest]
+    assert place.mbuild("image", "inspect", "docker-archive:a.tar", "--platform", "linux/arm64") == Ran(
+        2, "", "error: 'docker-archive:a.tar' is for linux/amd64, not for 'linux/arm64'\nhint: leave out --platform\n"
+    )
+    assert place.mbuild("image", "inspect", "docker-archive:a.tar", "--platform", "linux/amd64").code == 0
+    (place.root / "oci/index.json").write_text("nope")
+    assert place.mbuild("image", "inspect", "oci:oci").stderr.endswith("\n  in 'oci:oci'\n")
 
 
 def shelved(registry: LittleRegistry, made: Made, tag: str) -> str:

@@ -354,7 +354,7 @@ def test_what_a_rule_returns_is_checked(tmp_path: Path, result: str, message: st
 def test_known_providers_become_plain_values(tmp_path: Path) -> None:
     body = (
         "s = ctx.files.srcs[0]\nreturn [DefaultInfo(files = ctx.files.srcs), TestInfo(report = s), "
-        'PushInfo(image = s, reference = "r"), '
+        'PushInfo(image = s, reference = "h.example/r"), '
         'ImageInfo(manifest = s, config = s, layers = [s], platform = "linux/amd64"), '
         'RunInfo(root = [s], command = ("x",), ports = {"http": 1}, requests = {"predict": {"port": "http"}})]'
     )
@@ -364,7 +364,7 @@ def test_known_providers_become_plain_values(tmp_path: Path) -> None:
     assert found.test is not None
     assert found.test.report == s
     assert found.push is not None
-    assert (found.push.image, found.push.reference) == (s, "r")
+    assert (found.push.image, found.push.reference) == (s, "h.example/r")
     assert found.image is not None
     assert (found.image.layers, found.image.platform) == ((s,), "linux/amd64")
     assert found.run is not None
