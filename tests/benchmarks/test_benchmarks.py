@@ -26,6 +26,19 @@ STAND_INS = {
 }
 
 
+CODE = """
+python_sources(name = "code", srcs = ["code.py"])
+runtime(name = "runtime", base = ":code", bytecode = False, server = "mlserver")
+model(name = "weights", srcs = ["weights.json"], framework = "custom", implementation = "code.Model")
+model_image(name = "image", models = [":weights"], runtime = ":runtime")
+"""
+
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is what the push is measured against")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="podman and buildah without root need subordinate users, which only root can grant"
+)
+
+
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
     folder = tmp_path / "programs"
@@ -82,6 +95,47 @@ def test_wheels_are_measured_against_uv_tar_and_zstd(tmp_path: Path, programs: P
         *("--cache-dir", str(store), "--folder", str(tmp_path), "--runtime", ""),
     )
     assert re.findall(r"^\| (\w+)", told, re.MULTILINE) == ["mbuild", "uv"]
+
+
+def test_ten_images_are_measured_against_one(tmp_path: Path, programs: Path) -> None:
+    models = tmp_path / "workspace" / "models"
+    models.mkdir(parents=True)
+    (models.parent / "mbuild.toml").touch()
+    (models / "BUILD").write_text(
+        'filegroup(name = "one", srcs = ["BUILD"])\nfilegroup(name = "ten", srcs = [":one"])\n'
+    )
+    told = measured("ten_images.py", programs, "--workspace", str(models.parent), "--folder", str(tmp_path))
+    assert re.findall(r"^\| (\w+ \S+)", told, re.MULTILINE) == ["mbuild //models:ten", "mbuild //models:one"]
+
+
+@needs_curl
+def test_a_push_is_measured_against_curl(tmp_path: Path, programs: Path, kept_store: Path) -> None:
+    told = measured("push.py", programs, "--size", "1", "--folder", str(tmp_path), "--programs", str(kept_store))
+    assert re.findall(r"^\| (\w+ \S+)", told, re.MULTILINE) == ["mbuild push", "curl POST,"]
+
+
+@needs_root
+def test_a_release_is_measured_against_buildah_and_skopeo(tmp_path: Path, programs: Path, kept_store: Path) -> None:
+    told = measured("release.py", programs, "--size", "1", "--folder", str(tmp_path), "--programs", str(kept_store))
+    assert re.findall(r"^\| (\w+ \S+)", told, re.MULTILINE) == ["mbuild push", "buildah from,", "skopeo copy,"]
+
+
+@needs_root
+@pytest.mark.parametrize("weights", ["0", "1"])
+def test_a_change_of_code_is_measured_against_podman(
+    tmp_path: Path, programs: Path, kept_store: Path, weights: str
+) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    (workspace / "mbuild.toml").touch()
+    (workspace / "code.py").write_text('"""A model."""\n')
+    (workspace / "weights.json").write_text("{}\n")
+    (workspace / "BUILD").write_text(CODE)
+    told = measured(
+        *("code_change.py", programs, "--workspace", str(workspace), "--weights", weights),
+        *("--folder", str(tmp_path), "--programs", str(kept_store)),
+    )
+    assert re.findall(r"^\| (\w+ \S+)", told, re.MULTILINE) == ["mbuild push", "podman build,"]
 
 
 def _wheel(folder: Path) -> bytes:
