@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+_LONGEST = 4000  # characters of a message; names from outside may be as long as they like
+
 
 class ExitCode(IntEnum):
     """What the process tells its caller."""
@@ -137,16 +139,31 @@ _WIDEST = 160  # columns of a source line that an error shows
 ReadLine = Callable[[str, int], str | None]
 
 
+def printable(text: str) -> str:
+    r"""Text as a terminal may have it: what it would obey is written out, and what has no end is cut.
+
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 def render(error: BuildError, read_line: ReadLine | None = None) -> str:
     """Write an error as text. `read_line(path, number)` gives the source line to underline, or None."""
     place = f"{error.span}: " if error.span else ""
-    lines = [f"{place}error: {error.message}"]
+    lines = [f"{printable(place)}error: {printable(error.message)}"]
     if error.span and read_line:
         lines += _underlined(error.span, read_line(error.span.path, error.span.line))
-    lines += [f"  {note}" for note in error.notes]
+    lines += [f"  {printable(note)}" for note in error.notes]
     lines += [f"  | {line}" for line in error.details.splitlines()]
     if error.hint:
-        lines.append(f"hint: {error.hint}")
+        lines.append(f"hint: {printable(error.hint)}")
     return "\n".join(lines)
 
 

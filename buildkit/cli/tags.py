@@ -9,7 +9,7 @@ import sys
 from buildkit.cli.arguments import Arguments
 from buildkit.cli.opening import opened
 from buildkit.commands.tags import tags
-from buildkit.errors import ExitCode
+from buildkit.errors import ExitCode, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def run(arguments: Arguments) -> ExitCode:
         found = tags(session, own["repository"], plain_http=own["plain_http"], every=own["all"])
     for name in found:
         row = {"reference": f"{own['repository']}:{name}", "tag": name}
-        sys.stdout.write((json.dumps(row) if arguments.json else name) + "\n")
+        sys.stdout.write((json.dumps(row) if arguments.json else printable(name)) + "\n")
     if not found:
         sys.stderr.write(f"{own['repository']} has no tags\n")
     return ExitCode.SUCCESS

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
+from buildkit.errors import printable
 from buildkit.events import ActionEnded, ActionStarted, Event, Outcome, Output, Progress, Warned
 from buildkit.report.tally import Tally, seconds_text, size_text
 from buildkit.report.writing import write_line
@@ -61,7 +62,7 @@ class PlainReport:
             case Output():
                 return event.line
             case Warned():
-                return f"warning: {event.message}"
+                return f"warning: {printable(event.message)}"
         return None
 
     def _ended(self, event: ActionEnded) -> str | None:

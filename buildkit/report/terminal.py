@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from buildkit.errors import printable
 from buildkit.events import ActionEnded, ActionStarted, Event, Outcome, Output, Progress, Warned
 from buildkit.report.running import Running
 from buildkit.report.writing import encodable, write_line
@@ -55,7 +56,7 @@ class TerminalReport:
             case Output():
                 self._say(live, event.line)
             case Warned():
-                self._say(live, f"warning: {event.message}", "yellow")
+                self._say(live, f"warning: {printable(event.message)}", "yellow")
             case ActionEnded(outcome=Outcome.FAILED):
                 self._say(live, f"  ✗ {event.mnemonic} {event.owner} {event.subject}", "red")
 
