@@ -150,7 +150,10 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text
+        char
+        if char.isprintable() or char in "\n\t" or "\ud800" <= char <= "\udfff"
+        else char.encode("unicode_escape").decode()
+        for char in text
     )
 
 

@@ -7,10 +7,11 @@ there: a folder never holds a wrong blob, and never names an image that it does 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ OpenBlob = Callable[[Digest], AbstractContextManager[Readable]]
 REFERENCE_NAME = "org.opencontainers.image.ref.name"
 ABOUT = canonical({"imageLayoutVersion": "1.0.0"})
 _CHUNK = 1 << 20
+_DEEPEST = 4  # indexes in indexes
 
 
 def write_layout(folder: Path, root: Descriptor, open_blob: OpenBlob, *, tag: str = "") -> None:
@@ -41,7 +43,8 @@ def write_layout(folder: Path, root: Descriptor, open_blob: OpenBlob, *, tag: st
         for digest in closure(root, open_blob):
             _copy(folder, digest, open_blob)
         _replace(folder / "oci-layout", ABOUT)
-        _replace(folder / "index.json", _with(folder / "index.json", entry).to_json())
+        with _alone(folder):
+            _replace(folder / "index.json", _with(folder / "index.json", entry).to_json())
     except OSError as error:
         raise EnvironmentFault(f"cannot write the OCI layout '{folder}': {reason(error)}") from error
 
@@ -54,17 +57,23 @@ def tagged(root: Descriptor, tag: str) -> Descriptor:
 def closure(root: Descriptor, open_blob: OpenBlob) -> Iterator[Digest]:
     """The blobs that an image or index needs, each once, what is pointed at before what points at it."""
     seen: set[Digest] = set()
-    for digest in _closure(root, open_blob):
+    for digest in _closure(root, open_blob, set(), 0):
         if digest not in seen:
             seen.add(digest)
             yield digest
 
 
-def _closure(root: Descriptor, open_blob: OpenBlob) -> Iterator[Digest]:
+def _closure(root: Descriptor, open_blob: OpenBlob, entered: set[Digest], depth: int) -> Iterator[Digest]:
+    """What was entered is not entered again: indexes that name each other many times would have no end."""
+    if root.digest in entered:
+        return
+    entered.add(root.digest)
+    if depth > _DEEPEST:
+        raise BuildFailure(f"index {root.digest} is nested too deep: mbuild reads {_DEEPEST} indexes in a row")
     document = read(root.digest, open_blob)
     if root.media_type in INDEXES:
         for child in Index.from_json(document).manifests:
-            yield from _closure(child, open_blob)
+            yield from _closure(child, open_blob, entered, depth + 1)
     else:
         manifest = Manifest.from_json(document)
         yield from (layer.digest for layer in manifest.layers)
@@ -127,6 +136,17 @@ def verified(digest: Digest, open_blob: OpenBlob) -> Generator[bytes, None, None
             yield chunk
     if hasher.hexdigest() != digest.hex:
         raise BuildFailure(f"blob {digest} is damaged: found sha256:{hasher.hexdigest()}")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two who write to one layout at once do not lose each other's tags."""
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _replace(path: Path, data: bytes) -> None:
