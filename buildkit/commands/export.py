@@ -21,6 +21,8 @@ def export(session: Session, result: BuildResult, sink: Sink) -> None:
 def _images(session: Session, result: BuildResult) -> list[tuple[Descriptor, str]]:
     configured = (result.analysis.configured[built.label] for built in result.built)
     manifests = [
-        (result.execution.digests[target.image.manifest], target.label.name) for target in configured if target.image
+        (result.execution.digests[manifest], target.label.name)
+        for target in configured
+        if (manifest := target.manifest)
     ]
     return [(Descriptor(media_type_of(session.store.read(digest)), digest), name) for digest, name in manifests]

@@ -104,10 +104,10 @@ def _target(session: Session, text: str) -> OpenedImage:
         raise BuildError(f"'{text}' is no image", hint=f"an image is {FORMS}")
     analyzed = analysis(session, [text])
     configured = one_target(analyzed, text)
-    if configured.image is None:
+    if configured.manifest is None:
         raise BuildError(f"'{configured.label}' is not an image", hint=f"an image is {FORMS}")
     result = build_analyzed(session, analyzed, [configured]).checked()
-    digest = result.execution.digests[configured.image.manifest]
+    digest = result.execution.digests[configured.manifest]
     root = Descriptor(media_type_of(session.store.read(digest)), digest)
     return OpenedImage(root, open_built(session, analyzed), str(configured.label))
 

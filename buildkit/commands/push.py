@@ -81,13 +81,12 @@ def _ready(session: Session, target: str, reference_text: str | None, plain_http
 
 
 def _manifest(configured: ConfiguredTarget) -> Artifact:
-    found = configured.image.manifest if configured.image else configured.push.image if configured.push else None
-    if found is None:
+    if configured.manifest is None:
         raise BuildError(
             f"'{configured.label}' is not an image",
             hint="push an image of any rule, or an image_push",
         )
-    return found
+    return configured.manifest
 
 
 def _own_places(configured: ConfiguredTarget, target: str) -> tuple[Reference, tuple[str, ...]]:

@@ -61,6 +61,11 @@ class ConfiguredTarget:
     runfiles: tuple[Artifact, ...] = ()
     configuration: Configuration = DEFAULT
 
+    @property
+    def manifest(self) -> Artifact | None:
+        """The manifest or index of the image that it is, or that it pushes."""
+        return self.image.manifest if self.image else self.push.image if self.push else None
+
 
 @dataclass(frozen=True, slots=True)
 class Analysis:

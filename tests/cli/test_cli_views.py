@@ -203,6 +203,13 @@ def test_a_push_target_writes_all_its_tags_last_and_each_names_the_image(place: 
     assert written[-2:] == [f"at-{revision}", "v2"]
 
 
+def test_the_image_that_is_pushed_is_written_and_looked_into_by_the_pushs_name_too(place: Place) -> None:
+    place.edit("BUILD", "at-{revision}", "v3")
+    assert place.mbuild("//:push", "--output", "oci:out:x").code == 0
+    ran = place.mbuild("image", "diff", "oci:out:x", "//:push")
+    assert (ran.code, ran.stdout.partition(" ")[0]) == (0, "identical:")
+
+
 def test_a_reference_on_the_command_line_takes_the_place_of_the_targets_own(place: Place) -> None:
     with serving(LittleRegistry()) as registry:
         ran = place.mbuild("push", "//:push", f"{registry.address}/other:one", "--plain-http")
