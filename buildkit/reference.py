@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from buildkit.errors import BuildError
 
@@ -42,6 +43,8 @@ class Reference:
             bare = text.partition("://")[2]
             hint = f"write '{bare}'" if bare else "references look like 'host/repository:tag'"
             raise _invalid(text, "it must begin with a registry's host", hint)
+        if not _is_place(host):
+            raise _invalid(text, f"'{host}' is not a host: a port is 65535 at most, an IPv6 address stands in brackets")
         if not _REPOSITORY.fullmatch(repository):
             raise _invalid(text, f"'{repository}' is not a repository name (a-z, 0-9, '.', '_', '-', '/')")
         if colon and not _TAG.fullmatch(tag):
@@ -51,6 +54,13 @@ class Reference:
         if host in _HUB and "/" not in repository:
             repository = f"library/{repository}"  # as docker reads it
         return cls(host, repository, tag or None, digest or None)
+
+
+def _is_place(host: str) -> bool:
+    try:
+        return (urlsplit(f"//{host}").port or 0) >= 0
+    except ValueError:
+        return False
 
 
 def check_tag(text: str) -> str:

@@ -68,3 +68,13 @@ def test_a_scheme_is_to_be_left_out() -> None:
     with pytest.raises(BuildError) as error:
         Reference.parse("docker://registry.example/a")
     assert error.value.hint == "write 'registry.example/a'"
+
+
+@pytest.mark.parametrize("host", ["registry.example:99999", "[::::]:5000", "[1:2]"])
+def test_a_host_that_cannot_be_is_refused(host: str) -> None:
+    with pytest.raises(BuildError) as error:
+        Reference.parse(f"{host}/a:1")
+    assert error.value.message == (
+        f"invalid image reference '{host}/a:1': '{host}' is not a host: a port is 65535 at most,"
+        " an IPv6 address stands in brackets"
+    )

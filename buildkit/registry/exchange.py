@@ -163,7 +163,10 @@ class Exchange:
         return response.status_code, response.content
 
     def _is_own(self, url: str) -> bool:
-        return _origin(url) == _origin(self.origin)
+        try:
+            return _origin(url) == _origin(self.origin)
+        except ValueError:  # a host that is none: sending says so
+            return False
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -194,6 +194,13 @@ def test_a_token_server_whose_answer_grows_without_end_is_cut_off(registry: Litt
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:99999", "[::::]:1", "a..b"])
+def test_a_host_that_cannot_be_is_a_clear_error(host: str) -> None:
+    patience = Patience(tries=1, sleep=lambda seconds: None)
+    found = OrasRegistry(host, OneLogin(host, Credential("me", "word")), ignore, patience=patience)
+    assert told(lambda: found.tags("ml/x")).startswith(f"cannot reach registry '{host}' while ")
+
+
 def test_a_long_secret_that_is_repeated_is_not_shown_in_part(registry: LittleRegistry) -> None:
     """A token is often longer than what is quoted."""
     secret = "eyJ" + "x" * 3000
