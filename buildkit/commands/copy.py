@@ -16,7 +16,6 @@ from buildkit.errors import BuildError, BuildFailure
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.image import OpenedImage, read_image
 from buildkit.oci.layout import closure
-from buildkit.oci.platform import DEFAULT as DEFAULT_PLATFORM
 from buildkit.reference import Reference
 from buildkit.registry import (
     Document,
@@ -137,7 +136,7 @@ def _write(session: Session, source: str, output: str, plain_http: bool, platfor
     root = _chosen(opened, platform)
     name = _own_name(Reference.parse(source), sink) if _is_remote(source) else ""
     reader = told(session.listener, opened)
-    write_to(sink, session.options.directory, [(root, name)], reader, platform or DEFAULT_PLATFORM)
+    write_to(sink, session.options.directory, [(root, name)], reader, platform)
     return Copied(str(sink), root.digest)
 
 

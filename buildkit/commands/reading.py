@@ -11,9 +11,9 @@ from functools import partial
 
 from buildkit.digest import Digest
 from buildkit.events import Listener, Progress
+from buildkit.oci.blobs import OpenBlob
 from buildkit.oci.compression import Readable
 from buildkit.oci.image import OpenedImage
-from buildkit.oci.layout import OpenBlob
 
 
 def told(listener: Listener, opened: OpenedImage) -> OpenBlob:

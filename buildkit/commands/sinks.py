@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from buildkit.errors import BuildError, did_you_mean
 
 if TYPE_CHECKING:
+    from buildkit.oci.blobs import OpenBlob
     from buildkit.oci.descriptor import Descriptor
-    from buildkit.oci.layout import OpenBlob
 
 KINDS = ("oci", "oci-archive", "docker-archive", "rootfs")
 FORMS = "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG] or rootfs:DIR"
@@ -64,7 +64,8 @@ def parse_sink(text: str) -> Sink:
 def write_to(
     sink: Sink, directory: Path, images: Sequence[tuple[Descriptor, str]], open_blob: OpenBlob, platform: str
 ) -> None:
-    """Write (image or index, its own tag) pairs. `platform`, such as linux/amd64, chooses where one image must be.
+    """Write (image or index, its own tag) pairs. `platform`, such as linux/amd64, chooses where one image must be; ''
+    chooses as `read_image` does.
 
     Raises BuildError for several images where one is taken, and where an index has none for the platform.
     """

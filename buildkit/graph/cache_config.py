@@ -15,6 +15,7 @@ from buildkit.reference import Reference
 
 SHARED: dict[str, type] = {"registry": str, "registry_access": str, "registry_max_age": str}
 ACCESSES = ("read-write", "read", "off")
+AGES = "write '30d', '12h' or '90m'"
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60}
 _AGE = re.compile(r"([1-9][0-9]*)([dhm])")
 
@@ -51,5 +52,5 @@ def _age(text: str | None) -> int | None:
     if text is None:
         return None
     if not (found := _AGE.fullmatch(text)):
-        raise BuildError(f"'registry_max_age' must be a time, found '{text}'", hint="write '30d', '12h' or '90m'")
+        raise BuildError(f"'registry_max_age' must be a time, found '{text}'", hint=AGES)
     return int(found[1]) * _UNITS[found[2]]

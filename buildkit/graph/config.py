@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from buildkit.errors import BuildError, Span, did_you_mean
-from buildkit.graph.cache_config import SHARED, SharedCacheConfig, shared_cache_config
-from buildkit.graph.registry_config import LIMITS, REGISTRY, RegistryConfig, registry_config
+from buildkit.graph.cache_config import AGES, SHARED, SharedCacheConfig, shared_cache_config
+from buildkit.graph.registry_config import LIMITS, REGISTRY, SIZES, RegistryConfig, registry_config
 from buildkit.lang import LIMIT_NAMES, Limits
 
 MARKER = "mbuild.toml"
@@ -82,6 +82,10 @@ _TYPE_NAMES: dict[type, str] = {
 }
 
 
+# How a text is written that people might give as a number.
+_FORMS = dict.fromkeys(("max_size", *(key for key, kind in LIMITS.items() if kind is str)), SIZES) | {
+    "registry_max_age": AGES
+}
 _PRELUDE = re.compile(r"//[^:]*:[^:]+\.bzl")
 
 
@@ -159,7 +163,8 @@ def _check_table(name: str, table: Any, schema: dict[str, type], text: str, head
             raise BuildError(f"unknown key '{key}' in [{name}]", span=span, hint=hint)
         strings = not isinstance(value, list) or all(isinstance(item, str) for item in value)
         if not isinstance(value, schema[key]) or (type(value) is bool and schema[key] is int) or not strings:
-            raise BuildError(f"'{key}' in [{name}] must be {_TYPE_NAMES[schema[key]]}, found {value!r}", span=span)
+            message = f"'{key}' in [{name}] must be {_TYPE_NAMES[schema[key]]}, found {value!r}"
+            raise BuildError(message, span=span, hint=_FORMS.get(key))
 
 
 def _find(text: str, key: str, header: str = "") -> Span:

@@ -22,6 +22,7 @@ REGISTRY: dict[str, type] = {
     "limits": dict,
 }
 LIMITS: dict[str, type] = {"max_blob_size": str, "max_layers": int, "max_manifest_size": str, "chunk_size": str}
+SIZES = "write '10 GB', '512 MiB' or a number of bytes as text"
 _UNITS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
     f"{letter}iB": 1 << (10 * power) for power, letter in enumerate("KMGT", 1)
 }
@@ -88,7 +89,5 @@ def parse_size(text: str, key: str) -> int:
     1610612736
     """
     if not (found := _SIZE.fullmatch(text)):
-        raise BuildError(
-            f"'{key}' must be a size, found '{text}'", hint="write '10 GB', '512 MiB' or a number of bytes as text"
-        )
+        raise BuildError(f"'{key}' must be a size, found '{text}'", hint=SIZES)
     return int(float(found[1]) * _UNITS[found[2]])

@@ -126,11 +126,10 @@ def _packages(
 
 def _versions(side: Side, files: Mapping[str, File], ecosystem: str, skipped: set[str]) -> dict[str, str]:
     found: dict[str, set[str]] = {}
-    for (layer, path), packages in side.packages.items():
-        if path in skipped or ecosystem_of(path) != ecosystem or path not in files or files[path].layer != layer:
-            continue
-        for name, version in packages:
-            found.setdefault(name, set()).add(version)
+    for path, file in files.items():
+        if path not in skipped and ecosystem_of(path) == ecosystem:
+            for name, version in side.packages.get(file.place, ()):
+                found.setdefault(name, set()).add(version)
     return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
 
 
@@ -159,7 +158,7 @@ def _changed(left: Side, right: Side, path: str, one: File, two: File) -> Iterat
         yield "target"
     if one.kind != "-":
         return
-    mine, theirs = left.digests.get((one.layer, path)), right.digests.get((two.layer, path))
+    mine, theirs = left.digests.get(one.place), right.digests.get(two.place)
     if one.size != two.size or (mine and theirs and mine != theirs):
         yield "content"
     elif one.size and not (mine and theirs):

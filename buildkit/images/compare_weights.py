@@ -14,7 +14,7 @@ from buildkit.images.merged import File
 from buildkit.images.safetensors import Tensor
 from buildkit.images.side import Side
 
-_Place = tuple[int, str]
+_Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def weights_changes(
 
 
 def _seen(side: Side, files: Mapping[str, File]) -> dict[str, _Place]:
-    return {path: (file.layer, path) for path, file in files.items() if (file.layer, path) in side.tensors}
+    return {path: file.place for path, file in files.items() if file.place in side.tensors}
 
 
 def _folder(path: str) -> str:

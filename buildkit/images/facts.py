@@ -15,7 +15,6 @@ from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import CONFIG, DOCKER_CONFIG, Descriptor
 from buildkit.oci.document import objects, parse_object, string, strings, texts
 from buildkit.oci.image import Image
-from buildkit.oci.platform import platform_text
 
 _MADE_BY = "mbuild: "
 _BASE = "org.opencontainers.image.base."
@@ -127,7 +126,7 @@ def platform_of(image: Image) -> str:
     config = config_object(image)
     what = f"config {image.manifest.config.digest}"
     if not is_image_config(image):
-        return platform_text(image.descriptor)
+        return image.descriptor.platform_text
     told = (string(config, key, what) for key in ("os", "architecture", "variant"))
     return "/".join(part for part in told if part)
 

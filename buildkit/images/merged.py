@@ -1,13 +1,14 @@
 """The layers of an image → the files that a container would see.
 
 In: layers, lowest first. Out: `File`s by path: what a higher layer puts in a path's place or whites out
-(image-spec, layer.md, "Whiteouts") is gone.
+(image-spec, layer.md, "Whiteouts") is gone. What a layer puts below a symlink, without a folder of that name, lies
+where the symlink leads, as it does for containerd and umoci and in `buildkit.oci.rootfs`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from buildkit.errors import BuildFailure
 from buildkit.images.walk import is_unsafe, kind_of, plain_path
@@ -15,6 +16,7 @@ from buildkit.oci.tar_reader import Member
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
+_LINKS = 40  # symlinks that one path may lead through, as in Linux
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class File:
     layer: int
     target: str = ""
     offset: int = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where its content is: the layer, and from which byte on."""
+        return self.layer, self.offset
 
 
 @dataclass(slots=True)
@@ -71,14 +78,12 @@ class Root:
         return File(path, kind_of(member), member.mode, member.size, number, member.target, member.offset)
 
     def _put(self, file: File) -> None:
-        node = self._top
-        for part in file.path.split("/"):
-            if node.file and node.file.kind != "d":  # a folder takes a file's place
-                node.file = None
-            node = node.below.setdefault(part, _Node())
+        folder, _, name = file.path.rpartition("/")
+        names, above = self._made(folder)
+        node = above.below.setdefault(name, _Node())
         if file.kind != "d":
             node.below = {}
-        node.file = file
+        node.file = replace(file, path="/".join([*names, name]))
 
     def _remove(self, path: str) -> None:
         self.removed.add(path)
@@ -93,10 +98,38 @@ class Root:
             node.below = {}
 
     def _find(self, path: str) -> _Node | None:
-        node: _Node | None = self._top
-        for part in path.split("/") if path else ():
-            node = node.below.get(part) if node else None
-        return node
+        found = self._walk(path, make=False)
+        return found[1] if found else None
+
+    def _made(self, path: str) -> tuple[list[str], _Node]:
+        found = self._walk(path, make=True)
+        assert found
+        return found
+
+    def _walk(self, path: str, *, make: bool) -> tuple[list[str], _Node] | None:
+        """The names that lead to a folder without symlinks, and the folder; what is missing or in its place is made."""
+        names, way = list[str](), [self._top]
+        left, links = path.split("/")[::-1], 0
+        while left:
+            part = left.pop()
+            if part == "..":
+                names, way = names[:-1], way[:-1] or [self._top]
+            if part in ("", ".", ".."):
+                continue
+            node = way[-1].below.get(part)
+            if node and node.file and node.file.kind == "l" and links < _LINKS:
+                links += 1
+                if node.file.target.startswith("/"):
+                    names, way = [], [self._top]
+                left += node.file.target.split("/")[::-1]
+                continue
+            if node is None or (node.file and node.file.kind != "d"):
+                if not make:
+                    return None
+                node = way[-1].below[part] = _Node()
+            names.append(part)
+            way.append(node)
+        return names, way[-1]
 
     def _nodes(self) -> Iterator[_Node]:
         left = [self._top]

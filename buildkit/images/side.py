@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from buildkit.errors import BuildFailure
 from buildkit.images.facts import LayerFacts
@@ -29,13 +28,13 @@ WEIGHTS = ".safetensors"
 
 @dataclass(slots=True)
 class Side:
-    """What an image's layers hold. Facts are by (layer, path): a higher layer's file hides a lower one's."""
+    """What an image's layers hold. Facts are by a file's place in its layer."""
 
     root: Root = field(default_factory=Root)
-    digests: dict[tuple[int, str], str] = field(default_factory=dict)
-    packages: dict[tuple[int, str], tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    tensors: dict[tuple[int, str], dict[str, Tensor]] = field(default_factory=dict)
-    hashes: dict[tuple[int, str], dict[str, str]] = field(default_factory=dict)
+    digests: dict[tuple[int, int], str] = field(default_factory=dict)
+    packages: dict[tuple[int, int], tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    tensors: dict[tuple[int, int], dict[str, Tensor]] = field(default_factory=dict)
+    hashes: dict[tuple[int, int], dict[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def files(self) -> dict[str, File]:
@@ -45,14 +44,7 @@ class Side:
             target = found.get(plain_path(file.target)) if file.kind == "h" else None
             if target:
                 found[path] = replace(target, path=path)
-                for facts in (self.digests, self.hashes, self.tensors):
-                    _copied(facts, (target.layer, target.path), (target.layer, path))
         return found
-
-
-def _copied(facts: dict[tuple[int, str], Any], source: tuple[int, str], place: tuple[int, str]) -> None:
-    if source in facts:
-        facts[place] = facts[source]
 
 
 def side_of(opened: OpenedImage, layers: Iterable[LayerFacts], *, deep: bool = False) -> Side:
@@ -85,7 +77,7 @@ class _Reading:
 
     def _look(self, layer: OpenLayer, member: Member) -> None:
         path = plain_path(member.path)
-        place = self._row.number, path
+        place = self._row.number, member.offset
         content = b""
         if ecosystem_of(path) and member.size <= LARGEST:
             content = layer.content(member)
@@ -93,11 +85,11 @@ class _Reading:
         if content:
             self._side.digests[place] = hashlib.sha256(content).hexdigest()
         elif path.endswith(WEIGHTS) and member.size:
-            self._weights(layer, member, place)
+            self._weights(layer, member, path, place)
         elif not layer.seekable or member.size <= self._limit:
             self._side.digests[place] = _hashed(layer, member.offset, member.offset, member.size, hashlib.sha256())
 
-    def _weights(self, layer: OpenLayer, member: Member, place: tuple[int, str]) -> None:
+    def _weights(self, layer: OpenLayer, member: Member, path: str, place: tuple[int, int]) -> None:
         head = bytearray()
 
         def read(offset: int, length: int) -> bytes:
@@ -107,7 +99,7 @@ class _Reading:
             return bytes(head[offset : offset + length])
 
         try:
-            found = dict(tensors(read, member.size, place[1]))
+            found = dict(tensors(read, member.size, path))
         except NotSafetensors as failure:
             self._side.notes.append(f"layer {place[0]}: {failure.message}")
             found = {}

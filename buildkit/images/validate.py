@@ -21,7 +21,6 @@ from buildkit.oci.descriptor import EMPTY, INDEXES, MANIFESTS, Descriptor
 from buildkit.oci.image import Image, OpenedImage, is_about_another
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
-from buildkit.oci.platform import platform_text
 
 _T = TypeVar("_T")
 
@@ -92,7 +91,7 @@ class _Checking:
             return
         platforms: set[str] = set()
         for entry in index.manifests:
-            platform = platform_text(entry)
+            platform = entry.platform_text
             if entry.media_type in MANIFESTS and not is_about_another(entry) and not entry.artifact_type:
                 if not platform and len(index.manifests) > 1:
                     self._add(where, [f"want a platform of each of several images, got none of {entry.digest}"])
@@ -197,7 +196,7 @@ def _config_faults(image: Image) -> Iterator[str]:
     if "history" in config:
         rows = history(config, "the config")
         yield from _compared("entries of history that are not empty layers, one a layer", count, len(rows))
-    declared, own = platform_text(image.descriptor), platform_of(image)
+    declared, own = image.descriptor.platform_text, platform_of(image)
     if declared and "/" in own and not _agree(declared, own):
         yield f"want platform '{declared}', as the index says, got '{own}'"
     created = config.get("created")

@@ -13,26 +13,23 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from buildkit.content import Kind
-from buildkit.errors import BuildFailure
+from buildkit.errors import BuildError, BuildFailure
 from buildkit.oci import tar
 from buildkit.oci.appearing import new_file
+from buildkit.oci.blobs import OpenBlob, read_document
 from buildkit.oci.compression import decompressed
-from buildkit.oci.descriptor import LAYER, Descriptor
+from buildkit.oci.descriptor import CONFIG, DOCKER_CONFIG, LAYER, Descriptor
 from buildkit.oci.document import canonical, parse_object
-from buildkit.oci.layout import OpenBlob, read
+from buildkit.oci.image import image_for
 from buildkit.oci.manifest import Manifest
-from buildkit.oci.platform import DEFAULT, image_for
 
 
-def write_archive(
-    file: Path, root: Descriptor, open_blob: OpenBlob, *, name: str = "", platform: str = DEFAULT
-) -> None:
+def write_archive(file: Path, root: Descriptor, open_blob: OpenBlob, *, name: str = "", platform: str = "") -> None:
     """Write an image, of an index the one for `platform`, to `file`, which appears when it is whole.
 
-    `name` is its `repository:tag`. Raises BuildError where the index has none for the platform.
+    `name` is its `repository:tag`. Raises as `image_to_unpack` does.
     """
-    image = image_for(root, open_blob, platform)
-    config, ids = image_config(image, open_blob)
+    image, config, ids = image_to_unpack(root, open_blob, platform)
     config_path = f"{image.config.digest.hex}.json"
     paths = [f"{diff_id.removeprefix('sha256:')}/layer.tar" for diff_id in ids]
     with new_file(file, "archive") as target:
@@ -47,18 +44,26 @@ def write_archive(
         target.write(tar.END)
 
 
-def image_config(image: Manifest, open_blob: OpenBlob) -> tuple[bytes, list[str]]:
-    """An image's config, and the diff ids that it names, one for each layer. BuildFailure for what is no image."""
-    document = read(image.config.digest, open_blob)
+def image_to_unpack(root: Descriptor, open_blob: OpenBlob, platform: str = "") -> tuple[Manifest, bytes, list[str]]:
+    """An image, of an index the one for `platform`: manifest, config, and the diff ids, one for each layer.
+
+    Raises BuildError where the index has none for it, and for an artifact; BuildFailure for what is no image.
+    """
+    found = image_for(root, open_blob, platform)
+    image = Manifest.from_json(read_document(found.digest, open_blob, "manifest"))
+    config = image.config
+    if config.media_type not in (CONFIG, DOCKER_CONFIG):
+        raise BuildError(
+            f"an artifact of '{image.artifact_type or config.media_type}' has no root file system",
+            hint="write it as 'oci:DIR' or 'oci-archive:FILE'",
+        )
+    document = read_document(config.digest, open_blob, "config")
     ids = _diff_ids(parse_object(document, "the image config"))
     if ids is None:
-        raise BuildFailure(
-            f"{image.config.digest} is not the config of an image: it has no 'rootfs' with 'diff_ids'",
-            hint="an artifact that cannot be run has none: write it as 'oci:DIR' or 'oci-archive:FILE'",
-        )
+        raise BuildFailure(f"{config.digest} is not the config of an image: it has no 'rootfs' with 'diff_ids'")
     if len(ids) != len(image.layers):
         raise BuildFailure(f"the image has {len(image.layers)} layers, but its config names {len(ids)}")
-    return document, ids
+    return image, document, ids
 
 
 def _diff_ids(config: dict[str, Any]) -> list[str] | None:

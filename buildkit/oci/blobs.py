@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci.compression import Readable
 
+OpenBlob = Callable[[Digest], AbstractContextManager[Readable]]
 LARGEST_DOCUMENT = 4 << 20  # bytes of a manifest, an index or a config; registries refuse larger ones
 _FIRST = 16 << 10  # bytes that are fetched after a jump; doubled as long as reading goes on from there
 _MOST = 4 << 20
@@ -69,7 +70,7 @@ class Limited:
         return data
 
 
-def read_document(digest: Digest, open_blob: OpenPart, what: str, largest: int = LARGEST_DOCUMENT) -> bytes:
+def read_document(digest: Digest, open_blob: OpenBlob, what: str, largest: int = LARGEST_DOCUMENT) -> bytes:
     """All bytes of a small blob, checked. BuildFailure, which names it as `what`, for a large or a damaged one."""
     if digest.size > largest:
         raise BuildFailure(f"{what} {digest} has {digest.size} bytes, more than the {largest} that mbuild reads")

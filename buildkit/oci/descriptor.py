@@ -23,11 +23,9 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
 LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 
 MANIFESTS = (MANIFEST, DOCKER_MANIFEST)
-INDEXES = (INDEX, DOCKER_INDEX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +37,13 @@ class Descriptor:
     annotations: tuple[tuple[str, str], ...] = ()
     platform: tuple[tuple[str, Any], ...] = ()
     artifact_type: str = ""
+
+    @property
+    def platform_text(self) -> str:
+        """What it says of its platform: 'linux/arm64/v8'; '' where it says nothing."""
+        said = dict(self.platform)
+        parts = (said.get("os"), said.get("architecture"), said.get("variant"))
+        return "/".join(str(part) for part in parts if part)
 
     def to_data(self) -> dict[str, Any]:
         """Plain data, as it stands in manifests and indexes."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
-from buildkit.oci.blobs import OpenPart, read_document
+from buildkit.oci.blobs import OpenBlob, OpenPart, read_document
 from buildkit.oci.descriptor import INDEXES, MANIFESTS, Descriptor
 from buildkit.oci.document import parse_object, string
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
-from buildkit.oci.platform import DEFAULT, platform_text
 
+DEFAULT_PLATFORM = "linux/amd64"
 _DEEPEST = 4  # indexes in indexes
 _MOST_INDEXES = 64
 
@@ -48,9 +48,7 @@ def read_image(opened: OpenedImage, platform: str = "") -> Image:
 
     Raises BuildError where there is none for the platform that was asked for.
     """
-    descriptor = opened.root
-    if descriptor.media_type in INDEXES:
-        descriptor = _chosen(candidates(opened), platform, opened.name)
+    descriptor = image_for(opened.root, opened.open_blob, platform, opened.name)
     data = read_manifest(descriptor, opened.open_blob)
     manifest = Manifest.from_json(data)
     config = read_document(manifest.config.digest, opened.open_blob, "config")
@@ -69,19 +67,19 @@ def _check_alone(config: bytes, platform: str, name: str) -> None:
         raise BuildError(f"{what} is for {told}, not for '{platform}'", hint="leave out --platform")
 
 
-def read_manifest(descriptor: Descriptor, open_blob: OpenPart) -> bytes:
+def read_manifest(descriptor: Descriptor, open_blob: OpenBlob) -> bytes:
     """The bytes of a manifest, which must be of the kind that its descriptor says."""
     if descriptor.media_type not in MANIFESTS:
         raise BuildFailure(f"{descriptor.digest} is no image manifest: its media type is '{descriptor.media_type}'")
     return _document(descriptor, open_blob, "manifest")
 
 
-def read_index(descriptor: Descriptor, open_blob: OpenPart) -> Index:
+def read_index(descriptor: Descriptor, open_blob: OpenBlob) -> Index:
     """An index, which must be of the kind that its descriptor says."""
     return Index.from_json(_document(descriptor, open_blob, "index"))
 
 
-def _document(descriptor: Descriptor, open_blob: OpenPart, what: str) -> bytes:
+def _document(descriptor: Descriptor, open_blob: OpenBlob, what: str) -> bytes:
     data = read_document(descriptor.digest, open_blob, what)
     said = string(parse_object(data, f"{what} {descriptor.digest}"), "mediaType", f"{what} {descriptor.digest}")
     if said and said != descriptor.media_type:
@@ -91,13 +89,17 @@ def _document(descriptor: Descriptor, open_blob: OpenPart, what: str) -> bytes:
     return data
 
 
-def candidates(opened: OpenedImage) -> list[Descriptor]:
-    """The runnable images of an index and the indexes in it; what says something of another is left out."""
-    seen: set[Digest] = set()
-    return [found for found in _walk(opened.root, opened.open_blob, seen, 1) if not is_about_another(found)]
+def image_for(root: Descriptor, open_blob: OpenBlob, platform: str = "", name: str = "") -> Descriptor:
+    """`root`, or of an index and the indexes in it the image for `platform`, chosen as `read_image` does.
+
+    What says something of another image is left out. Raises BuildError, which lists the platforms that there are.
+    """
+    if root.media_type not in INDEXES:
+        return root
+    return _chosen([found for found in _walk(root, open_blob, set(), 1) if not is_about_another(found)], platform, name)
 
 
-def _walk(descriptor: Descriptor, open_blob: OpenPart, seen: set[Digest], depth: int) -> list[Descriptor]:
+def _walk(descriptor: Descriptor, open_blob: OpenBlob, seen: set[Digest], depth: int) -> list[Descriptor]:
     if descriptor.media_type not in INDEXES:
         return [descriptor]
     if depth > _DEEPEST or len(seen) >= _MOST_INDEXES:
@@ -122,10 +124,15 @@ def _chosen(found: Sequence[Descriptor], platform: str, name: str) -> Descriptor
         raise BuildFailure(f"{what} is an index without an image")
     if not platform and len(found) == 1:
         return found[0]
-    wanted = platform or DEFAULT
-    fitting = [one for one in found if platform_text(one) == wanted]
-    fitting = fitting or [one for one in found if platform_text(one).startswith(f"{wanted}/")]
+    wanted = platform or DEFAULT_PLATFORM
+    fitting = [one for one in found if one.platform_text == wanted]
+    fitting += [one for one in found if _alike(one.platform_text, wanted)]
     if fitting:
         return fitting[0]
-    listed = ", ".join(sorted({platform_text(one) or "unnamed" for one in found}))
+    listed = ", ".join(sorted({one.platform_text or "unnamed" for one in found}))
     raise BuildError(f"{what} has no image for '{wanted}'", hint=f"choose one with --platform: {listed}")
+
+
+def _alike(told: str, wanted: str) -> bool:
+    """Whether two platforms are one but for the variant, which only one of them names."""
+    return bool(told) and (told.startswith(f"{wanted}/") or wanted.startswith(f"{told}/"))

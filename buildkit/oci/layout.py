@@ -10,22 +10,20 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
 from buildkit.oci.appearing import reason
-from buildkit.oci.blobs import LARGEST_DOCUMENT
-from buildkit.oci.compression import Readable
+from buildkit.oci.blobs import OpenBlob, read_document
 from buildkit.oci.descriptor import INDEXES, Descriptor, pairs
 from buildkit.oci.document import canonical
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
 
-OpenBlob = Callable[[Digest], AbstractContextManager[Readable]]
 REFERENCE_NAME = "org.opencontainers.image.ref.name"
 ABOUT = canonical({"imageLayoutVersion": "1.0.0"})
 _CHUNK = 1 << 20
@@ -70,7 +68,7 @@ def _closure(root: Descriptor, open_blob: OpenBlob, entered: set[Digest], depth:
     entered.add(root.digest)
     if depth > _DEEPEST:
         raise BuildFailure(f"index {root.digest} is nested too deep: mbuild reads {_DEEPEST} indexes in a row")
-    document = read(root.digest, open_blob)
+    document = read_document(root.digest, open_blob, "index" if root.media_type in INDEXES else "manifest")
     if root.media_type in INDEXES:
         for child in Index.from_json(document).manifests:
             yield from _closure(child, open_blob, entered, depth + 1)
@@ -79,22 +77,6 @@ def _closure(root: Descriptor, open_blob: OpenBlob, entered: set[Digest], depth:
         yield from (layer.digest for layer in manifest.layers)
         yield manifest.config.digest
     yield root.digest
-
-
-def read(digest: Digest, open_blob: OpenBlob) -> bytes:
-    """A document, checked. Raises BuildFailure for a damaged one, and for one that is too large to be one."""
-    if digest.size > LARGEST_DOCUMENT:
-        raise BuildFailure(
-            f"blob {digest} of {digest.size} bytes is no document of an image: they have {LARGEST_DOCUMENT} at most"
-        )
-    data = bytearray()
-    with open_blob(digest) as source:
-        while len(data) <= digest.size and (chunk := source.read(digest.size + 1 - len(data))):
-            data += chunk
-    found = Digest.of(bytes(data))
-    if found != digest:
-        raise BuildFailure(f"blob {digest} is damaged: found {found}, {len(data)} bytes")
-    return bytes(data)
 
 
 def _with(path: Path, entry: Descriptor) -> Index:

@@ -14,9 +14,10 @@ from buildkit.content import Kind
 from buildkit.digest import Digest
 from buildkit.oci import tar
 from buildkit.oci.appearing import new_file
+from buildkit.oci.blobs import OpenBlob
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.index import Index
-from buildkit.oci.layout import ABOUT, OpenBlob, closure, tagged, verified
+from buildkit.oci.layout import ABOUT, closure, tagged, verified
 
 
 def write_layout_archive(file: Path, images: Sequence[tuple[Descriptor, str]], open_blob: OpenBlob) -> None:

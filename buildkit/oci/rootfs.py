@@ -16,11 +16,9 @@ from buildkit.content import Kind, check_path
 from buildkit.errors import BuildFailure
 from buildkit.oci import tar_reader
 from buildkit.oci.appearing import new_folder
-from buildkit.oci.archive import image_config, layer_chunks
-from buildkit.oci.blobs import Passing
+from buildkit.oci.archive import image_to_unpack, layer_chunks
+from buildkit.oci.blobs import OpenBlob, Passing
 from buildkit.oci.descriptor import Descriptor
-from buildkit.oci.layout import OpenBlob
-from buildkit.oci.platform import DEFAULT, image_for
 from buildkit.oci.root_tree import Node, NoFolder, Place, find
 from buildkit.oci.tar_reader import Member, Type
 
@@ -29,14 +27,13 @@ _CHUNK = 1 << 20
 _MEMBERS = 5_000_000  # of all layers: what was made is kept in memory until the end
 
 
-def write_rootfs(folder: Path, root: Descriptor, open_blob: OpenBlob, *, platform: str = DEFAULT) -> None:
+def write_rootfs(folder: Path, root: Descriptor, open_blob: OpenBlob, *, platform: str = "") -> None:
     """Write the root file system of an image, of an index the one for `platform`, to a missing or empty folder.
 
     Raises BuildError where it is neither, and where the index has no such image; BuildFailure for a layer that is
     damaged, holds devices or leads outside.
     """
-    image = image_for(root, open_blob, platform)
-    _, ids = image_config(image, open_blob)
+    image, _, ids = image_to_unpack(root, open_blob, platform)
     with new_folder(folder, "root file system") as made:
         top = Place(Node(Kind.DIRECTORY, 0), made)
         members = 0

@@ -11,8 +11,8 @@ from __future__ import annotations
 from buildkit.content import Blob, Kind, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
-from buildkit.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor, pairs
-from buildkit.oci.document import canonical, parse_object
+from buildkit.oci.descriptor import CONFIG, LAYER, Descriptor, pairs
+from buildkit.oci.document import canonical
 from buildkit.oci.layer import Layer
 from buildkit.oci.manifest import Manifest
 from buildkit.store import BlobStore
@@ -36,12 +36,8 @@ def image_manifest(
     trees: list[Blob] | None = None,
     path_annotation: str | None = None,
     file_annotation: str | None = None,
-    subject: Blob | None = None,
 ) -> dict[str, Digest]:
-    """The OCI manifest of an image: `descriptors` are the layers' descriptor outputs, lowest first.
-
-    `subject` is another manifest, of which this one says something.
-    """
+    """The OCI manifest of an image: `descriptors` are the layers' descriptor outputs, lowest first."""
     layers = read_layers(store, descriptors)
     documents = [document for blob in trees or () for document in blob.parts(store.read)]
     if trees is not None and len(documents) != len(layers):
@@ -57,7 +53,6 @@ def image_manifest(
         ),
         pairs(annotations or {}),
         artifact_type or "",
-        _subject(store, subject) if subject else None,
     )
     return {"manifest": store.put(manifest.to_json())}
 
@@ -101,8 +96,3 @@ def _common(paths: list[str]) -> str:
             break
         shared.append(names[0])
     return "/".join(shared) or "."
-
-
-def _subject(store: BlobStore, subject: Blob) -> Descriptor:
-    document = parse_object(store.read(subject.digest), "the manifest that is the subject")
-    return Descriptor(str(document.get("mediaType") or MANIFEST), subject.digest)

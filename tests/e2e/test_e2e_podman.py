@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +18,6 @@ pytestmark = pytest.mark.e2e
 
 ALONE = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 RESTRICTED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "all", "--security-opt", "no-new-privileges")
-
-
-@pytest.fixture
-def podman(programs: Programs) -> Iterator[Podman]:
-    if os.geteuid():
-        pytest.skip("podman without root needs subordinate users (newuidmap), which only root can grant")
-    folder = Path(tempfile.mkdtemp(prefix="podman-"))
-    found = Podman.of(programs, folder)
-    yield found
-    found.start("rm", "--all", "--force")
-    found.start("rmi", "--all", "--force")
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_podman_pulls_the_image_and_runs_it_and_it_predicts(

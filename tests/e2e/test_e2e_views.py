@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,17 +45,6 @@ def model(tmp_path: Path, host: str) -> Mbuild:
     for name, data in (files | {"w.safetensors": WEIGHTS}).items():
         (folder / name).write_bytes(data)
     return Mbuild(folder, tmp_path / "store")
-
-
-@pytest.fixture
-def podman(programs: Programs) -> Iterator[Podman]:
-    if os.geteuid():
-        pytest.skip("podman without root needs subordinate users (newuidmap), which only root can grant")
-    folder = Path(tempfile.mkdtemp(prefix="podman-"))
-    found = Podman.of(programs, folder)
-    yield found
-    found.start("rmi", "--all", "--force")
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_registry_gets_the_weights_once_and_all_tags_of_the_artifact(

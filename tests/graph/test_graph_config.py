@@ -158,6 +158,16 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "    max_layer = 3\n    ^~~~~~~~~\nhint: did you mean 'max_layers'?",
         ),
         (
+            '[registry."r.example".limits]\nmax_blob_size = 100\n',
+            "mbuild.toml:2:1: error: 'max_blob_size' in [registry.\"r.example\".limits] must be a string, found 100\n"
+            "    max_blob_size = 100\n    ^~~~~~~~~~~~~\nhint: write '10 GB', '512 MiB' or a number of bytes as text",
+        ),
+        (
+            "[cache]\nregistry_max_age = 30\n",
+            "mbuild.toml:2:1: error: 'registry_max_age' in [cache] must be a string, found 30\n"
+            "    registry_max_age = 30\n    ^~~~~~~~~~~~~~~~\nhint: write '30d', '12h' or '90m'",
+        ),
+        (
             '[registry."r.example"]\nlimits = 3\n',
             "mbuild.toml:2:1: error: 'limits' in [registry.\"r.example\"] must be a table, found 3\n"
             "    limits = 3\n    ^~~~~~",

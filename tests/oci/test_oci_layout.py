@@ -13,12 +13,13 @@ from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
 from buildkit.oci import tar
 from buildkit.oci.archive import write_archive
 from buildkit.oci.config import History, ImageConfig
-from buildkit.oci.descriptor import CONFIG, INDEX, LAYER, LAYER_ZSTD, MANIFEST, Descriptor
+from buildkit.oci.descriptor import CONFIG, EMPTY, INDEX, LAYER, LAYER_ZSTD, MANIFEST, Descriptor
+from buildkit.oci.image import image_for
 from buildkit.oci.index import Index
 from buildkit.oci.layout import write_layout
 from buildkit.oci.layout_archive import write_layout_archive
 from buildkit.oci.manifest import Manifest
-from buildkit.oci.platform import image_for
+from buildkit.oci.rootfs import write_rootfs
 
 
 class Blobs(dict[Digest, bytes]):
@@ -170,20 +171,27 @@ def test_of_an_index_the_image_for_the_platform_is_taken(tmp_path: Path) -> None
     entries = (for_platform(other, "unknown", "unknown"), for_platform(root, "linux", "amd64"))
     inner = Descriptor(INDEX, blobs.add(Index((*entries, for_platform(other, "linux", "arm64", "v8"))).to_json()))
     index = Descriptor(INDEX, blobs.add(Index((inner,)).to_json()))
-    found = {name: image_for(index, blobs.open, name) for name in ("linux/amd64", "linux/arm64", "linux/amd64/v3")}
-    assert found == {
-        "linux/amd64": Manifest.from_json(blobs[root.digest]),
-        "linux/arm64": Manifest(config, ()),
-        "linux/amd64/v3": Manifest.from_json(blobs[root.digest]),
-    }
+    names = ("", "linux/amd64", "linux/amd64/v3", "linux/arm64", "linux/arm64/v8")
+    found = [image_for(index, blobs.open, name).digest for name in names]
+    assert found == [root.digest] * 3 + [other.digest] * 2
+    assert image_for(root, blobs.open, "linux/riscv64") == root
     with pytest.raises(BuildError) as caught:
         image_for(index, blobs.open, "linux/riscv64")
-    assert caught.value.message == (
-        f"the index {index.digest} has no image for linux/riscv64: it holds linux/amd64, linux/arm64/v8"
-    )
-    assert caught.value.hint == (
-        "choose one of these with --platform, or write the whole index as 'oci:DIR' or 'oci-archive:FILE'"
-    )
+    assert caught.value.message == "the index has no image for 'linux/riscv64'"
+    assert caught.value.hint == "choose one with --platform: linux/amd64, linux/arm64/v8"
+
+
+@pytest.mark.parametrize(("artifact_type", "named"), [("", EMPTY), ("application/vnd.acme", "application/vnd.acme")])
+def test_an_artifact_has_no_root_file_system_to_write(tmp_path: Path, artifact_type: str, named: str) -> None:
+    blobs, _ = image()
+    config = Descriptor(EMPTY, blobs.add(b"{}"))
+    root = Descriptor(MANIFEST, blobs.add(Manifest(config, (), (), artifact_type).to_json()))
+    for write in (write_archive, write_rootfs):
+        with pytest.raises(BuildError) as caught:
+            write(tmp_path / "x", root, blobs.open)
+        assert caught.value.message == f"an artifact of '{named}' has no root file system"
+        assert caught.value.hint == "write it as 'oci:DIR' or 'oci-archive:FILE'"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_layer_of_eight_gigabytes_gets_the_longer_header_that_it_needs(

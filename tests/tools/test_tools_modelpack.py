@@ -111,16 +111,6 @@ def test_the_config_names_the_uncompressed_layers() -> None:
     }
 
 
-def test_a_subject_is_described_from_its_own_document() -> None:
-    layers = model()
-    image = layers.store.put(b'{"mediaType":"application/vnd.oci.image.index.v1+json"}')
-    assert layers.manifest(subject=Blob(image))["subject"] == {
-        "mediaType": "application/vnd.oci.image.index.v1+json",
-        "digest": str(image),
-        "size": image.size,
-    }
-
-
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
