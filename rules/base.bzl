@@ -82,7 +82,8 @@ def _entry(ctx):
     known = ", ".join([entry.platform for entry in ctx.attr.lock.entries])
     return fail(
         ("'%s' is not locked for %s, only for %s: name it in 'platforms' and run 'mbuild lock %s', or choose one " +
-         "of these with 'platform'") % (ctx.attr.image, platform, known, ctx.label),
+         "of these with 'platform' (a runtime for another platform compiles bytecode on the host platform, which needs " +
+         "the base too, unless it has 'bytecode = False')") % (ctx.attr.image, platform, known, ctx.label),
     )
 
 def _repository(image):

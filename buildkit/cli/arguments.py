@@ -77,7 +77,7 @@ def common_parser() -> argparse.ArgumentParser:
     add("--registry-cache", choices=("read-write", "read", "off"), help=shared)
     add("--json", action="store_true", help="print results as JSON, one object a line")
     add("--platform", "--platforms", metavar="LABEL", help="where images are to run (default: linux/amd64)")
-    host = "where the programs of actions run (default: linux/amd64)"
+    host = "where the programs of actions run; 'auto': as this machine (default: linux/amd64)"
     add("--stamp", action="store_true", help="tell images the git revision: in labels, annotations and tags")
     add("--host-platform", "--host_platform", metavar="LABEL", help=host)
     add("--define", action="append", default=[], type=_define, metavar="NAME=VALUE", help="a value for config_setting")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from buildkit.commands.session import Session, package_of
@@ -11,6 +12,7 @@ from buildkit.graph.configuration import Configuration
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.kept import keep, kept_key, recall
 from buildkit.graph.loader import Loader
+from buildkit.graph.platform import platform_of_machine
 from buildkit.label import Label, TargetPattern
 from buildkit.lang import within
 from buildkit.tools import TOOLS
@@ -82,6 +84,8 @@ def configuration_of(session: Session) -> Configuration:
     options, compression = session.options, session.workspace.config.compression
     settings = (("compression", compression),) if compression else ()
     platform = _platform(session, "--platform", options.platform)
+    if options.host_platform == "auto":
+        return Configuration.of(platform, (*settings, *options.defines), platform_of_machine(os.uname().machine))
     host = _platform(session, "--host-platform", options.host_platform)
     return Configuration.of(platform, (*settings, *options.defines), host)
 

@@ -30,7 +30,8 @@ def not_for_here(action: Action, program: str, machine: str) -> BuildFailure:
     return BuildFailure(
         f"{action.owner}: {action.mnemonic} cannot run here: {why}",
         notes=[f"command: {command_line(action)}"],
-        hint="--host-platform says for which platform the programs of actions are; or build where it can run",
+        hint="--host-platform says for which platform the programs of actions are, 'auto' that it is this machine's; "
+        "or build where it can run",
     )
 
 

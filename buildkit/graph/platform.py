@@ -21,6 +21,7 @@ def _standard(name: str) -> Label:
 
 COMPATIBLE_WITH = "target_compatible_with"  # the attribute of every rule that says which platforms it is for
 _OS, _CPU = _standard("os"), _standard("cpu")
+_PROCESSORS = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,14 @@ class Platform:
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.arch, self.variant) if part)
+
+
+def platform_of_machine(processor: str) -> Label:
+    """The standard platform of a machine, by its processor as the system calls it. Raises BuildError for others."""
+    if arch := _PROCESSORS.get(processor.lower()):
+        return _standard(f"linux_{arch}")
+    hint = "name a platform target that has its 'arch'"
+    raise BuildError(f"mbuild knows no platform of this machine's processor '{processor}'", hint=hint)
 
 
 def platform_of(label: Label, targets: Mapping[Label, Target]) -> Platform:

@@ -202,3 +202,11 @@ def test_a_platform_as_other_programs_write_it_is_told_its_target(place: Place, 
         "",
         f"error: '{flag}' names a target, found 'linux/arm64'\nhint: write '{flag} @mbuild//platforms:linux_arm64'\n",
     )
+
+
+def test_what_ships_does_not_depend_on_where_actions_run(place: Place) -> None:
+    hosts = ("auto", "@mbuild//platforms:linux_amd64", "@mbuild//platforms:linux_arm64")
+    here, *there = [place.mbuild("//...", f"--host-platform={host}") for host in hosts]
+    assert here.code == 0, here.stderr
+    assert [one.stdout for one in there] == [here.stdout] * 2
+    assert list(built(here)) == ["//:both", "//:everywhere", "//:m", "//:volume"]

@@ -59,7 +59,8 @@ def test_the_failure_says_for_what_the_program_is() -> None:
     assert str(failure) == (
         "error: //models:fraud: Run cannot run here: '/usr/bin/python3' is for arm64, this machine is amd64\n"
         "  command: /usr/bin/python3 -c ''\n"
-        "hint: --host-platform says for which platform the programs of actions are; or build where it can run"
+        "hint: --host-platform says for which platform the programs of actions are, 'auto' that it is this machine's; "
+        "or build where it can run"
     )
 
 

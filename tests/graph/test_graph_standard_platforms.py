@@ -1,5 +1,6 @@
 """The standard rules for another platform than the build machine: what runs is for that machine, what ships is not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from buildkit.graph.action import Action, ActionKind
 from buildkit.graph.analysis import Analysis, analyze
 from buildkit.graph.configuration import DEFAULT, Configuration
 from buildkit.graph.lockfile import Lock, LockEntry, render_lock
+from buildkit.graph.platform import platform_of_machine
 from buildkit.label import Label, TargetPattern
 from buildkit.tools import TOOLS
 
@@ -116,3 +118,32 @@ def test_without_bytecode_the_machine_needs_no_base(made: Place) -> None:
     with pytest.raises((BuildError, BuildErrors)) as raised:
         analyzed(made, "//:server", ARM)
     assert "no branch of 'lock' holds for '//:base'" in made.text(raised.value)
+
+
+def test_the_host_platform_decides_of_roots_only(made: Place) -> None:
+    """Commands, inputs and outputs are the same on both hosts, and so are the actions that run nothing."""
+    on_arm = Configuration.of(None, (), ARM_LABEL)
+    assert analyzed(made, "//:slow", on_arm).actions == analyzed(made, "//:slow").actions
+    here, there = (analyzed(made, "//:server", configuration) for configuration in (DEFAULT, on_arm))
+    assert roots(runs(there, "bytecode")) == {(f"{on_arm.execution.folder}:base", ":packages")}
+    ours, theirs = (
+        [replace(one, root=()) for one in found.actions.actions if not one.configuration] for found in (here, there)
+    )
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("processor", "name"),
+    [("x86_64", "amd64"), ("AMD64", "amd64"), ("aarch64", "arm64"), ("arm64", "arm64")],
+)
+def test_a_machine_has_a_standard_platform_by_its_processor(processor: str, name: str) -> None:
+    assert platform_of_machine(processor) == Label("mbuild", "platforms", f"linux_{name}")
+
+
+def test_a_machine_of_another_processor_is_told(made: Place) -> None:
+    with pytest.raises(BuildError) as raised:
+        platform_of_machine("riscv64")
+    assert made.text(raised.value) == (
+        "error: mbuild knows no platform of this machine's processor 'riscv64'\n"
+        "hint: name a platform target that has its 'arch'"
+    )

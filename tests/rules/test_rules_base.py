@@ -150,7 +150,8 @@ def test_root_is_not_inherited(tmp_path: Path) -> None:
             BUILD % IMAGE,
             lock_text("arm64"),
             f"'{IMAGE}' is not locked for linux/amd64, only for linux/arm64: name it in 'platforms' and "
-            "run 'mbuild lock //:base', or choose one of these with 'platform'",
+            "run 'mbuild lock //:base', or choose one of these with 'platform' (a runtime for another platform "
+            "compiles bytecode on the host platform, which needs the base too, unless it has 'bytecode = False')",
         ),
         (
             BUILD % IMAGE.replace("3.11", "3.12"),
