@@ -2,7 +2,8 @@
 
 In: the descriptor of a manifest or index, and how to open blobs. Out: `oci-layout`, `index.json`, `blobs/sha256/…` in a
 folder. Each blob is checked while it is copied and gets its name last, and the index is written when all blobs are
-there: a folder never holds a wrong blob, and never names an image that it does not hold whole.
+there, on the disk: a folder never holds a wrong blob, and never names an image that it does not hold whole, however its
+writers ended. They write one after the other.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -17,7 +19,7 @@ from pathlib import Path
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
-from buildkit.oci.appearing import reason
+from buildkit.oci.appearing import new_file, partial_of, reason, settle
 from buildkit.oci.blobs import OpenBlob, read_document
 from buildkit.oci.descriptor import INDEXES, Descriptor, pairs
 from buildkit.oci.document import canonical
@@ -28,6 +30,7 @@ REFERENCE_NAME = "org.opencontainers.image.ref.name"
 ABOUT = canonical({"imageLayoutVersion": "1.0.0"})
 _CHUNK = 1 << 20
 _DEEPEST = 4  # indexes in indexes
+_PARTIAL = re.compile(r"\.[0-9a-f]{64}\.\w+")
 
 
 def write_layout(folder: Path, root: Descriptor, open_blob: OpenBlob, *, tag: str = "") -> None:
@@ -38,10 +41,11 @@ def write_layout(folder: Path, root: Descriptor, open_blob: OpenBlob, *, tag: st
     entry = tagged(root, tag)
     try:
         (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-        for digest in closure(root, open_blob):
-            _copy(folder, digest, open_blob)
-        _replace(folder / "oci-layout", ABOUT)
         with _alone(folder):
+            _sweep(folder / "blobs" / "sha256")
+            for digest in closure(root, open_blob):
+                _copy(folder, digest, open_blob)
+            _replace(folder / "oci-layout", ABOUT)
             _replace(folder / "index.json", _with(folder / "index.json", entry).to_json())
     except OSError as error:
         raise EnvironmentFault(f"cannot write the OCI layout '{folder}': {reason(error)}") from error
@@ -95,14 +99,22 @@ def _copy(folder: Path, digest: Digest, open_blob: OpenBlob) -> None:
     final = folder / "blobs" / "sha256" / digest.hex
     if final.exists() and final.stat().st_size == digest.size:
         return
-    partial = final.with_name(f".{digest.hex}.{os.getpid()}")
+    partial = partial_of(final)
     try:
         with partial.open("wb") as target, closing(verified(digest, open_blob)) as chunks:
             for chunk in chunks:
                 target.write(chunk)
+            settle(target)
         partial.rename(final)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _sweep(blobs: Path) -> None:
+    """Remove what writers that were killed left of blobs; who calls this is the only writer."""
+    for path in blobs.iterdir():
+        if _PARTIAL.fullmatch(path.name):
+            path.unlink()
 
 
 def verified(digest: Digest, open_blob: OpenBlob) -> Generator[bytes, None, None]:
@@ -122,7 +134,7 @@ def verified(digest: Digest, open_blob: OpenBlob) -> Generator[bytes, None, None
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Two who write to one layout at once do not lose each other's tags."""
+    """Two who write to one layout do so one after the other; the system lets go of it when a process dies."""
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -132,6 +144,5 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(data)
-    partial.rename(path)
+    with new_file(path, "OCI layout") as target:
+        target.write(data)

@@ -203,3 +203,17 @@ def test_a_layer_of_eight_gigabytes_gets_the_longer_header_that_it_needs(
     with tarfile.open(tmp_path / "image.tar") as archive:
         sizes = [found.size for found in archive if found.name.endswith("layer.tar")]
     assert sizes == [len(layer_tar("a", b"1" * 700)), len(layer_tar("b", b"2"))]
+
+
+def test_what_killed_writers_left_in_a_layout_is_removed_and_what_is_whole_is_kept(tmp_path: Path) -> None:
+    blobs, root = image()
+    write_layout(tmp_path / "out", root, blobs.open, tag="v1")
+    whole = files(tmp_path / "out")
+    kept = min((tmp_path / "out/blobs/sha256").iterdir())
+    before = kept.stat().st_ino
+    lost = max((tmp_path / "out/blobs/sha256").iterdir())
+    lost.rename(lost.with_name(f".{lost.name}.partial"))
+    for name in (f"blobs/sha256/.{'0' * 64}.partial", f"blobs/sha256/.{'1' * 64}.4711", ".index.json.partial"):
+        (tmp_path / "out" / name).write_bytes(b"half of it")
+    write_layout(tmp_path / "out", root, blobs.open, tag="v1")
+    assert (files(tmp_path / "out"), kept.stat().st_ino) == (whole, before)
