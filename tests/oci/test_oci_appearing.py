@@ -36,12 +36,20 @@ def test_what_a_killed_writer_left_of_a_folder_is_emptied_and_used(tmp_path: Pat
 
 def test_who_fails_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), new_file(tmp_path / "a.tar", "archive") as target:
-        target.write(b"half")
-        raise KeyboardInterrupt
-    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "root", "root file system") as made:
-        (made / "half").touch()
-        raise KeyboardInterrupt
+
+    def file() -> None:
+        with new_file(tmp_path / "a.tar", "archive") as target:
+            target.write(b"half")
+            raise KeyboardInterrupt
+
+    def folder() -> None:
+        with new_folder(tmp_path / "root", "root file system") as made:
+            (made / "half").touch()
+            raise KeyboardInterrupt
+
+    for work in (file, folder):
+        with pytest.raises(KeyboardInterrupt):
+            work()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.tar": b"old"}
 
 
@@ -67,6 +75,8 @@ def test_two_writers_of_one_file_write_one_after_the_other(tmp_path: Path) -> No
 def test_a_link_that_somebody_planted_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_bytes(b"mine")
     partial_of(tmp_path / "a.tar").symlink_to(tmp_path / "precious")
-    with pytest.raises(EnvironmentFault, match=r"cannot write the archive '.*a\.tar': too many levels of symbolic links"):
+    with pytest.raises(
+        EnvironmentFault, match=r"cannot write the archive '.*a\.tar': too many levels of symbolic links"
+    ):
         written(tmp_path / "a.tar", b"whole")
     assert (tmp_path / "precious").read_bytes() == b"mine"

@@ -1,0 +1,88 @@
+"""A line to a server that counts the bytes that pass, both ways, and does something when so many have passed.
+
+What it does happens before the next byte passes, so a test can kill a process, or cut the line, at any byte it likes.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+_PIECE = 1 << 16
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
+
+
+class Line:
+    """`address` leads to the server. `up` are bytes that went there, `moved` those of both ways."""
+
+    def __init__(self, target: str) -> None:
+        name, _, port = target.partition(":")
+        self._target = (name, int(port))
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._lock = threading.Lock()
+        self._at: list[tuple[int, Callable[[], None]]] = []
+        self._open: set[socket.socket] = set()
+        self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
+        self.up = self.moved = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def restart(self, *events: tuple[int, Callable[[], None]]) -> None:
+        """Count from nothing, and do these things each when so many bytes have moved."""
+        with self._lock:
+            self.up = self.moved = 0
+            self._at = sorted(events, key=lambda event: event[0])
+
+    def cut(self) -> None:
+        """Reset all connections, on both sides."""
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._server.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._server.accept()
+                server = socket.create_connection(self._target)
+            except OSError:
+                return
+            self._open |= {client, server}
+            threading.Thread(target=self._pass, args=(client, server, True), daemon=True).start()
+            threading.Thread(target=self._pass, args=(server, client, False), daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket, up: bool) -> None:
+        try:
+            while data := source.recv(_PIECE):
+                while data:
+                    with self._lock:
+                        part = data[: self._at[0][0] - self.moved] if self._at else data
+                        self.moved += len(part)
+                        self.up += len(part) if up else 0
+                        event = self._at.pop(0)[1] if self._at and self.moved >= self._at[0][0] else None
+                    target.sendall(part)
+                    data = data[len(part) :]
+                    if event:
+                        event()
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            for end in (source, target):
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def line_to(target: str) -> Iterator[Line]:
+    """A line that is there until the block ends."""
+    line = Line(target)
+    try:
+        yield line
+    finally:
+        line.close()
