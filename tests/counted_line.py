@@ -24,7 +24,7 @@ class Line:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._at: list[tuple[int, Callable[[], None]]] = []
-        self._open: set[socket.socket] = set()
+        self._open: set[tuple[socket.socket, socket.socket]] = set()
         self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
         self.up = self.moved = 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -36,11 +36,9 @@ class Line:
             self._at = sorted(events, key=lambda event: event[0])
 
     def cut(self) -> None:
-        """Reset all connections, on both sides."""
-        for connection in list(self._open):
-            with suppress(OSError):
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                connection.shutdown(socket.SHUT_RDWR)
+        """Break all connections, on both sides."""
+        for pair in list(self._open):
+            _break(*pair)
 
     def close(self) -> None:
         """Listen no more."""
@@ -54,28 +52,46 @@ class Line:
                 server = socket.create_connection(self._target)
             except OSError:
                 return
-            self._open |= {client, server}
-            threading.Thread(target=self._pass, args=(client, server, True), daemon=True).start()
-            threading.Thread(target=self._pass, args=(server, client, False), daemon=True).start()
+            threading.Thread(target=self._both, args=(client, server), daemon=True).start()
+
+    def _both(self, client: socket.socket, server: socket.socket) -> None:
+        pair = (client, server)
+        self._open.add(pair)
+        up = threading.Thread(target=self._pass, args=(client, server, True), daemon=True)
+        up.start()
+        self._pass(server, client, False)
+        up.join()
+        self._open.discard(pair)
+        for end in pair:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)  # what was not read is refused
+            end.close()
 
     def _pass(self, source: socket.socket, target: socket.socket, up: bool) -> None:
         try:
             while data := source.recv(_PIECE):
                 while data:
-                    with self._lock:
-                        part = data[: self._at[0][0] - self.moved] if self._at else data
-                        self.moved += len(part)
-                        self.up += len(part) if up else 0
-                        event = self._at.pop(0)[1] if self._at and self.moved >= self._at[0][0] else None
+                    part, event = self._counted(data, up)
                     target.sendall(part)
                     data = data[len(part) :]
                     if event:
                         event()
             target.shutdown(socket.SHUT_WR)
         except OSError:
-            for end in (source, target):
-                with suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
+            _break(source, target)
+
+    def _counted(self, data: bytes, up: bool) -> tuple[bytes, Callable[[], None] | None]:
+        """What may pass before the next thing is to be done, and that thing if it is due then."""
+        with self._lock:
+            part = data[: self._at[0][0] - self.moved] if self._at else data
+            self.moved += len(part)
+            self.up += len(part) if up else 0
+            return part, self._at.pop(0)[1] if self._at and self.moved >= self._at[0][0] else None
+
+
+def _break(*ends: socket.socket) -> None:
+    for end in ends:
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ _MACHINES_OWN = ("libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "lib
 @dataclass(frozen=True, slots=True)
 class Programs:
     """Scripts in a folder: `bwrap`, `docker-registry`, `skopeo` (1.9), `newer-skopeo` (1.22), `umoci`, `crane`,
-    `oras`, `podman`, `buildah`, `conmon`, `runc` and `bsdtar`.
+    `oras`, `podman`, `buildah`, `conmon`, `runc`, `bsdtar` and `nginx`.
     """
 
     folder: Path
@@ -62,6 +62,7 @@ def unpack_programs(store: Path, folder: Path) -> Programs:
     _loaded(folder, roots["forky"], _FORKY)
     _loaded(folder, roots["forky"], ("usr/bin/skopeo",), prefix="newer-")
     _loaded(folder, roots["libarchive"], ("usr/bin/bsdtar",))
+    _loaded(folder, roots["nginx"], ("usr/sbin/nginx",))
     link_programs(folder, roots["bookworm"], _SELF_EXECUTING)
     return Programs(folder)
 

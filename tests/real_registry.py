@@ -1,8 +1,9 @@
-"""Docker's own registry, as Debian ships it, on a free port of this machine."""
+"""Registries as Debian ships them, and a proxy before them, each on a free port of this machine."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -38,11 +39,51 @@ def registry(
     folder.mkdir()
     configuration, log = folder / "registry.yml", folder / "registry.log"
     configuration.write_text(json.dumps(document))
+    with _served([programs.path("docker-registry"), "serve", str(configuration)], host, log):
+        yield host
+
+
+@contextmanager
+def crane_registry(programs: Programs, folder: Path) -> Iterator[str]:
+    """The registry of `crane`, go-containerregistry's, which keeps what it is given on the disk; gives its host."""
+    folder.mkdir()
+    host = f"127.0.0.1:{free_ports(1)[0]}"
+    command = [programs.path("crane"), "registry", "serve", "--address", host, "--disk", str(folder)]
+    with _served(command, host, folder / "registry.log"):
+        yield host
+
+
+@contextmanager
+def collecting_proxy(programs: Programs, folder: Path, target: str) -> Iterator[str]:
+    """nginx as it is by default: a request is handed on when all of it has come. Gives its host."""
+    folder.mkdir()
+    host = f"127.0.0.1:{free_ports(1)[0]}"
+    places = "".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    server = (
+        f"listen {host}; client_max_body_size 0; location / {{ proxy_pass http://{target};"
+        " proxy_set_header Host $http_host; proxy_http_version 1.1; }"
+    )
+    user = "user root;" if os.geteuid() == 0 else ""
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        f"{user} daemon off; master_process off; pid {folder}/pid; events {{}}\n"
+        f"http {{ access_log off; {places} server {{ {server} }} }}\n"
+    )
+    command = [programs.path("nginx"), "-p", str(folder), "-e", str(folder / "errors"), "-c", str(configuration)]
+    with _served(command, host, folder / "nginx.log"):
+        yield host
+
+
+@contextmanager
+def _served(command: list[str], host: str, log: Path) -> Iterator[None]:
+    """A server that runs until the block ends."""
     with log.open("wb") as out:
-        server = subprocess.Popen([programs.path("docker-registry"), "serve", configuration], stdout=out, stderr=out)
+        server = subprocess.Popen(command, stdout=out, stderr=out)
     try:
         wait_for_port(host, server, log)
-        yield host
+        yield
     finally:
         server.terminate()
         server.wait()

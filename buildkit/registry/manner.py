@@ -28,6 +28,12 @@ class Manner:
             return None
         return max(chunk, least)
 
+    def lost_whole(self) -> None:
+        """Take in that a break cost all that was sent, though the upload is known: something on the way may collect
+        requests before it hands them on. In chunks, the next break costs one.
+        """
+        self.chunk = self.chunk or _CHUNK
+
     def smaller_chunks(self, refused: int, least: int) -> bool:
         """Take in that a request of this size was too large; whether a smaller one is worth a try."""
         if self.whole_only or refused <= least:

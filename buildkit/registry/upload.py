@@ -75,6 +75,7 @@ class _Upload:
         self._offset = 0  # bytes that the registry has said it keeps
         self._noted = 0  # how many they were when the last failure was looked into
         self._resumed = False
+        self._strayed = False  # it stands elsewhere than we think
         self._least = 0  # the registry's minimum for a chunk
 
     def tried(self) -> bool:
@@ -95,7 +96,7 @@ class _Upload:
         if self._place and self._digest.size > _WORTH_ASKING:
             call = replace(self._start, method="GET", url=self._place, body=None)
             response = self._host.exchange.answered(call)
-            kept = _kept(response) if response.status_code == 204 else 0
+            kept = self._told(response)
             if 0 < kept <= sent:
                 self._place = self._following(response, call)
                 gained, self._offset, self._noted, self._resumed = kept - self._noted, kept, kept, True
@@ -103,11 +104,21 @@ class _Upload:
         self.cancel()
         return 0
 
+    def _told(self, response: requests.Response) -> int:
+        """How many bytes the registry keeps; 0 where going on is not possible."""
+        if response.status_code in _LOST:
+            return 0
+        # A registry that does not tell, such as crane's, stands where it last said.
+        kept = _kept(response) if response.status_code == 204 else 0 if self._strayed else self._offset
+        if not kept and self._body.position:
+            self._host.manner.lost_whole()
+        return kept
+
     def cancel(self) -> None:
         """Have the registry drop what it keeps of the upload."""
         if self._place:
             _cancel(self._host, replace(self._start, method="DELETE", url=self._place, body=None))
-        self._place, self._offset, self._noted, self._resumed = "", 0, 0, False
+        self._place, self._offset, self._noted, self._resumed, self._strayed = "", 0, 0, False, False
 
     def _opened(self) -> bool:
         """POST, which mounts if there is a source; a mount that is refused is followed by an ordinary POST."""
@@ -158,7 +169,8 @@ class _Upload:
             self._host.manner.whole_only = True
             self.cancel()
             raise Transient(fault, 0.0)
-        raise Transient(fault) if status in _LOST else fault
+        self._strayed = status in _LOST
+        raise Transient(fault) if self._strayed else fault
 
     def _finished(self) -> None:
         """PUT with the digest: all bytes, or none after they have been sent in chunks."""

@@ -2,76 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from debian_programs import WORKSPACE, Programs
-from mbuild_command import Mbuild
+from cached_machines import machine, settings, with_package
+from debian_programs import Programs
 from real_registry import registry
 
 pytestmark = pytest.mark.e2e
-
-BUILD = """
-debian_packages(
-    name = "packages",
-    lock = "umoci.lock",
-    omit = ["libc6"],
-    packages = ["umoci"],
-    suite = "trixie-backports",
-)
-
-runtime(
-    name = "runtime",
-    base = ":packages",
-    bytecode = False,
-    server = "mlserver",
-)
-
-model(
-    name = "weights",
-    srcs = ["weights.json"],
-    framework = "custom",
-    implementation = "serve.Model",
-)
-
-model_image(
-    name = "image",
-    models = [":weights"],
-    runtime = ":runtime",
-)
-"""
 
 
 @pytest.fixture
 def host(programs: Programs, tmp_path: Path) -> Iterator[str]:
     with registry(programs, tmp_path / "registry") as host:
         yield host
-
-
-def machine(folder: Path, settings: str) -> Mbuild:
-    """A clone and an empty store."""
-    workspace = folder / "workspace"
-    workspace.mkdir(parents=True)
-    (workspace / "mbuild.toml").write_text(settings)
-    (workspace / "BUILD").write_text(BUILD)
-    (workspace / "weights.json").write_text("{}\n")
-    shutil.copyfile(WORKSPACE / "umoci.lock", workspace / "umoci.lock")
-    return Mbuild(workspace, folder / "store")
-
-
-def with_package(machine: Mbuild, kept: Path) -> Mbuild:
-    """The machine's store has the Debian package that its lock names."""
-    digest = (machine.folder / "umoci.lock").read_text().split()[-1]
-    blob = Path("blobs", "sha256", digest[:2], digest)
-    (machine.store / blob).parent.mkdir(parents=True)
-    shutil.copyfile(kept / blob, machine.store / blob)
-    return machine
-
-
-def settings(host: str, more: str = "") -> str:
-    return f'[cache]\nregistry = "{host}/ci/cache"\n{more}\n[registry."{host}"]\nplain_http = true\n'
 
 
 def test_a_second_machine_builds_from_the_registry_alone_and_its_push_moves_no_layer_twice(

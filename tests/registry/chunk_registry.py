@@ -27,6 +27,7 @@ class ChunkRegistry:
     refuses_patch: int = 0  # the status, as of a registry that takes no chunks
     cuts: list[int] = field(default_factory=list)  # bytes of bodies, in or out, after which a connection is dropped
     keeps: bool = True  # what came before a cut
+    tells: bool = True  # what it keeps, when asked
     forgets: int = 0  # so many uploads are unknown when they go on
     mounts: bool = True
     status: int = 202  # of a PATCH
@@ -75,6 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "DELETE":
             del registry.uploads[name]
             return self._answer(204)
+        if self.command == "GET" and not registry.tells:
+            return self._answer(400)
         if self.command == "GET":
             return self._answer(204, {**self._place(repository, name), "Range": f"0-{max(len(kept) - 1, 0)}"})
         part = self.headers.get("Content-Range")

@@ -144,6 +144,21 @@ def test_a_break_within_a_chunk_costs_no_byte_twice(registry: ChunkRegistry) -> 
     assert methods(registry) == ["POST", "PATCH", "PATCH", "GET", "PATCH", "PATCH", "PUT"]
 
 
+def test_where_a_registry_does_not_tell_its_last_word_counts(registry: ChunkRegistry) -> None:
+    registry.cuts, registry.keeps, registry.tells = [9 * MIB + 77], False, False
+    Client(registry, chunk=8 * MIB).push()
+    assert (stored(registry), registry.received) == (True, DIGEST.size + MIB + 77)
+    assert methods(registry) == ["POST", "PATCH", "PATCH", "GET", "PATCH", "PATCH", "PUT"]
+
+
+def test_where_its_last_word_holds_no_longer_the_blob_goes_anew(registry: ChunkRegistry) -> None:
+    registry.cuts, registry.tells = [9 * MIB + 77], False
+    client = Client(registry, chunk=8 * MIB)
+    client.push()
+    assert (stored(registry), client.warnings()) == (True, 2)
+    assert methods(registry)[:8] == ["POST", "PATCH", "PATCH", "GET", "PATCH", "GET", "DELETE", "POST"]
+
+
 def test_a_limit_on_the_way_is_found_and_remembered(registry: ChunkRegistry) -> None:
     registry.limit = 6 * MIB
     client = Client(registry)
