@@ -18,7 +18,7 @@ def _image(ctx, layers, settings, annotations):
     ctx.actions.tool(
         "image_config",
         arguments = {"descriptors": descriptors(layers), "trees": trees(layers), "settings": settings | {"foreign_files": ctx.attr.foreign_files}},
-        outputs = {"config": config},
+        outputs = {"config": config, "warnings": ctx.actions.declare_file(ctx.label.name + "/warnings.json")},
         mnemonic = "config",
     )
     ctx.actions.tool(

@@ -66,6 +66,7 @@ def _model_artifact(ctx):
         "model_config",
         arguments = {
             "descriptors": descriptors(layers),
+            "trees": trees(layers),
             "descriptor": _descriptor(ctx, models),
             "config": _filled({
                 "architecture": _shared(models, "architecture"),
@@ -76,7 +77,7 @@ def _model_artifact(ctx):
                 "quantization": _shared(models, "quantization"),
             }),
         },
-        outputs = {"config": config},
+        outputs = {"config": config, "warnings": ctx.actions.declare_file(ctx.label.name + "/warnings.json")},
         mnemonic = "config",
     )
     ctx.actions.tool(

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from buildkit.commands.graph import analysis
-from buildkit.commands.large_layers import warn_of_large_layers
 from buildkit.commands.machine import machine_of
 from buildkit.commands.outputs import show_outputs
+from buildkit.commands.remarks import remarks
 from buildkit.commands.session import Session
 from buildkit.commands.shared_results import shared_results
 from buildkit.content import Entry, Kind, Tree
@@ -86,10 +86,8 @@ def build_analyzed(
         )
     built = tuple(_built(target, execution.digests) for target in targets)
     show_outputs(session, analyzed, targets, execution.digests)
-    manifests = {target.label: execution.digests.get(target.image.manifest) for target in targets if target.image}
-    warn_of_large_layers(
-        session.store, {label: digest for label, digest in manifests.items() if digest}, session.listener
-    )
+    for remark in remarks(session.store, (analyzed.actions.actions[number] for number in needed), execution.digests):
+        session.warn(remark)
     faults = (*analyzed.faults, *(failed.error for failed in execution.failures))
     return BuildResult(analyzed, execution, built, faults)
 

@@ -18,9 +18,10 @@ from buildkit.errors import BuildFailure
 from buildkit.oci.config import EPOCH, History, ImageConfig
 from buildkit.oci.layer import Layer
 from buildkit.store import BlobStore
-from buildkit.tools.layer_output import read_layers
+from buildkit.tools.layer_output import names_of, read_layers
 from buildkit.tools.machines import check_machines
 from buildkit.tools.overlays import check_layers
+from buildkit.tools.remarks import put_remarks
 from buildkit.tools.tool import Json, tool
 
 _KNOWN = frozenset(
@@ -32,9 +33,9 @@ _KNOWN = frozenset(
 MOST_LAYERS = 100
 
 
-@tool(version=4, outputs=("config",), threads=True)
+@tool(version=5, outputs=("config", "warnings"), threads=True)
 def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], settings: Json) -> dict[str, Digest]:
-    """The OCI config of an image with the given layers, lowest first.
+    """The OCI config of an image with the given layers, lowest first; and what its user is to be warned of.
 
     Raises BuildFailure where two layers hold different things at one path, or where a path of one leads through a
     symlink or a file of another: the image would depend on the order in which layers are laid over each other. Also
@@ -46,16 +47,17 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
             f"an image has no setting '{unknown[0]}'", hint=f"its settings are: {', '.join(sorted(_KNOWN))}"
         )
     layers = read_layers(store, descriptors)
+    names = names_of(layers)
     _refuse_too_many(layers)
     documents = [document for blob in trees for document in blob.parts(store.read)]
-    known = [name for layer, name in zip(layers, _names(layers), strict=True) if layer.tree]  # not those of a base
+    known = [name for layer, name in zip(layers, names, strict=True) if layer.tree]  # not those of a base
     if len(known) != len(documents):
         raise BuildFailure(f"an image has {len(known)} descriptors and {len(documents)} trees: expected as many")
-    check_layers([store.read(document) for document in documents], known)
+    paths = check_layers([store.read(document) for document in documents], known)
     platform = settings.get("platform")
     if not isinstance(platform, Mapping) or not {"os", "architecture"} <= set(platform):
         raise BuildFailure(f"'platform' of an image must have 'os' and 'architecture', found {platform!r}")
-    check_machines(layers, _names(layers), platform, settings.get("foreign_files") or ())
+    check_machines(layers, names, platform, settings.get("foreign_files") or ())
     config = ImageConfig(
         architecture=str(platform["architecture"]),
         os=str(platform["os"]),
@@ -66,7 +68,7 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
         author=str(settings.get("author") or ""),
         created=str(settings.get("created") or EPOCH),
     )
-    return {"config": store.put(config.to_json())}
+    return {"config": store.put(config.to_json()), "warnings": put_remarks(store, layers, names, paths)}
 
 
 def _refuse_too_many(layers: Sequence[Layer]) -> None:
@@ -80,11 +82,6 @@ def _refuse_too_many(layers: Sequence[Layer]) -> None:
         hint="let more share one: lower 'layers' of the packages or 'max_layers' of the models, and raise "
         "'max_layer_size' where layers were split at that",
     )
-
-
-def _names(layers: Sequence[Layer]) -> list[str]:
-    """What errors call each layer."""
-    return [f"layer {number} ({layer.about.name or layer.descriptor.digest})" for number, layer in enumerate(layers, 1)]
 
 
 def _history(layer: Layer) -> list[History]:

@@ -107,6 +107,11 @@ def read_layers(store: BlobStore, descriptors: Iterable[Blob]) -> list[Layer]:
     return [Layer.from_json(store.read(digest)) for blob in descriptors for digest in blob.parts(store.read)]
 
 
+def names_of(layers: Sequence[Layer]) -> list[str]:
+    """What errors and warnings call each layer."""
+    return [f"layer {number} ({layer.about.name or layer.descriptor.digest})" for number, layer in enumerate(layers, 1)]
+
+
 def batched(chunks: Iterable[bytes], least: int = 1 << 18) -> Iterator[bytes]:
     """The same bytes in larger chunks: small files cost one step for many of them."""
     batch: list[bytes] = []

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from buildkit.content import Blob
+from buildkit.content import Blob, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, did_you_mean
 from buildkit.oci.document import canonical
 from buildkit.store import BlobStore
-from buildkit.tools.layer_output import read_layers
+from buildkit.tools.layer_output import names_of, read_layers
+from buildkit.tools.remarks import put_remarks
 from buildkit.tools.tool import Json, tool
 
 # The specification forbids any other key.
@@ -19,9 +20,12 @@ _DESCRIPTOR += ("name", "revision", "sourceURL", "title", "vendor", "version")
 _CONFIG = ("architecture", "capabilities", "format", "paramSize", "precision", "quantization")
 
 
-@tool(version=1, outputs=("config",), threads=True)
-def model_config(store: BlobStore, *, descriptors: list[Blob], descriptor: Json, config: Json) -> dict[str, Digest]:
-    """The config: `descriptor` says who made the models and where they come from, `config` what they are.
+@tool(version=2, outputs=("config", "warnings"), threads=True)
+def model_config(
+    store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], descriptor: Json, config: Json
+) -> dict[str, Digest]:
+    """The config: `descriptor` says who made the models and where they come from, `config` what they are. Also what
+    their user is to be warned of.
 
     Raises BuildFailure for keys that the specification does not know, and where there is no layer.
     """
@@ -33,7 +37,11 @@ def model_config(store: BlobStore, *, descriptors: list[Blob], descriptor: Json,
         "config": _known("config", config, _CONFIG),
         "modelfs": {"type": "layers", "diffIds": [layer.diff_id for layer in layers]},
     }
-    return {"config": store.put(canonical(document))}
+    documents = [document for blob in trees for document in blob.parts(store.read)]
+    if len(documents) != len(layers):
+        raise BuildFailure(f"a config has {len(layers)} descriptors and {len(documents)} trees: expected as many")
+    paths = [[entry.path for entry in Tree.from_json(store.read(tree)).entries] for tree in documents]
+    return {"config": store.put(canonical(document)), "warnings": put_remarks(store, layers, names_of(layers), paths)}
 
 
 def _known(what: str, fields: object, known: tuple[str, ...]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Layers over each other: whether their trees hold the same in any order.
 
-In: the documents of the layers' trees. Out: nothing, or a BuildFailure that names both layers. An image with torch has
-20,000 entries, and is checked again for each line of code that changes. So `_fits` looks at all of them at once, with
-as little Python as it takes, and says yes only where everything is plainly right; else each entry is looked at by
+In: the documents of the layers' trees. Out: their paths, or a BuildFailure that names both layers. An image with torch
+has 20,000 entries, and is checked again for each line of code that changes. So `_fitting` looks at all of them at once,
+with as little Python as it takes, and says yes only where everything is plainly right; else each entry is looked at by
 itself, and what is wrong is told.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from buildkit.content import Entry, Kind, Tree, folders_above, parents
@@ -23,29 +23,34 @@ _LENGTH = len("sha256:") + 64 + 1
 _DIGESTS = re.compile(r"(?:sha256:[0-9a-f]{64}\n)*").fullmatch
 
 
-def check_layers(documents: Sequence[bytes], names: Sequence[str]) -> None:
-    """Raise BuildFailure, which names both layers, unless the trees fit over each other in any order.
-
-    Also for what is not the document of a tree.
+def check_layers(documents: Sequence[bytes], names: Sequence[str]) -> list[Collection[str]]:
+    """The paths of the trees. Raises BuildFailure, which names both layers, unless these fit over each other in any
+    order. Also for what is not the document of a tree.
     """
-    if not _fits(documents):
-        check_carefully([Tree.from_json(document) for document in documents], names)
+    if (paths := _fitting(documents)) is not None:
+        return paths
+    trees = [Tree.from_json(document) for document in documents]
+    check_carefully(trees, names)
+    return [[entry.path for entry in tree.entries] for tree in trees]
 
 
-def _fits(documents: Iterable[bytes]) -> bool:
+def _fitting(documents: Iterable[bytes]) -> list[Collection[str]] | None:
     merged: dict[str, dict[str, Any]] = {}
+    paths: list[Collection[str]] = []
     try:
         for document in documents:
             rows = json.loads(document)["entries"]
             tree = {row["path"]: row for row in rows}
             if len(tree) != len(rows) or not _are_plain(tree) or not _are_whole(rows):
-                return False
+                return None
             if any(merged[path] != tree[path] for path in merged.keys() & tree.keys()):
-                return False
+                return None
             merged |= tree
+            paths.append(tree)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return False
-    return all(merged[folder]["kind"] == "directory" for folder in folders_above(merged) if folder in merged)
+        return None
+    right = all(merged[folder]["kind"] == "directory" for folder in folders_above(merged) if folder in merged)
+    return paths if right else None
 
 
 def _are_plain(paths: Iterable[str]) -> bool:

@@ -380,3 +380,29 @@ model_artifact(name = "with_own", models = [":own"])
         {"licenses": ["MIT"], "name": "bare", "version": "7"},
         {},
     )
+
+
+CLASH = """
+model(name = "m", srcs = ["README.txt", "readme.TXT", "w.bin"], framework = "sklearn")
+model_volume(name = "volume", models = [":m"])
+model_artifact(name = "pack", models = [":m"])
+image_index(
+    name = "both",
+    image = ":volume",
+    platforms = ["@mbuild//platforms:linux_amd64", "@mbuild//platforms:linux_arm64"],
+)
+"""
+
+
+def test_names_that_are_one_on_other_systems_are_warned_of_in_every_build(place: Place) -> None:
+    place.write({"BUILD": CLASH, "README.txt": "a", "readme.TXT": "b", "w.bin": "w", "mbuild.toml": ""})
+    for target, owner in (("//:volume", "//:volume"), ("//:pack", "//:pack"), ("//:both", "//:volume")):
+        for _ in range(2):  # done anew, and from the cache
+            ran = place.mbuild(target)
+            assert ran.code == 0, ran.stderr
+            told = [line for line in ran.stderr.splitlines() if "warning" in line]
+            assert told == [
+                f"warning: '{owner}': 'models/m/README.txt' in layer 2 (README.txt) and 'models/m/readme.TXT' in layer "
+                "1 (m weights) are one name on macOS and Windows, where case and Unicode form do not count: "
+                "rename one of them"
+            ]

@@ -35,7 +35,7 @@ def _plain_image(ctx):
     ctx.actions.tool(
         "image_config",
         arguments = {"descriptors": descriptors(layers), "trees": trees(layers), "settings": settings},
-        outputs = {"config": config},
+        outputs = {"config": config, "warnings": ctx.actions.declare_file("warnings.json")},
     )
     ctx.actions.tool(
         "image_manifest",

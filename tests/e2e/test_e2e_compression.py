@@ -21,7 +21,7 @@ def _image(ctx):
     ctx.actions.tool(
         "image_config",
         arguments = {"descriptors": descriptors(layers), "trees": trees(layers), "settings": settings},
-        outputs = {"config": config},
+        outputs = {"config": config, "warnings": ctx.actions.declare_file("warnings.json")},
         mnemonic = "config",
     )
     ctx.actions.tool(

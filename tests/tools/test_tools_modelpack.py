@@ -40,7 +40,9 @@ class Layers:
         return self.document("image_manifest", "manifest", **arguments, **more)
 
     def config(self, **arguments: Any) -> dict[str, Any]:
-        return self.document("model_config", "config", descriptors=self.blobs("descriptor"), **arguments)
+        return self.document(
+            "model_config", "config", descriptors=self.blobs("descriptor"), trees=self.blobs("tree"), **arguments
+        )
 
     def document(self, tool: str, output: str, **arguments: Any) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(self.store.read(TOOLS[tool](self.store, **arguments)[output]))

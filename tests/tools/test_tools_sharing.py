@@ -108,7 +108,7 @@ def test_two_packages_that_own_one_path_are_named_by_their_layers(place: Place) 
         '        "descriptors": [layer.descriptor for layer in layers],\n'
         '        "trees": [layer.tree for layer in layers],\n'
         '        "settings": {"platform": {"os": "linux", "architecture": "amd64"}},\n'
-        '    }, outputs = {"config": config})\n'
+        '    }, outputs = {"config": config, "warnings": ctx.actions.declare_file("warnings.json")})\n'
         "    return [DefaultInfo(files = [config])]\n"
         'image = rule(implementation = _image, attrs = {"packages": attr.label()})\n'
     )
