@@ -31,6 +31,9 @@ InterpreterInfo = provider(
 _SERVERS = {"mlserver": mlserver}
 _PYTHON = "/usr/bin/python3"
 
+# Folders whose modules are not compiled: packages ship their own tests, which no server imports.
+_TESTS = ["test", "tests"]
+
 def root_of(target):
     """The root of an action: a runtime's layers, or the machine's own programs where there is none.
 
@@ -180,13 +183,19 @@ def _check_base(ctx, base):
             fail("'%s' of packages '%s' needs glibc %s, base '%s' has %s" % what)
 
 def _bytecode(ctx, compiler, folder, package):
-    """Compiles one layer's modules with the base's own interpreter, in a root of just these two."""
+    """Compiles one layer's modules with the base's own interpreter, in the base: the modules are an input."""
     name = "bytecode-" + package.name
+    modules = ctx.actions.declare_file(ctx.label.name + "/" + name + ".modules.tar")
+    ctx.actions.tool(
+        "modules",
+        arguments = {"layer": package.layer.layer, "folder": folder, "without": _TESTS},
+        outputs = {"archive": modules},
+    )
     archive = ctx.actions.declare_file(ctx.label.name + "/" + name + ".tar")
     ctx.actions.run(
         outputs = [archive],
-        command = [compiler.python, "-I", "-S", ctx.file._compiler, folder, archive],
-        root = blobs(compiler.layers + [package.layer]),
+        command = [compiler.python, "-I", "-S", ctx.file._compiler, modules, archive],
+        root = blobs(compiler.layers),
         mnemonic = "bytecode",
     )
     return make_layer(ctx, name, "tar_layer", {
@@ -237,7 +246,8 @@ runtime = rule(
         ),
         "bytecode": attr.data(
             doc = "True: compile the packages, so that containers start faster. The base's own Python does it: a " +
-                  "base_image is downloaded for it. By default True, but False on a base_image.",
+                  "base_image is downloaded for it. What lies in folders called test or tests is left out: Python " +
+                  "compiles it where it is imported after all. By default True, but False on a base_image.",
         ),
         "compression": COMPRESSION,
         "_compiler": attr.label(default = "@mbuild//rules:compile_bytecode.py", allow_single_file = True),

@@ -1,8 +1,9 @@
 """Tar archives of any origin → members with checked headers, and where their contents lie.
 
-In: a seekable file with an uncompressed tar (ustar, GNU or PAX). Out: `Member`s in the archive's order. Nothing is
-extracted, and paths are as the archive gives them: who reads decides what they may be. Raises BuildFailure, which
-names the archive, for damaged, truncated or lying headers, sparse files and unknown types.
+In: an uncompressed tar (ustar, GNU or PAX), whose bytes are asked for in their order. Out: `Member`s in the archive's
+order, each before its content is read. Nothing is extracted, and paths are as the archive gives them: who reads decides
+what they may be. Raises BuildFailure, which names the archive, for damaged, truncated or lying headers, sparse files
+and unknown types.
 """
 
 from __future__ import annotations
@@ -11,13 +12,23 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO
+from typing import Protocol
 
 from buildkit.errors import BuildFailure
 
 _BLOCK = 512
 _LAST_SECOND = 1 << 33
 _LONGEST_RECORD = 1 << 20  # of a long name or of PAX records
+
+
+class Archive(Protocol):
+    """What holds a tar: a file, or a stream (`Onward`)."""
+
+    def read(self, size: int, /) -> bytes:
+        """As many bytes, or all that are left."""
+
+    def seek(self, offset: int, whence: int = ..., /) -> int:
+        """Go to an offset, which is never before the last member's header."""
 
 
 class Type(StrEnum):
@@ -56,7 +67,7 @@ _TYPES = {
 }
 
 
-def members(archive: BinaryIO, what: str) -> Iterator[Member]:
+def members(archive: Archive, what: str) -> Iterator[Member]:
     """The members of a tar; `what` names it in errors."""
     end = archive.seek(0, os.SEEK_END)
     position = 0
@@ -79,7 +90,7 @@ def members(archive: BinaryIO, what: str) -> Iterator[Member]:
         position += size + -size % _BLOCK
 
 
-def _block(archive: BinaryIO, position: int, end: int, what: str) -> bytes:
+def _block(archive: Archive, position: int, end: int, what: str) -> bytes:
     """The header at `position`, or nothing at the archive's end."""
     archive.seek(position)
     block = archive.read(_BLOCK)
@@ -113,7 +124,7 @@ def _member(block: bytes, extended: dict[str, str], size: int, position: int, wh
     return Member(path, kind, mode, content, position, target, _time(block[136:148], extended.get("mtime"), what))
 
 
-def _extension(archive: BinaryIO, kind: bytes, position: int, size: int, what: str) -> dict[str, str]:
+def _extension(archive: Archive, kind: bytes, position: int, size: int, what: str) -> dict[str, str]:
     if size > _LONGEST_RECORD:
         raise BuildFailure(f"{what} is damaged: an extended header claims {size} bytes")
     archive.seek(position)

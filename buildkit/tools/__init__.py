@@ -14,6 +14,7 @@ from buildkit.tools.image_config import image_config
 from buildkit.tools.image_index import image_index
 from buildkit.tools.image_manifest import image_manifest
 from buildkit.tools.model_config import model_config
+from buildkit.tools.modules import modules
 from buildkit.tools.small_file_layers import small_file_layers
 from buildkit.tools.symlink import symlink
 from buildkit.tools.tar_layer import tar_layer
@@ -34,6 +35,7 @@ TOOLS: Mapping[str, Tool] = {
         image_index,
         image_manifest,
         model_config,
+        modules,
         small_file_layers,
         symlink,
         tar_layer,

@@ -69,10 +69,10 @@ def archived(file: Path, owner: str, relocate: Relocate = where_it_is) -> list[F
     found: dict[str, Found] = {}
     with file.open("rb") as archive:
         for member in members(archive, owner):
-            path = _plain(member.path)
+            path = plain_path(member.path)
             if not path:
                 continue
-            _check(path, owner)
+            check_member(path, owner)
             place = relocate(path, member.target if member.type is Type.SYMLINK else "")
             if place is None:
                 continue
@@ -170,13 +170,14 @@ def entry_of(thing: Found) -> Entry:
     return Entry(thing.path, thing.kind, thing.mode, digest, target)
 
 
-def _plain(path: str) -> str:
+def plain_path(path: str) -> str:
     """A member's path without what archives put around it: './usr/' is 'usr', './' is ''."""
     path = path.removeprefix("./").removesuffix("/")
     return "" if path == "." else path
 
 
-def _check(path: str, owner: str) -> None:
+def check_member(path: str, owner: str) -> None:
+    """Raise BuildFailure for a member whose path would lead out of its folder; `owner` names the archive."""
     try:
         check_path(path)
     except BuildFailure:
@@ -186,9 +187,8 @@ def _check(path: str, owner: str) -> None:
 def _found(member: Member, place: tuple[str, str], owner: str, file: Path, first: Found | None) -> Found:
     path, target = place
     if member.type is Type.DEVICE:
-        raise BuildFailure(
-            f"{owner}: member '{_plain(member.path)}' is a device or pipe: only files, folders and links are allowed"
-        )
+        name = plain_path(member.path)
+        raise BuildFailure(f"{owner}: member '{name}' is a device or pipe: only files, folders and links are allowed")
     if member.type is Type.DIRECTORY:
         return folder(path, owner)
     if member.type is Type.SYMLINK:
@@ -202,12 +202,13 @@ def _first(member: Member, owner: str, known: dict[str, Found], relocate: Reloca
     """The file that a hard link is another name of; it must be in the same archive, before the link."""
     if member.type is not Type.HARD_LINK:
         return None
-    target = _plain(member.target)
-    _check(target, owner)
+    target = plain_path(member.target)
+    check_member(target, owner)
     place = relocate(target, "")
     first = known.get(place[0]) if place else None
     if first is None or first.kind is not Kind.FILE:
+        name = plain_path(member.path)
         raise BuildFailure(
-            f"{owner}: hard link '{_plain(member.path)}' leads to '{target}', which is no file before it in the archive"
+            f"{owner}: hard link '{name}' leads to '{target}', which is no file before it in the archive"
         )
     return first

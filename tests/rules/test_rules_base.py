@@ -246,7 +246,7 @@ runtime(
 
 
 def actions_of(tmp_path: Path, bytecode: str) -> tuple[Mapping[str, str], list[Action]]:
-    """The environment of a runtime with packages, and its bytecode actions."""
+    """The environment of a runtime with packages, and the actions that pick its modules and compile them."""
     asked = {"requirements": ["x"], "constraints": [], "python": "3.11", "platform": "linux/amd64", "glibc": "2.36"}
     wheel = LockEntry("x", "1.0", "x-1.0-py3-none-any.whl", 5, "1" * 64)
     (tmp_path / "packages.lock").write_text(render_lock(Lock("python", request_key("python", asked), (wheel,))))
@@ -256,7 +256,8 @@ def actions_of(tmp_path: Path, bytecode: str) -> tuple[Mapping[str, str], list[A
     analyzed = analysis(session_of(tmp_path, text, lock_text()), ["//:y"])
     run = analyzed.configured[analyzed.requested[0]].run
     assert run
-    return run.environment, [action for action in analyzed.actions.actions if action.mnemonic == "bytecode"]
+    wanted = ("modules", "bytecode")
+    return run.environment, [action for action in analyzed.actions.actions if action.mnemonic in wanted]
 
 
 def test_packages_are_found_by_a_python_that_is_not_debians(tmp_path: Path) -> None:
@@ -266,9 +267,14 @@ def test_packages_are_found_by_a_python_that_is_not_debians(tmp_path: Path) -> N
 
 
 def test_bytecode_is_compiled_on_demand_by_the_base_in_its_layers(tmp_path: Path) -> None:
-    _, compiled = actions_of(tmp_path, "True")
-    (action,) = compiled
-    assert action.command[0] == "/usr/local/bin/python3"
-    assert action.command[-2] == "/usr/local/lib/python3.11/dist-packages"
-    assert not isinstance(action.root, str)
-    assert [layer.path for layer in action.root][:2] == ["base/layer-1.layer", "base/layer-2.layer"]
+    _, actions = actions_of(tmp_path, "True")
+    modules, compiled = actions
+    assert modules.arguments == {
+        "layer": modules.inputs[0],
+        "folder": "/usr/local/lib/python3.11/dist-packages",
+        "without": ("test", "tests"),
+    }
+    assert compiled.command[0] == "/usr/local/bin/python3"
+    assert compiled.command[-2] == modules.subject
+    assert not isinstance(compiled.root, str)
+    assert [layer.path for layer in compiled.root] == ["base/layer-1.layer", "base/layer-2.layer"]
