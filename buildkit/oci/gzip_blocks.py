@@ -27,21 +27,21 @@ LIBRARY = (2, 3, 3)
 BLOCK = 1 << 20
 VERSION = f"zlib-ng-{'.'.join(map(str, LIBRARY))}-{LEVEL}-blocks-of-{BLOCK}"
 
-_HEADER = b"\x1f\x8b\x08\x00\0\0\0\0\x00\xff"  # deflate; no flags, no time; no hint; made on no known system
-_END = b"\x03\x00"  # an empty last block
+HEADER = b"\x1f\x8b\x08\x00\0\0\0\0\x00\xff"  # deflate; no flags, no time; no hint; made on no known system
+END = b"\x03\x00"  # an empty last block
 
 
 def gzip(chunks: Iterable[bytes], size: int, sink: Sink, workers: int = 0) -> str:
     """Compress `size` bytes of chunks into `sink`; gives the diff id: `sha256:` and the hash of what went in."""
-    _check_library()
+    check_library()
     count = workers or worker_count()
     hasher = hashlib.sha256()
     crc = passed = 0
     pending: deque[Future[bytes]] = deque()
-    sink(_HEADER)
+    sink(HEADER)
     with ThreadPoolExecutor(count, "gzip") as threads:
         for block in _blocks(chunks):
-            pending.append(threads.submit(_deflated, block))
+            pending.append(threads.submit(deflated, block))
             hasher.update(block)
             crc = zlib.crc32(block, crc)
             passed += len(block)
@@ -51,7 +51,7 @@ def gzip(chunks: Iterable[bytes], size: int, sink: Sink, workers: int = 0) -> st
             sink(pending.popleft().result())
     if passed != size:
         raise InternalError(f"a layer of {passed} bytes was announced with {size}")
-    sink(_END + crc.to_bytes(4, "little") + (size % (1 << 32)).to_bytes(4, "little"))
+    sink(END + ending(crc, size))
     return f"sha256:{hasher.hexdigest()}"
 
 
@@ -66,13 +66,20 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(rest)
 
 
-def _deflated(block: bytes) -> bytes:
+def ending(crc: int, size: int) -> bytes:
+    """What stands after a member's deflate stream: the CRC-32 and the size of what it holds."""
+    return crc.to_bytes(4, "little") + (size % (1 << 32)).to_bytes(4, "little")
+
+
+def deflated(block: bytes) -> bytes:
+    """Deflate blocks that refer to nothing before them, end on a byte and are not a stream's last."""
     compressor = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS)
     return compressor.compress(block) + compressor.flush(zlib_ng.Z_SYNC_FLUSH)
 
 
 @cache
-def _check_library() -> None:
+def check_library() -> None:
+    """Raise EnvironmentFault unless zlib-ng is the one whose bytes digests depend on."""
     # A distribution may link the package to its own zlib-ng: other bytes, so other digests.
     found, expected = str(zlib_ng.ZLIBNG_RUNTIME_VERSION), ".".join(map(str, LIBRARY))
     if found != expected:

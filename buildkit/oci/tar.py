@@ -12,8 +12,8 @@ the next.
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Sized
+from typing import BinaryIO, TypeVar
 
 from buildkit.content import Entry, Inline, Kind, Recipe, Slice, Tree, check_path
 from buildkit.digest import Digest
@@ -23,6 +23,8 @@ FORMAT = 2
 BLOCK = 512
 END = bytes(2 * BLOCK)
 CHUNK = 1 << 20
+
+C = TypeVar("C", bound=Sized)
 
 _NAME, _PREFIX, _LINK = 100, 155, 100
 _LARGEST = 8**11 - 1  # eleven octal digits: one byte short of 8 GiB
@@ -96,8 +98,11 @@ class Layout:
         contents = sum(size + -size % BLOCK for size in (entry.digest.size for entry in tree.entries if entry.digest))
         self.size = sum(len(head) for _, head in self._parts) + contents + len(END)
 
-    def chunks(self, content: Callable[[Entry], Iterator[bytes]]) -> Iterator[bytes]:
-        """The bytes of the tar; `content` gives those of each file. InternalError if they are not as many as said."""
+    def chunks(self, content: Callable[[Entry], Iterator[C]]) -> Iterator[bytes | C]:
+        """The bytes of the tar; `content` gives those of each file. InternalError if they are not as many as said.
+
+        What `content` gives may be more than bytes, if its length is that of the bytes it stands for.
+        """
         for entry, head in self._parts:
             yield head
             if entry.digest:
@@ -105,7 +110,7 @@ class Layout:
         yield END
 
 
-def _exactly(size: int, chunks: Iterator[bytes], path: str) -> Iterator[bytes]:
+def _exactly(size: int, chunks: Iterator[C], path: str) -> Iterator[bytes | C]:
     seen = 0
     for chunk in chunks:
         seen += len(chunk)

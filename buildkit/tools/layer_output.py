@@ -7,16 +7,19 @@ Where only the tool can tell how many layers there are, the three are folders wi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import closing
+from itertools import chain
+from typing import TypeVar
 
 from buildkit.content import Blob, Entry, Kind, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
-from buildkit.oci import tar
+from buildkit.oci import gzip_members, tar
 from buildkit.oci.compression import COMPRESSORS
-from buildkit.oci.descriptor import LAYER, Descriptor
+from buildkit.oci.descriptor import LAYER, LAYER_GZIP, Descriptor
 from buildkit.oci.elf import Machines, Programs
+from buildkit.oci.gzip_members import Chunk
 from buildkit.oci.layer import NOTHING, About, Layer
 from buildkit.store import BlobStore
 from buildkit.tools.ahead import ahead
@@ -25,6 +28,8 @@ from buildkit.tools.placed import programs_of
 OUTPUTS = ("layer", "descriptor", "tree")
 DEFAULT, NONE = "zstd", "none"
 NONE_SEEN = Programs()
+
+C = TypeVar("C", bound=Sized)
 
 
 def versioned(number: int) -> int:
@@ -68,6 +73,22 @@ def compressed(
             diff_id = compressor.compress(ready, size, writer.write)
             digest = writer.commit()
     return described(store, Descriptor(compressor.media_type, digest), diff_id, tree(), pth, about, programs.machines())
+
+
+def spliced(
+    store: BlobStore,
+    chunks: Iterable[Chunk],
+    size: int,
+    tree: Callable[[], Tree],
+    pth: tuple[str, ...] = (),
+    about: About = NOTHING,
+    programs: Programs = NONE_SEEN,
+) -> dict[str, Digest]:
+    """Store a tar as gzip, of which some files come deflated already: these are not compressed again."""
+    with closing(ahead(_lists(chunks))) as ready, store.writer() as writer:
+        diff_id = gzip_members.gzip(chain.from_iterable(ready), size, writer.write)
+        digest = writer.commit()
+    return described(store, Descriptor(LAYER_GZIP, digest), diff_id, tree(), pth, about, programs.machines())
 
 
 def plain(store: BlobStore, digest: Digest, tree: Tree, about: About = NOTHING) -> dict[str, Digest]:
@@ -114,13 +135,17 @@ def names_of(layers: Sequence[Layer]) -> list[str]:
 
 def batched(chunks: Iterable[bytes], least: int = 1 << 18) -> Iterator[bytes]:
     """The same bytes in larger chunks: small files cost one step for many of them."""
-    batch: list[bytes] = []
+    return map(b"".join, _lists(chunks, least))
+
+
+def _lists(chunks: Iterable[C], least: int = 1 << 18) -> Iterator[list[C]]:
+    found: list[C] = []
     size = 0
     for chunk in chunks:
-        batch.append(chunk)
+        found.append(chunk)
         size += len(chunk)
         if size >= least:
-            yield b"".join(batch)
-            batch, size = [], 0
-    if batch:
-        yield b"".join(batch)
+            yield found
+            found, size = [], 0
+    if found:
+        yield found

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from buildkit.errors import BuildFailure
+from buildkit.oci.gzip_members import Chunk, data_of
 from buildkit.tools.wheel_commands import launchers, with_interpreter
 from buildkit.tools.wheel_record import Recorded, Source, read_record, write_record
 from buildkit.tools.zip_reader import Buffer
@@ -68,8 +69,8 @@ class Wheel:
         """The wheel's file name."""
         return self.source.name
 
-    def content(self, file: Installed) -> Iterator[bytes]:
-        """A file's bytes; raises BuildFailure at their end unless they are what RECORD says."""
+    def content(self, file: Installed) -> Iterator[Chunk]:
+        """A file's bytes, deflated ones as they are deflated; BuildFailure at their end unless RECORD says the same."""
         return self.source.verified(file.member, file.recorded) if file.member else iter((file.data,))
 
 
@@ -136,7 +137,7 @@ def _placed(source: Source, path: str, recorded: Recorded, scheme: Scheme, info:
 def _script(source: Source, path: str, recorded: Recorded, place: str) -> Installed:
     """A script, made anew where the wheel leaves the interpreter's place open."""
     if recorded.size < _LARGEST_SCRIPT:
-        rewritten = with_interpreter(b"".join(source.verified(path, recorded)))
+        rewritten = with_interpreter(b"".join(map(data_of, source.verified(path, recorded))))
         if rewritten is not None:
             return _made(place, rewritten, executable=True)
     return Installed(place, True, recorded, path)

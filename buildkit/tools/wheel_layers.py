@@ -1,7 +1,8 @@
 """Wheels → a layer with what an installer would leave of them, without an installer and without a folder between.
 
 Members go from the zip archives straight into the tar, and from there through the compressor into the store; each
-file's digest, the tar's and the compressed stream's are computed on the way. The order of the image's paths is known
+file's digest, the tar's and the compressed stream's are computed on the way. A gzip layer takes over what the wheels
+have compressed already. The order of the image's paths is known
 before, since sizes and hashes are declared: that is why RECORD can be written anew in its place.
 
 What differs from pip: INSTALLER says "mbuild"; there is no bytecode (the image's own interpreter compiles it), no
@@ -26,10 +27,11 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci import tar
 from buildkit.oci.elf import Programs
+from buildkit.oci.gzip_members import Chunk, data_of
 from buildkit.oci.layer import About, with_parents
 from buildkit.store import BlobStore
 from buildkit.tools.grouping import split
-from buildkit.tools.layer_output import OUTPUTS, check_names, compressed, in_folders, versioned
+from buildkit.tools.layer_output import OUTPUTS, check_names, compressed, in_folders, spliced, versioned
 from buildkit.tools.tool import tool
 from buildkit.tools.wheel import Installed, Scheme, Wheel, read
 from buildkit.tools.wheel_record import Recorded
@@ -41,7 +43,7 @@ class _Owned(NamedTuple):
     file: Installed
 
 
-@tool(version=versioned(5), outputs=OUTPUTS, threads=True, costly=True)
+@tool(version=versioned(6), outputs=OUTPUTS, threads=True, costly=True)
 def wheel_layers(
     store: BlobStore,
     *,
@@ -70,18 +72,16 @@ def wheel_layers(
         for part, told in split(map(_declared, files.values()), max_layer_size, About.of(about)):
             tree, content = with_parents(part), _Content(files)
             layout = tar.Layout(tree)
-            layers.append(
-                compressed(
-                    store,
-                    layout.chunks(content),
-                    layout.size,
-                    partial(content.told, tree),
-                    compression,
-                    tuple(entry.path for entry in part if scheme.is_pth(entry.path)),
-                    told,
-                    content.programs,
+            pth = tuple(entry.path for entry in part if scheme.is_pth(entry.path))
+            told_then = partial(content.told, tree)
+            if compression == "gzip":
+                chunks = layout.chunks(content)
+                layers.append(spliced(store, chunks, layout.size, told_then, pth, told, content.programs))
+            else:
+                plain = layout.chunks(content.data)
+                layers.append(
+                    compressed(store, plain, layout.size, told_then, compression, pth, told, content.programs)
                 )
-            )
         return in_folders(store, layers)
 
 
@@ -131,15 +131,19 @@ class _Content:
         self._digests: dict[str, Digest] = {}
         self.programs = Programs()
 
-    def __call__(self, entry: Entry) -> Iterator[bytes]:
+    def __call__(self, entry: Entry) -> Iterator[Chunk]:
         wheel, file = self._files[entry.path]
         hasher = _Hasher(file.recorded)
         chunks = wheel.content(file)
         first = next(chunks, b"")
-        self.programs.look(entry.path, first)
+        self.programs.look(entry.path, data_of(first))
         yield hasher.passed(first)
         yield from map(hasher.passed, chunks)
         self._digests[entry.path] = hasher.digest()
+
+    def data(self, entry: Entry) -> Iterator[bytes]:
+        """The bytes alone, for who compresses them anew."""
+        return map(data_of, self(entry))
 
     def told(self, tree: Tree) -> Tree:
         """The tree with every file's digest."""
@@ -153,9 +157,9 @@ class _Hasher:
         self._recorded = recorded
         self._hasher = None if recorded.algorithm == "sha256" else hashlib.sha256()
 
-    def passed(self, chunk: bytes) -> bytes:
+    def passed(self, chunk: Chunk) -> Chunk:
         if self._hasher:
-            self._hasher.update(chunk)
+            self._hasher.update(data_of(chunk))
         return chunk
 
     def digest(self) -> Digest:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from buildkit.errors import BuildFailure
+from buildkit.oci.gzip_members import Chunk, data_of
 from buildkit.tools import zip_reader
 from buildkit.tools.zip_reader import Buffer, Member
 
@@ -35,17 +36,17 @@ class Source:
         """Read an archive's directory."""
         return cls(name, archive, {member.path: member for member in zip_reader.members(archive, name)})
 
-    def content(self, path: str) -> Iterator[bytes]:
-        """A member's bytes as they are."""
+    def content(self, path: str) -> Iterator[Chunk]:
+        """A member's bytes as they are, and as they are compressed."""
         if path not in self.members:
             raise BuildFailure(f"{self.name}: '{path}' is missing")
         return zip_reader.content(self.archive, self.members[path], self.name)
 
-    def verified(self, path: str, recorded: Recorded) -> Iterator[bytes]:
+    def verified(self, path: str, recorded: Recorded) -> Iterator[Chunk]:
         """A member's bytes; BuildFailure at their end unless they are what RECORD says."""
         hasher = hashlib.new(recorded.algorithm)
         for chunk in self.content(path):
-            hasher.update(chunk)
+            hasher.update(data_of(chunk))
             yield chunk
         found = _encoded(hasher.digest())
         if found != recorded.hash:
@@ -61,7 +62,7 @@ class Source:
             raise BuildFailure(f"{self.name}: '{path}' has {size} bytes: no wheel's is so long")
         chunks = self.verified(path, recorded) if recorded else self.content(path)
         try:
-            return b"".join(chunks).decode()
+            return b"".join(map(data_of, chunks)).decode()
         except UnicodeDecodeError:
             raise BuildFailure(f"{self.name}: '{path}' is not valid UTF-8") from None
 

@@ -19,6 +19,7 @@ from isal import isal_zlib
 
 from buildkit.content import check_path, is_bomb
 from buildkit.errors import BuildFailure
+from buildkit.oci.gzip_members import Chunk, Deflated
 
 _LOCAL = 30  # bytes of a member's own header, without its name
 _UTF8, _ENCRYPTED = 0x800, 0x1
@@ -56,23 +57,23 @@ def members(archive: Buffer, what: str) -> tuple[Member, ...]:
     return tuple(sorted(found, key=lambda member: member.path.encode()))
 
 
-def content(archive: Buffer, member: Member, what: str) -> Iterator[bytes]:
-    """A member's bytes, in chunks, never more than it declares."""
+def content(archive: Buffer, member: Member, what: str) -> Iterator[Chunk]:
+    """A member's bytes in chunks, never more than it declares; what is compressed comes with its deflate stream."""
     if not member.deflated:
         for start in range(member.start, member.start + member.packed, _CHUNK):
             yield archive[start : min(start + _CHUNK, member.start + member.packed)]
         return
     seen = 0
-    for chunk in _inflated(archive, member, what):
-        seen += len(chunk)
+    for part in _inflated(archive, member, what):
+        seen += len(part.data)
         if seen > member.size:
             raise BuildFailure(f"{what}: '{member.path}' is longer than the {member.size} bytes that it declares")
-        yield chunk
-    if seen != member.size:
-        raise BuildFailure(f"{what}: '{member.path}' has {seen} bytes, but declares {member.size}")
+        if part.last and seen != member.size:
+            raise BuildFailure(f"{what}: '{member.path}' has {seen} bytes, but declares {member.size}")
+        yield part
 
 
-def _inflated(archive: Buffer, member: Member, what: str) -> Iterator[bytes]:
+def _inflated(archive: Buffer, member: Member, what: str) -> Iterator[Deflated]:
     # ISA-L inflates in half of zlib's time; what comes out is the same, so no digest knows of it.
     decoder = isal_zlib.decompressobj(-15)
     end = member.start + member.packed
@@ -80,17 +81,17 @@ def _inflated(archive: Buffer, member: Member, what: str) -> Iterator[bytes]:
     pending = b""
     try:
         while not decoder.eof:
+            packed = b""
             if not pending:
-                pending = archive[position : min(position + _PACKED, end)]
-                position += len(pending)
-            drained = not pending
+                packed = pending = archive[position : min(position + _PACKED, end)]
+                position += len(packed)
             # One byte more than declared shows a bomb before it goes off.
-            chunk = decoder.decompress(pending, min(member.size + 1, _CHUNK))
+            data = decoder.decompress(pending, min(member.size + 1, _CHUNK))
             pending = decoder.unconsumed_tail
-            if chunk:
-                yield chunk
-            elif drained:  # not before: a decoder that has read all may have more to say
+            if not (data or packed or decoder.eof):  # not before: a decoder that has read all may have more to say
                 break
+            whole = decoder.eof and not (decoder.unused_data or pending) and position == end
+            yield Deflated(data, packed, last=whole)
     except isal_zlib.IsalError as error:  # type: ignore[misc]  # its stub takes the class for an instance
         raise BuildFailure(f"{what}: '{member.path}' is damaged: {error}") from None
     if not decoder.eof or decoder.unused_data or pending or position < end:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
 from debian_programs import Programs
 from invocations import Place
+from real_registry import registry
 
 pytestmark = pytest.mark.e2e
 
@@ -44,6 +47,38 @@ python_sources(name = "small", srcs = ["a.py"])
 python_sources(name = "large", srcs = ["b.txt"])
 image(name = "image", layers = [":small", ":large"])
 """
+
+
+FRAUD = Path(__file__).parents[2] / "examples" / "fraud"
+
+
+def test_gzip_layers_of_wheels_are_sound_to_crane_and_unpack_to_the_files_of_zstd_layers(
+    tmp_path: Path, programs: Programs, kept_store: Path
+) -> None:
+    place = Place(tmp_path / "w", kept_store)
+    shutil.copytree(FRAUD / "third_party", tmp_path / "w/third_party")
+    build = 'load(":image.bzl", "image")\nimage(name = "image", layers = ["//third_party:serving_packages"])\n'
+    place.write({"mbuild.toml": "", "BUILD": build, "image.bzl": RULE})
+    found = {}
+    with registry(programs, tmp_path / "registry") as host:
+        for compression in ("gzip", "zstd"):
+            reference = f"{host}/packages/{compression}:v1"
+            pushed = place.mbuild("push", f"--define=compression={compression}", "//:image", reference, "--plain-http")
+            assert pushed.code == 0, pushed.stderr
+            copy = ["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", f"docker://{reference}"]
+            programs.run(*copy, f"oci:{tmp_path / compression}:t")
+            bundle = tmp_path / f"{compression}-bundle"
+            programs.run("umoci", "unpack", "--rootless", "--image", f"{tmp_path / compression}:t", bundle)
+            root = bundle / "rootfs"
+            found[compression] = {
+                str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+                for path in root.rglob("*")
+                if path.is_file()
+            }
+        # crane unpacks gzip alone, so this shows each layer's diff id to be right, too.
+        assert programs.run("crane", "validate", "--remote", f"{host}/packages/gzip:v1").startswith("PASS: ")
+    assert len(found["gzip"]) > 8000
+    assert found["gzip"] == found["zstd"]
 
 
 @pytest.mark.parametrize("compression", ["gzip", "none", "zstd"])

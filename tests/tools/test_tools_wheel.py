@@ -1,9 +1,11 @@
 import base64
+import gzip
 import hashlib
 import io
 import json
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -19,11 +21,14 @@ SITE = "usr/local/lib/python3.11/dist-packages"
 NAME = "demo-1.0-py3-none-any.whl"
 
 
-def layer(*wheels: bytes, names: tuple[str, ...] = ()) -> tuple[MemoryStore, dict[str, Digest]]:
+def layer(
+    *wheels: bytes, names: tuple[str, ...] = (), compression: str = "zstd"
+) -> tuple[MemoryStore, dict[str, Digest]]:
     store = MemoryStore()
     names = names or (NAME,) * len(wheels)
     blobs = [blob(store, data) for data in wheels]
-    return store, only(store, TOOLS["wheel_layers"](store, wheels=blobs, names=list(names), python="3.11"))
+    made = TOOLS["wheel_layers"](store, wheels=blobs, names=list(names), python="3.11", compression=compression)
+    return store, only(store, made)
 
 
 def contents(*wheels: bytes, names: tuple[str, ...] = ()) -> dict[str, tuple[str, int, bytes | str]]:
@@ -144,6 +149,26 @@ def test_neither_order_nor_times_nor_compression_of_a_wheel_reach_the_layer() ->
         for path, data in reversed(members):
             archive.writestr(zipfile.ZipInfo(path, (1999, 1, 1, 0, 0, 0)), data)
     assert layer(out.getvalue())[1] == layer(zipped(members))[1]
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_gzip_layers_hold_the_same_files_and_what_the_wheel_has_compressed_already(how: int) -> None:
+    body = hashlib.sha256(b"seed").digest() * 300_000
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", how) as archive:
+        for path, data in wheel_files({**FULL, "demo/big.bin": body, "demo/empty.py": b""}).items():
+            archive.writestr(path, data)
+    (zstd_store, zstd), (store, made) = layer(out.getvalue()), layer(out.getvalue(), compression="gzip")
+    packed, descriptor = store.read(made["layer"]), json.loads(store.read(made["descriptor"]))
+    expected = json.loads(zstd_store.read(zstd["descriptor"])) | {
+        "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+        "digest": str(made["layer"]),
+        "size": len(packed),
+    }
+    assert (descriptor, store.read(made["tree"])) == (expected, zstd_store.read(zstd["tree"]))
+    assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == descriptor["diffID"].removeprefix("sha256:")
+    compressor = zlib.compressobj(-1, zlib.DEFLATED, -15)
+    assert (compressor.compress(body) + compressor.flush() in packed) == (how == zipfile.ZIP_DEFLATED)
 
 
 def test_hashes_better_than_sha256_are_verified_and_kept() -> None:
