@@ -300,7 +300,7 @@ def test_an_epoch_that_is_no_number_of_seconds_is_refused(
     ran = place.mbuild("//:volume")
     assert (ran.code, ran.told) == (
         2,
-        f"error: SOURCE_DATE_EPOCH must be a whole number of seconds since 1970, found {value!r}\n"
+        f"error: SOURCE_DATE_EPOCH must be a whole number of seconds, from 1970 to the year 9999, found {value!r}\n"
         "hint: set it as in: SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)",
     )
 
