@@ -21,6 +21,7 @@ from buildkit.label import Label
 from buildkit.lang import Printer
 
 Place = tuple[Label, Configuration]
+_MOST = 1000  # configurations of one analysis: what is needed is looked at for each of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,9 @@ class _Configuring:
 
     def _world(self, configuration: Configuration) -> _World:
         if configuration not in self.worlds:
+            if len(self.worlds) == _MOST:
+                hint = "a transition to several configurations multiplies with those of what it leads to"
+                raise BuildError(f"transitions lead to more than {_MOST} configurations", hint=hint)
             conditions = Conditions(configuration, self.graph.targets, self.rules)
             self.worlds[configuration] = _World(configuration, conditions)
         return self.worlds[configuration]

@@ -54,12 +54,18 @@ class Transition(HostValue):
         if isinstance(result, (List, tuple)):
             rows = [(str(number), one) for number, one in enumerate(result)]
         elif isinstance(result, Dict) and result.items() and all(isinstance(one, Dict) for _, one in result.items()):
-            rows = [(str(key), one) for key, one in result.items()]
+            rows = [(self._key(key), one) for key, one in result.items()]
         else:
             return ((None, self._changed(configuration, result)),)
         if not rows:
             raise self._wrong(result)
         return tuple((key, self._changed(configuration, one)) for key, one in rows)
+
+    def _key(self, key: Value) -> str:
+        if isinstance(key, str):
+            return key
+        message = f"the transition '{self.implementation.name}' has the key {shown(key)}, expected a string"
+        raise BuildError(message, hint="the keys are those of 'ctx.split_attr'")
 
     def _changed(self, configuration: Configuration, settings: Value) -> Configuration:
         if settings is None:
@@ -92,7 +98,7 @@ class Transition(HostValue):
 
     def _defines(self, value: Value) -> tuple[tuple[str, str], ...]:
         rows = list(value) if isinstance(value, (List, tuple)) else [value]
-        if not all(isinstance(one, str) and "=" in one for one in rows):
+        if not all(isinstance(one, str) and "=" in one[1:] for one in rows):
             message = f"the transition '{self.implementation.name}' gives '{DEFINE}' {shown(value)}"
             raise BuildError(f"{message}, expected a list of 'NAME=VALUE'")
         pairs = [str(one).partition("=") for one in rows]

@@ -9,6 +9,7 @@ from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.action import Action, ActionKind, Artifact
 from buildkit.graph.analysis import Analysis, analyze
 from buildkit.graph.configuration import DEFAULT, Configuration
+from buildkit.graph.configured import configure
 from buildkit.label import Label, TargetPattern
 
 ARM_LABEL = Label("mbuild", "platforms", "linux_arm64")
@@ -234,6 +235,8 @@ WRONG = [
     ('return {P: "//:nope"}', "error: a transition leads to the platform '//:nope', which nothing names"),
     ('return {P: "//:x"}', "error: '//:x' is not a platform: it is a target of 'thing'"),
     ('return {P: "a b c:"}', "error: "),
+    ("return {1: {P: attr.name}}", "error: the transition '_t' has the key 1, expected a string"),
+    ("return {P: []}", "error: the transition '_t' gives '//command_line_option:platforms' a list, expected a label"),
     ('fail("no")', "defs.bzl:2:5: error: no"),
     ("return {P: attr.nope}", "defs.bzl:2:53: error: "),
 ]
@@ -353,3 +356,93 @@ run_test = rule(implementation = _run_test, test = True, runs_on_target = True)
         "    needs @mbuild//platforms:linux_amd64",
         "hint: it runs what is built, and actions run on another platform; --host-platform says on which",
     ]
+
+
+CHAINS = """
+P = "//command_line_option:platforms"
+D = "//command_line_option:define"
+PLATFORMS = ["@mbuild//platforms:linux_amd64", "@mbuild//platforms:linux_arm64"]
+
+def _other(settings, attr):
+    return {P: PLATFORMS[1 if settings[P][0] == Label(PLATFORMS[0]) else 0]}
+
+def _both(settings, attr):
+    return {name: {P: name} for name in PLATFORMS}
+
+def _same(settings, attr):
+    return {P: settings[P], D: settings[D]} if attr.written else None
+
+def _twice(settings, attr):
+    return [{D: settings[D] + ["%s%d=%d" % (attr.name, len(settings[D]), n)]} for n in (0, 1)]
+
+other = transition(implementation = _other, inputs = [P], outputs = [P])
+both = transition(implementation = _both, inputs = [], outputs = [P])
+same = transition(implementation = _same, inputs = [P, D], outputs = [P, D])
+twice = transition(implementation = _twice, inputs = [D], outputs = [D])
+
+def _link(ctx):
+    return []
+
+def link(cfg):
+    return rule(implementation = _link, attrs = {"to": attr.label_list(cfg = cfg), "written": attr.bool()})
+
+to_other, to_both, to_same, to_twice, tool = link(other), link(both), link(same), link(twice), link("exec")
+"""
+
+
+def seen(tmp_path: Path, build: str, pattern: str, configuration: Configuration = DEFAULT) -> list[str]:
+    """The targets that are analyzed, as `name` and the processor that they are for."""
+    loads = 'load("//:defs.bzl", "to_both", "to_other", "to_same", "to_twice", "tool")\n'
+    made = place(tmp_path, {"defs.bzl": CHAINS, "BUILD": loads + build})
+    loader = made.loader()
+    graph = loader.graph([TargetPattern.parse(pattern)], configuration)
+    found = configure(graph, loader.rules, configuration).checked()
+    return sorted(f"{node.target.label.name} {found.platforms[node.configuration].arch}" for node in found.nodes)
+
+
+def test_a_transition_of_a_transition_may_lead_back(tmp_path: Path) -> None:
+    build = """to_other(name = "a", to = [":b"])
+to_other(name = "b", to = [":c"])
+to_other(name = "c", to = [":leaf"])
+tool(name = "leaf")
+"""
+    assert seen(tmp_path, build, "//:a") == ["a amd64", "b arm64", "c amd64", "leaf arm64"]
+
+
+def test_two_ways_to_one_configuration_are_one(tmp_path: Path) -> None:
+    build = """to_both(name = "a", to = [":b"])
+to_both(name = "b", to = [":c", ":leaf"])
+to_other(name = "c", to = [":leaf"])
+tool(name = "leaf")
+"""
+    assert seen(tmp_path, build, "//:a") == [
+        *("a amd64", "b amd64", "b arm64", "c amd64", "c arm64", "leaf amd64", "leaf arm64")
+    ]
+
+
+def test_a_transition_that_changes_nothing_is_none(tmp_path: Path) -> None:
+    build = (
+        'to_same(name = "a", to = [":b"], written = True)\nto_same(name = "b", to = [":leaf"])\ntool(name = "leaf")\n'
+    )
+    assert seen(tmp_path, build, "//:a", ARM) == ["a arm64", "b arm64", "leaf arm64"]
+
+
+def test_a_tool_of_a_tool_is_for_the_build_machine_too(tmp_path: Path) -> None:
+    build = 'tool(name = "a", to = [":b"])\ntool(name = "b", to = [":leaf"])\nto_other(name = "leaf", to = [":end"])\ntool(name = "end")\n'
+    assert seen(tmp_path, build, "//:a", ARM) == ["a arm64", "b amd64", "end arm64", "leaf amd64"]
+
+
+def test_a_target_that_needs_itself_elsewhere_is_a_cycle(tmp_path: Path) -> None:
+    with pytest.raises((BuildError, BuildErrors)) as raised:
+        seen(tmp_path, 'to_other(name = "a", to = [":b"])\ntool(name = "b", to = [":a"])\n', "//:a")
+    assert "dependency cycle: '//:a' needs itself" in str(raised.value)
+
+
+def test_configurations_that_multiply_have_an_end(tmp_path: Path) -> None:
+    chain = [f'to_twice(name = "t{n}", to = [":t{n + 1}"])' for n in range(40)]
+    with pytest.raises((BuildError, BuildErrors)) as raised:
+        seen(tmp_path, "\n".join([*chain, 'tool(name = "t40")\n']), "//:t0")
+    first, *_, note, hint = str(raised.value).splitlines()
+    assert first == "BUILD:11:28: error: transitions lead to more than 1000 configurations"
+    assert note == "  in the transition of 'to' of //:t9 (BUILD:11:1)"
+    assert hint == "hint: a transition to several configurations multiplies with those of what it leads to"
