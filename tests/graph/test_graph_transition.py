@@ -421,14 +421,19 @@ tool(name = "leaf")
 
 
 def test_a_transition_that_changes_nothing_is_none(tmp_path: Path) -> None:
-    build = (
-        'to_same(name = "a", to = [":b"], written = True)\nto_same(name = "b", to = [":leaf"])\ntool(name = "leaf")\n'
-    )
+    build = """to_same(name = "a", to = [":b"], written = True)
+to_same(name = "b", to = [":leaf"])
+tool(name = "leaf")
+"""
     assert seen(tmp_path, build, "//:a", ARM) == ["a arm64", "b arm64", "leaf arm64"]
 
 
 def test_a_tool_of_a_tool_is_for_the_build_machine_too(tmp_path: Path) -> None:
-    build = 'tool(name = "a", to = [":b"])\ntool(name = "b", to = [":leaf"])\nto_other(name = "leaf", to = [":end"])\ntool(name = "end")\n'
+    build = """tool(name = "a", to = [":b"])
+tool(name = "b", to = [":leaf"])
+to_other(name = "leaf", to = [":end"])
+tool(name = "end")
+"""
     assert seen(tmp_path, build, "//:a", ARM) == ["a arm64", "b amd64", "end arm64", "leaf amd64"]
 
 
@@ -443,6 +448,6 @@ def test_configurations_that_multiply_have_an_end(tmp_path: Path) -> None:
     with pytest.raises((BuildError, BuildErrors)) as raised:
         seen(tmp_path, "\n".join([*chain, 'tool(name = "t40")\n']), "//:t0")
     first, *_, note, hint = str(raised.value).splitlines()
-    assert first == "BUILD:11:28: error: transitions lead to more than 1000 configurations"
+    assert first == "BUILD:11:23: error: transitions lead to more than 1000 configurations"
     assert note == "  in the transition of 'to' of //:t9 (BUILD:11:1)"
     assert hint == "hint: a transition to several configurations multiplies with those of what it leads to"
