@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 from browser import Browser, Opened
+from hostile_names import HOSTILE, hostile_diff
 from image_layouts import Files, Made, safetensors
 from invocations import Place
+
+from buildkit.report.image.diff_html import diff_html
+from buildkit.report.picture.html import html
+from buildkit.report.picture.nodes import Diagram, Node
 
 pytestmark = pytest.mark.e2e
 
@@ -103,3 +108,21 @@ def test_the_page_of_a_graph_is_drawn_and_can_be_searched(place: Place, browser:
     assert browser.open(acting(page, click)).dom.count('class="node dim"') == 1
     find = "const i = document.querySelector('input'); i.value = 'f.txt'; i.dispatchEvent(new Event('input'));"
     assert browser.open(acting(page, find)).dom.count('class="node dim"') == 3
+
+
+def test_names_that_are_meant_to_run_are_only_read(tmp_path: Path, browser: Browser) -> None:
+    """Without the policy too, and while every box and row is moved over, clicked and focused."""
+    nodes = tuple(Node(name, name, name, f"{name} //{name}", root=False) for name in HOSTILE)
+    edges = tuple((0, number) for number in range(1, len(nodes)))
+    act = "for (const e of document.querySelectorAll('*')) for (const kind of ['mouseover', 'click', 'focus', 'load'])"
+    act += " e.dispatchEvent(new Event(kind)); document.title += ' moved';"
+    for text in (diff_html(hostile_diff(HOSTILE)), html(Diagram(nodes, edges, HOSTILE[0]), HOSTILE[0])):
+        page = tmp_path / "page.html"
+        page.write_text(text, encoding="utf-8")
+        quiet(browser.open(page))
+        opened = browser.open(acting(page, act))
+        assert (opened.console, opened.requests) == ([], [])
+        title = re.search("<title>(.*?)</title>", opened.dom)
+        assert title
+        assert title[1].endswith(" moved")
+        assert title[1].startswith("&lt;script&gt;document.title='taken'&lt;/script&gt;")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
+from buildkit.report.image.text import printable
 from buildkit.report.picture.nodes import Diagram
 from buildkit.report.picture.svg import svg
 
@@ -57,6 +58,7 @@ document.querySelector('input').addEventListener('input', event => {
 
 def html(diagram: Diagram, title: str) -> str:
     """The page."""
+    title = printable(title)
     return (
         "<!doctype html>\n"
         f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style></head>\n'

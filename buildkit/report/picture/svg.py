@@ -1,6 +1,7 @@
 """A diagram as SVG.
 
-In: a `Diagram` and a title. Out: SVG text that needs no script, font or style from elsewhere.
+In: a `Diagram` and a title. Out: SVG text that needs no script, font or style from elsewhere; what no reader would see
+in names, such as marks that turn the direction of writing, is written out.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from buildkit.report.image.text import printable
 from buildkit.report.picture.layout import ROW, Box, Layout, layout
 from buildkit.report.picture.nodes import Diagram, Node
 
@@ -36,6 +38,7 @@ PLAIN = ("#f3f4f6", "#6b7280")  # files, and kinds beyond the palette
 
 def svg(diagram: Diagram, title: str) -> str:
     """The whole picture: title, legend, lines below boxes."""
+    title = printable(title)
     placed = layout([_width(node) for node in diagram.nodes], diagram.edges)
     colours = _colours(diagram.nodes)
     legend = _legend(diagram, colours)
@@ -91,7 +94,7 @@ def _legend(diagram: Diagram, colours: dict[str, tuple[str, str]]) -> list[str]:
 
 
 def _text(x: float, y: float, size: int, colour: str, text: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}">{escape(printable(text))}</text>'
 
 
 def _key(x: float, y: float, kind: str, colour: tuple[str, str]) -> str:
@@ -129,10 +132,11 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
 
 def _box(number: int, node: Node, box: Box, colour: tuple[str, str]) -> str:
     fill, edge = colour
+    title = "\n".join(map(printable, node.title.split("\n")))
     top, stroke = box.y - ROW / 2, 2.6 if node.root else 1.0
     return (
-        f'<g class="node" data-node="{number}" data-title={quoteattr(node.title.partition(chr(10))[0])}>'
-        f"<title>{escape(node.title)}</title>"
+        f'<g class="node" data-node="{number}" data-title={quoteattr(title.partition(chr(10))[0])}>'
+        f"<title>{escape(title)}</title>"
         f'<rect x="{box.x:.1f}" y="{top:.1f}" width="{box.width:.1f}" height="{ROW:.0f}" rx="6" '
         f'fill="{fill}" stroke="{edge}" stroke-width="{stroke}"/>'
         f"{_text(box.x + 10, top + 13, 10, '#6b7280', shortened(node.place))}"
