@@ -63,6 +63,9 @@ COMMANDS = {
 
 def main() -> NoReturn:
     """The entry point of `mbuild`."""
+    if sys.getfilesystemencoding() != "utf-8":
+        # In other locales paths would be other texts, and digests with them: once more, as if in a UTF-8 one.
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     # Whoever cancels a job sends SIGTERM: it ends a build as Ctrl-C does, so that nothing is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Modules, syntax and graphs live to the end: looking for garbage among them took a tenth of a short run.
