@@ -27,6 +27,7 @@ class Seen:
     authorization: str | None
     body: bytes
     range: str = ""
+    cookie: str | None = None
 
     def __str__(self) -> str:
         return f"{self.method} {urlsplit(self.path).path}"
@@ -46,6 +47,7 @@ class LittleRegistry:
     realm: str | None = None  # wants a Bearer token of this realm
     location_host: str = ""  # uploads go on there; '' gives relative Locations
     wrong_digest: bool = False
+    headers: dict[str, str] = field(default_factory=dict)  # of all answers
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)  # those that were given out and still hold
@@ -148,13 +150,14 @@ def _handler(registry: LittleRegistry) -> type[BaseHTTPRequestHandler]:
             if len(body) < size:  # the client gave up
                 self.close_connection = True
                 return
-            told = self.headers.get("Range") or ""
-            answer = registry.answer(Seen(self.command, self.path, self.headers.get("Authorization"), body, told))
+            told, cookie = self.headers.get("Range") or "", self.headers.get("Cookie")
+            asked = Seen(self.command, self.path, self.headers.get("Authorization"), body, told, cookie)
+            answer = registry.answer(asked)
             if answer.drop:
                 self.close_connection = True
                 return
             self.send_response(answer.status)
-            for name, value in answer.headers.items():
+            for name, value in {**registry.headers, **answer.headers}.items():
                 self.send_header(name, value)
             if "Content-Length" not in answer.headers:
                 self.send_header("Content-Length", "0" if self.command == "HEAD" else str(len(answer.body)))

@@ -249,3 +249,40 @@ def test_a_registry_that_keeps_a_byte_of_each_chunk_is_given_up(registry: Little
     with pytest.raises(EnvironmentFault):
         push(found, data)
     assert len(registry.seen) < 200
+
+
+def test_a_list_of_ever_more_pages_is_cut_off(registry: LittleRegistry) -> None:
+    for number in range(1100):
+        link = f'</v2/ml/x/tags/list?last={number}>; rel="next"'
+        registry.plant("GET", "tags/list", Answer(200, {"Link": link}, b'{"tags": ["a"]}'))
+    assert told(lambda: oras(registry).tags("ml/x")) == (
+        f"registry '{registry.address}' sent a list of more than 1000 pages, while listing the tags of 'ml/x'"
+    )
+    assert len(registry.seen) == 1000
+
+
+def test_a_list_of_ever_more_bytes_is_cut_off(registry: LittleRegistry) -> None:
+    page = b'{"tags": []}' + b" " * ((4 << 20) - 20)
+    for number in range(30):
+        link = f'</v2/ml/x/tags/list?last={number}>; rel="next"'
+        registry.plant("GET", "tags/list", Answer(200, {"Link": link}, page))
+    assert told(lambda: oras(registry).tags("ml/x")) == (
+        f"registry '{registry.address}' sent a list of more than 64 MiB, while listing the tags of 'ml/x'"
+    )
+    assert len(registry.seen) == 17
+
+
+def test_cookies_are_never_kept(registry: LittleRegistry) -> None:
+    registry.realm = f"http://{registry.address}/token"
+    registry.headers = {"Set-Cookie": "session=secret; Path=/"}
+    found = oras(registry)
+    for do in (
+        push,
+        read,
+        lambda found: found.tags("ml/x"),
+        lambda found: found.push_manifest("ml/x", "v1", b"{}", "a"),
+    ):
+        do(found)
+    assert {request.method for request in registry.seen} == {"GET", "POST", "PUT"}
+    assert {request.cookie for request in registry.seen} == {None}
+    assert list(found.session.cookies) == []

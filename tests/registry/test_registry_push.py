@@ -16,7 +16,8 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
 from buildkit.events import Event, Progress, ignore
 from buildkit.reference import Reference
-from buildkit.registry import MemoryRegistry, push
+from buildkit.registry import MemoryRegistry, StoreSource, push
+from buildkit.registry.contents import NamedBlob, read_contents
 from buildkit.registry.registry import Moved, OpenBlob
 from buildkit.store import DiskStore
 
@@ -190,3 +191,29 @@ def test_who_interrupts_does_not_wait_for_a_silent_registry() -> None:
     answered = any(call.startswith("push_blob") and str(CONFIG) not in call for call in registry.calls)
     registry.end.set()
     assert (answered, registry.manifests) == (False, {})
+
+
+def test_what_several_images_of_an_index_share_is_asked_for_and_sent_once() -> None:
+    store, registry = Shelf(), MemoryRegistry()
+    first, second = store.image(b"base", b"amd64", b"base"), store.image(b"base", b"arm64")
+    both = index(store, first, second, first)
+    push(TAGGED, index(store, both, second), store, registry, ignore, 1)
+    blobs = [CONFIG, *map(Digest.of, (b"base", b"amd64", b"arm64"))]
+    assert [call for call in registry.calls if call.startswith("has")] == [f"has {blob}" for blob in blobs]
+    assert sorted(call for call in registry.calls if call.startswith("push_blob")) == sorted(
+        f"push_blob {blob}" for blob in blobs
+    )
+    pushed = [call.split()[1] for call in registry.calls if call.startswith("push_manifest")]
+    assert pushed[:3] == [str(first), str(second), str(both)]
+    assert len(pushed) == 5
+
+
+def test_blobs_with_two_names_go_by_the_first() -> None:
+    store = Shelf()
+    image = store.image(b"same", b"other", b"same")
+    contents = read_contents(StoreSource(store), image)
+    assert contents.blobs == (
+        NamedBlob(CONFIG, "config"),
+        NamedBlob(Digest.of(b"same"), "layer 1"),
+        NamedBlob(Digest.of(b"other"), "layer 2"),
+    )
