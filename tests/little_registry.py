@@ -143,6 +143,7 @@ class LittleRegistry:
 def _handler(registry: LittleRegistry) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are written apart, and the second would wait for the other side
 
         def _any(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)

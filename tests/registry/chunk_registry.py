@@ -46,6 +46,7 @@ class _Cut(Exception):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are written apart, and the second would wait for the other side
     registry: ChunkRegistry
 
     def any(self) -> None:
