@@ -1,13 +1,14 @@
 """The programs and the registry that mbuild is measured against: those of the tests, fetched by mbuild itself.
 
 In: a store that is kept between calls, a folder. Out: `Peers`: scripts of buildah, podman and skopeo with storage of
-their own, and a docker-registry on a free port of this machine.
+their own, and a docker-registry on a free port of this machine, with a certificate of its own making if TLS is wanted.
 """
 
 from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -28,12 +29,28 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """`host` is a registry that keeps what it is given in `data`; `storage` is podman's and buildah's."""
+    """`host` is a registry that keeps what it is given in `data`; `ca` is who vouches for it."""
 
     programs: Programs
     host: str
     data: Path
     podman: Podman
+    ca: Path | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the registry is."""
+        return f"{'https' if self.ca else 'http'}://{self.host}"
+
+    @property
+    def curl(self) -> str:
+        """How curl is called, as words of a shell."""
+        return f"curl -sS --cacert {self.ca}" if self.ca else "curl -sS"
+
+    @property
+    def settings(self) -> str:
+        """What an mbuild.toml says of the registry."""
+        return f'[registry."{self.host}"]\n' + (f'ca = "{self.ca}"\n' if self.ca else "plain_http = true\n")
 
     def empty_registry(self) -> None:
         """Let the registry forget everything."""
@@ -49,18 +66,29 @@ class Peers:
 
 
 @contextmanager
-def peers(store: Path, folder: Path) -> Iterator[Peers]:
+def peers(store: Path, folder: Path, *, tls: bool = False) -> Iterator[Peers]:
     """Everything, until the block is left. `store` gets the programs, if it has them not yet."""
     (folder / "programs").mkdir()
     programs = unpack_programs(store, folder / "programs")
     storage = Path(tempfile.mkdtemp(prefix="podman-"))  # podman takes short paths only
     podman = Podman.of(programs, storage)
+    ca = _certificate(folder / "certificates") if tls else None
+    http = {"tls": {"certificate": str(ca), "key": str(ca.with_suffix(".key"))}} if ca else {}
     try:
-        with registry(programs, folder / "registry") as host:
-            yield Peers(programs, host, folder / "registry" / "data", podman)
+        with registry(programs, folder / "registry", http) as host:
+            yield Peers(programs, host, folder / "registry" / "data", podman, ca)
     finally:
         podman.start("rmi", "--all", "--force")
         shutil.rmtree(storage, ignore_errors=True)
+
+
+def _certificate(folder: Path) -> Path:
+    """A new certificate for this machine, which vouches for itself, and its key beside it."""
+    folder.mkdir()
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=benchmark"
+    files = ["-keyout", folder / "ca.key", "-out", folder / "ca.crt", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
+    return folder / "ca.crt"
 
 
 class Counter:

@@ -33,7 +33,7 @@ model(name = "weights", srcs = ["weights.json"], framework = "custom", implement
 model_image(name = "image", models = [":weights"], runtime = ":runtime")
 """
 
-needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is what the push is measured against")
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is what pushes and pulls are measured against")
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="podman and buildah without root need subordinate users, which only root can grant"
 )
@@ -109,9 +109,28 @@ def test_ten_images_are_measured_against_one(tmp_path: Path, programs: Path) -> 
 
 
 @needs_curl
-def test_a_push_is_measured_against_curl(tmp_path: Path, programs: Path, kept_store: Path) -> None:
-    told = measured("push.py", programs, "--size", "1", "--folder", str(tmp_path), "--programs", str(kept_store))
+@pytest.mark.parametrize("tls", [(), ("--tls",)], ids=["http", "tls"])
+def test_a_push_is_measured_against_curl(
+    tmp_path: Path, programs: Path, kept_store: Path, tls: tuple[str, ...]
+) -> None:
+    options = ("--size", "1", "--folder", str(tmp_path), "--programs", str(kept_store))
+    told = measured("push.py", programs, *options, *tls)
     assert re.findall(r"^\| (\w+ \S+)", told, re.MULTILINE) == ["mbuild push", "curl POST,"]
+
+
+@needs_curl
+@pytest.mark.parametrize("tls", [(), ("--tls",)], ids=["http", "tls"])
+def test_a_pull_is_measured_against_skopeo_and_curl(
+    tmp_path: Path, programs: Path, kept_store: Path, tls: tuple[str, ...]
+) -> None:
+    options = ("--size", "1", "--folder", str(tmp_path), "--programs", str(kept_store))
+    told = measured("pull.py", programs, *options, *tls)
+    assert re.findall(r"^\| (\w+ \S+)", told, re.MULTILINE) == [
+        "mbuild pull",
+        "mbuild pull,",
+        "skopeo copy,",
+        "curl GET",
+    ]
 
 
 @needs_root
