@@ -73,7 +73,7 @@ def peers(store: Path, folder: Path, *, tls: bool = False) -> Iterator[Peers]:
     storage = Path(tempfile.mkdtemp(prefix="podman-"))  # podman takes short paths only
     podman = Podman.of(programs, storage)
     ca = _certificate(folder / "certificates") if tls else None
-    http = {"tls": {"certificate": str(ca), "key": str(ca.with_suffix(".key"))}} if ca else {}
+    http = {"tls": {"certificate": str(ca), "key": str(folder / "registry.key")}} if ca else {}
     try:
         with registry(programs, folder / "registry", http) as host:
             yield Peers(programs, host, folder / "registry" / "data", podman, ca)
@@ -83,10 +83,17 @@ def peers(store: Path, folder: Path, *, tls: bool = False) -> Iterator[Peers]:
 
 
 def _certificate(folder: Path) -> Path:
-    """A new certificate for this machine, which vouches for itself, and its key beside it."""
+    """A new certificate for this machine, which vouches for itself, alone in a folder; its key is beside that."""
     folder.mkdir()
     words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=benchmark"
-    files = ["-keyout", folder / "ca.key", "-out", folder / "ca.crt", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = [
+        "-keyout",
+        folder.parent / "registry.key",
+        "-out",
+        folder / "ca.crt",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+    ]
     subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
     return folder / "ca.crt"
 
