@@ -54,7 +54,7 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
     ) -> None:
         super().__init__(hostname=host, insecure=plain_http)
         patience, peer = patience or Patience(), Peer(host, plain_http)
-        prepare(self.session, host, trust or Trust(), patience.stall)
+        prepare(self.session, peer, trust or Trust(), patience.stall)
         exchange = Exchange(self.session, peer, logins, listener, patience)
         self._host = Host(peer, exchange, patience, listener, Manner(chunk))
 
