@@ -10,6 +10,7 @@ import buildkit
 ROOT = Path(buildkit.__file__).parent
 
 ROWS = (
+    {"records"},
     {"errors"},
     {"digest", "label", "reference", "content", "events"},
     {"lang", "store", "oci"},
@@ -23,16 +24,16 @@ ROW = {part: number for number, parts in enumerate(ROWS) for part in parts}
 
 # Where a part may know less than all of the rows above it.
 ONLY = {
-    "errors": set(),
-    "digest": {"errors"},
-    "label": {"errors"},
-    "reference": {"errors"},
-    "content": {"errors", "digest"},
-    "events": {"errors", "label"},
-    "graph": {"errors", "digest", "label", "reference", "content", "events", "lang"},
-    "fetch": {"errors", "digest", "label", "reference", "content", "events", "store"},
-    "images": {"errors", "digest", "content", "oci"},
-    "cli": {"errors", "digest", "label", "reference", "content", "events", "report", "commands"},
+    "errors": {"records"},
+    "digest": {"records", "errors"},
+    "label": {"records", "errors"},
+    "reference": {"records", "errors"},
+    "content": {"records", "errors", "digest"},
+    "events": {"records", "errors", "label"},
+    "graph": {"records", "errors", "digest", "label", "reference", "content", "events", "lang"},
+    "fetch": {"records", "errors", "digest", "label", "reference", "content", "events", "store"},
+    "images": {"records", "errors", "digest", "content", "oci"},
+    "cli": {"records", "errors", "digest", "label", "reference", "content", "events", "report", "commands"},
 }
 
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in ("rules", "__init__.py"))

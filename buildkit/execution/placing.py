@@ -15,7 +15,6 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.content import Blob, Entry, Kind, Tree, check_path
@@ -23,6 +22,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.execution.environment import EPOCH
 from buildkit.execution.sandbox.request import Bind
+from buildkit.records import dataclass
 from buildkit.store import BlobStore
 
 _CHUNK = 1 << 20
@@ -38,6 +38,9 @@ class Limits:
     small: int = 16 << 20
     one: int = 256 << 20
     together: int = 1 << 30
+
+
+_LIMITS = Limits()
 
 
 def clone(source: Path, target: Path) -> bool:
@@ -57,7 +60,7 @@ def place(
     prefix: str,
     store: BlobStore,
     *,
-    limits: Limits = Limits(),
+    limits: Limits = _LIMITS,
     clone: Clone = clone,
 ) -> list[Bind]:
     """Put inputs below `folder`, which a command will see at `prefix`; gives the binds of those not copied."""
