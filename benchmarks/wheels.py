@@ -1,9 +1,10 @@
 """Locked wheels → image layers, against `uv pip install --target` + `tar` + `zstd -3`.
 
 Both begin with the wheels on this disk. Ours checks every RECORD, makes layers that are the same on every machine, each
-with its list of contents, and keeps them in a store; theirs makes one archive. Once without bytecode, once with: then
-ours is a runtime on a base that was built before, whose Python compiles the packages, each one as a layer of its own;
-uv compiles with the Python that runs this. Aim: half of its wall time.
+with its list of contents, and keeps them in a store; theirs makes one archive. Once without bytecode, with zstd and
+with gzip, which takes over what the wheels have deflated; once with: then ours is a runtime on a base that was built
+before, whose Python compiles the packages, each one as a layer of its own, but for the packages' own tests; uv compiles
+all, with the Python that runs this. Aim: half of its wall time.
 """
 
 from __future__ import annotations
@@ -43,23 +44,27 @@ def main() -> None:
         filled = options.cache_dir or folder / "filled"
         lock = parse_lock((options.workspace / options.lock).read_text(), options.lock)
         based = [options.base] if options.runtime else []
+        gzip = [options.target, "--define=compression=gzip"]
         command = [mbuild(), "--cache-dir", str(filled), options.target, *based]
         subprocess.run(command, cwd=options.workspace, check=True, stdout=subprocess.DEVNULL)
         lay_out((options.workspace / options.lock).parent, filled, folder / "blobs")
         _name(lock, folder / "wheels", folder / "blobs")
         described = machine()
-        sides = [_ours(options.workspace, options.target, folder), _theirs(folder)]
+        groups = [[_ours(options.workspace, words, folder) for words in ([options.target], gzip)] + [_theirs(folder)]]
         if options.runtime:
-            sides += [_ours(options.workspace, options.runtime, folder, based), _theirs(folder, bytecode=True)]
-        results = alternate(sides, options.rounds)
+            ours = _ours(options.workspace, [options.runtime], folder, based)
+            groups.append([ours, _theirs(folder, bytecode=True)])
+        results = alternate([side for group in groups for side in group], options.rounds)
     size = sum(entry.size for entry in lock.entries)
     print(
         f"## wheels.py: {len(lock.entries)} wheels, {size / 1e6:.0f} MB, minimum of {options.rounds}\n\n{described}\n"
     )
-    for start, name in enumerate(("wall ratio", "wall ratio, with bytecode")[: len(sides) // 2]):
-        ours, theirs = pair = results[2 * start : 2 * start + 2]
-        print(table(sides[2 * start : 2 * start + 2], pair) + "\n")
-        print(verdict(name, ours.wall / theirs.wall, 0.5) + "\n")
+    for group in groups:
+        *ours, theirs = measured = [results.pop(0) for _ in group]
+        print(table(group, measured) + "\n")
+        for side, one in zip(group, ours, strict=False):
+            print(verdict(f"wall ratio of {side.name}", one.wall / theirs.wall, 0.5))
+        print()
 
 
 def _name(lock: Lock, wheels: Path, blobs: Path) -> None:
@@ -69,7 +74,7 @@ def _name(lock: Lock, wheels: Path, blobs: Path) -> None:
         os.link(blobs / "blobs" / "sha256" / entry.sha256[:2] / entry.sha256, wheels / entry.filename)
 
 
-def _ours(workspace: Path, target: str, folder: Path, before: Sequence[str] = ()) -> Side:
+def _ours(workspace: Path, words: Sequence[str], folder: Path, before: Sequence[str] = ()) -> Side:
     """`before` is built in each round, too, but not measured."""
     store, blobs = folder / "store", folder / "blobs"
     command = [mbuild(), "--offline", "--cache-dir", str(store)]
@@ -81,8 +86,8 @@ def _ours(workspace: Path, target: str, folder: Path, before: Sequence[str] = ()
             subprocess.run([*command, *before], cwd=workspace, check=True, capture_output=True)
 
     return Side(
-        f"mbuild {target}",
-        [*command, target],
+        shlex.join(["mbuild", *words]),
+        [*command, *words],
         prepare=fresh,
         disk=lambda: disk_of(store) - disk_of(blobs),
         folder=workspace,
