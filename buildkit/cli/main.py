@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
@@ -66,6 +67,8 @@ def main() -> NoReturn:
     if sys.getfilesystemencoding() != "utf-8":
         # In other locales paths would be other texts, and digests with them: once more, as if in a UTF-8 one.
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it: what cannot be shown is written out
     # Whoever cancels a job sends SIGTERM: it ends a build as Ctrl-C does, so that nothing is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Modules, syntax and graphs live to the end: looking for garbage among them took a tenth of a short run. A push

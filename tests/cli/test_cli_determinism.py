@@ -109,3 +109,19 @@ def test_digests_and_archives_are_the_same_on_machines_that_differ(tmp_path: Pat
         found.append(built(folder, compression, *machine))
     assert found[1:] == found[:1] * 2
     assert len(found[0]["//..."].splitlines()) == 8
+
+
+@pytest.mark.parametrize(
+    ("variables", "shown"),
+    [
+        ({"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "//:\u65e5"),
+        ({"PYTHONIOENCODING": "ascii"}, "//:\\u65e5"),
+        ({"PYTHONIOENCODING": "latin-1:strict"}, "//:\\u65e5"),
+    ],
+)
+def test_a_name_that_cannot_be_shown_is_written_out(tmp_path: Path, variables: dict[str, str], shown: str) -> None:
+    (tmp_path / "mbuild.toml").touch()
+    (tmp_path / "BUILD").write_text('filegroup(name = "\u65e5")\n', encoding="utf-8")
+    command = [*MBUILD, "--cache-dir", "store", "query", "//:all"]
+    done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ, **variables), capture_output=True, check=False)
+    assert (done.returncode, done.stdout.decode("utf-8"), done.stderr) == (0, f"{shown}\n", b"")
