@@ -17,8 +17,9 @@ from buildkit.content import Entry, Kind, Tree, folders_above, parents
 from buildkit.errors import BuildFailure
 
 _KINDS = frozenset(map(str, Kind))
-# A line is a path after a slash. What is no part of a plain path: nothing, '.', '..', and the byte 0.
-_ODD = re.compile(r"/\.{0,2}(?:[/\n]|\Z)|\0").search
+# A line is a path after a slash. What is no part of a plain path: nothing, '.' and '..'. All that may match begins with
+# a slash: so this takes a quarter of the time.
+_ODD = re.compile(r"/(?:[/\n]|\.[/\n]|\.\.[/\n])").search
 _LENGTH = len("sha256:") + 64 + 1
 _DIGESTS = re.compile(r"(?:sha256:[0-9a-f]{64}\n)*").fullmatch
 
@@ -56,8 +57,8 @@ def _fitting(documents: Iterable[bytes]) -> list[Collection[str]] | None:
 def _are_plain(paths: Iterable[str]) -> bool:
     """Whether `check_path` takes all of them. Raises ValueError for what is no UTF-8, TypeError for what is no text."""
     known = list(paths)
-    text = "\n".join(["", *known]).replace("\n", "\n/")
-    return not _ODD(text) and len(text.encode().split(b"\n")) == len(known) + 1
+    text = "\n".join(["", *known, ""]).replace("\n", "\n/")
+    return not _ODD(text) and "\0" not in text and text.encode().count(b"\n") == len(known) + 1
 
 
 def _are_whole(rows: Sequence[dict[str, Any]]) -> bool:

@@ -6,6 +6,7 @@ is data and no event, so that a build warns again where nothing had to be done.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from unicodedata import normalize
 
@@ -51,11 +52,15 @@ def _told(holders: dict[str, str]) -> Iterator[str]:
 
 def alike(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Pairs of paths that differ in case or Unicode form (NFC) alone, of folders without what lies in them."""
+    known = list(paths)
+    names = list(map(str.lower if "".join(known).isascii() else _folded, known))
+    often = {name for name, count in Counter(names).items() if count > 1}
     groups: dict[str, list[str]] = {}
-    for path in paths:
-        groups.setdefault(_folded(path), []).append(path)
-    for folded, same in sorted(groups.items()):
-        if len(same) > 1 and len(groups.get(folded.rpartition("/")[0], ())) < 2:
+    for path, name in zip(known, names, strict=True):
+        if name in often:
+            groups.setdefault(name, []).append(path)
+    for name, same in sorted(groups.items()):
+        if name.rpartition("/")[0] not in groups:
             first, *others = sorted(same)
             yield from ((first, other) for other in others)
 
