@@ -35,6 +35,7 @@ class _Told:
         self._listener = listener
         self._digest = digest
         self._done = 0
+        self.proves = getattr(reader, "proves", None)
 
     def read(self, size: int = -1, /) -> bytes:
         data = self._reader.read(size)

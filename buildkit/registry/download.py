@@ -2,13 +2,15 @@
 
 In: a host, a repository, a digest, and which part is wanted. Out: a `Reader` in flat memory that reads on by `Range`
 where a connection broke, and holds all bytes of a whole blob against its digest before the last of them is handed out.
+Of a large one, a thread receives a few chunks ahead of who hashes and writes them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from types import TracebackType
 
@@ -16,11 +18,13 @@ import requests
 
 from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
+from buildkit.registry.ahead import Ahead
 from buildkit.registry.answers import PASSING, pieces
 from buildkit.registry.host import Host
 from buildkit.registry.retry import Attempts, Transient
 
 _CHUNK = 1 << 20
+_SMALL = 4 * _CHUNK  # not worth a thread
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(?:\d+|\*)")
 
 
@@ -39,6 +43,11 @@ class BlobReader:
         self._parts: Iterator[bytes] | None = None
         self._response: requests.Response | None = None
         self._rest = b""
+
+    @property
+    def proves(self) -> Digest | None:
+        """The digest that all bytes together have for certain, once the last is handed out; None for a part."""
+        return self._digest if self._sha256 else None
 
     def __enter__(self) -> BlobReader:
         return self
@@ -107,15 +116,22 @@ class BlobReader:
                 raise self._wrong("sent another part than the one that was asked for")
         elif not whole:
             parts = _part(parts, start, end)
-        self._parts = parts
+        self._parts = Ahead(_closing(self._response, parts)) if end - start > _SMALL else parts
 
     def _close(self) -> None:
-        if self._response is not None:
+        if isinstance(self._parts, Ahead):
+            self._parts.close()  # its thread may be waiting for the registry: that closes the response
+        elif self._response is not None:
             self._response.close()
         self._response = self._parts = None
 
     def _wrong(self, what: str) -> EnvironmentFault:
         return self._host.peer.wrong(self._call.doing, what)
+
+
+def _closing(response: requests.Response, parts: Iterable[bytes]) -> Generator[bytes]:
+    with closing(response):
+        yield from parts
 
 
 def _part(parts: Iterable[bytes], start: int, end: int) -> Iterator[bytes]:
