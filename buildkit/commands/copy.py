@@ -165,7 +165,7 @@ def _store(session: Session, root: Descriptor, opened: OpenedImage) -> None:
     def bring(digest: Digest) -> None:
         if store.has(digest):
             return
-        with open_blob(digest) as reader, store.writer() as writer:
+        with open_blob(digest) as reader, store.writer(getattr(reader, "proves", None)) as writer:
             while chunk := reader.read(1 << 20):
                 writer.write(chunk)
             writer.commit(digest)

@@ -53,8 +53,8 @@ class BlobStore(Protocol):
     def put(self, data: bytes | Iterable[bytes]) -> Digest:
         """Store bytes."""
 
-    def writer(self) -> BlobWriter:
-        """Store bytes that come bit by bit."""
+    def writer(self, proven: Digest | None = None) -> BlobWriter:
+        """Store bytes that come bit by bit. Those of a reader that `proves` this digest itself are not hashed again."""
 
     def adopt(self, path: Path) -> Digest:
         """The digest of a source file, which the store can open from now on. Reads it only if its stat is new."""

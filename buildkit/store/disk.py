@@ -60,9 +60,9 @@ class DiskStore:
                 writer.write(chunk)
             return writer.commit()
 
-    def writer(self) -> DiskWriter:
-        """Store bytes that come bit by bit."""
-        return DiskWriter(self.root, self._scratch.path(), self._blob)
+    def writer(self, proven: Digest | None = None) -> DiskWriter:
+        """Store bytes that come bit by bit; those that their reader proves to be `proven` are not hashed again."""
+        return DiskWriter(self.root, self._scratch.path(), self._blob, proven)
 
     def adopt(self, path: Path) -> Digest:
         """The digest of a source file, which the store can open from now on. Reads it only if its stat is new."""

@@ -72,7 +72,7 @@ class MemoryStore:
         self.blobs[digest] = content
         return digest
 
-    def writer(self) -> MemoryWriter:
+    def writer(self, proven: Digest | None = None) -> MemoryWriter:
         """Store bytes that come bit by bit."""
         return MemoryWriter(self)
 

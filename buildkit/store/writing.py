@@ -20,12 +20,15 @@ _BUFFER = 1 << 20
 
 
 class DiskWriter:
-    """Writes below `temporary`, hashes on the way, and renames to `place(digest)` when committed."""
+    """Writes below `temporary`, hashes on the way unless that is done, renames to `place(digest)` when committed."""
 
-    def __init__(self, root: Path, temporary: Path, place: Callable[[Digest], Path]) -> None:
+    def __init__(
+        self, root: Path, temporary: Path, place: Callable[[Digest], Path], proven: Digest | None = None
+    ) -> None:
         self._root = root
         self._temporary = temporary
         self._place = place
+        self._proven = proven
         self._hasher = hashlib.sha256()
         self._size = 0
         with self._faults():
@@ -42,15 +45,16 @@ class DiskWriter:
         """Add bytes; returns how many (all)."""
         with self._faults():
             count = self._file.write(data)
-        self._hasher.update(data)
+        if self._proven is None:
+            self._hasher.update(data)
         self._size += count
         return count
 
     def commit(self, expected: Digest | None = None) -> Digest:
         """Make the blob appear, at once and whole. BuildFailure, and no blob, if it is not the expected one."""
-        digest = Digest(self._hasher.hexdigest(), self._size)
+        digest = Digest(self._proven.hex if self._proven else self._hasher.hexdigest(), self._size)
         try:
-            check_expected(expected, digest)
+            check_expected(expected or self._proven, digest)
             with self._faults():
                 self._appear(self._place(digest), digest.size)
         finally:

@@ -145,3 +145,8 @@ def test_all_pages_of_tags_are_read(oras: OrasRegistry) -> None:
 
 def test_a_registry_without_referrers_says_so(oras: OrasRegistry) -> None:
     assert oras.referrers("ml/fraud", DIGEST) is None
+
+
+def test_only_a_whole_blob_is_proven(oras: OrasRegistry) -> None:
+    with oras.open_blob("ml/fraud", DIGEST) as whole, oras.open_blob("ml/fraud", DIGEST, 1) as part:
+        assert (whole.proves, part.proves) == (DIGEST, None)

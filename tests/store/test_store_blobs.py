@@ -224,3 +224,16 @@ def test_chunks_make_the_blob_of_their_sum(chunks: list[bytes]) -> None:
             digest = store.put(iter(chunks))
             assert digest == Digest.of(b"".join(chunks))
             assert store.read(digest) == b"".join(chunks)
+
+
+def test_what_its_reader_proves_is_not_hashed_again_but_counted(store: BlobStore) -> None:
+    digest = Digest.of(b"proven")
+    with store.writer(digest) as writer:
+        writer.write(b"proven")
+        assert writer.commit() == digest
+    assert store.read(digest) == b"proven"
+    shorter = Digest(digest.hex, 5)
+    with store.writer(shorter) as writer:
+        writer.write(b"proven")
+        with pytest.raises(BuildFailure):
+            writer.commit(shorter)
