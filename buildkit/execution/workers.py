@@ -8,22 +8,24 @@ a pipe, the lifeline; when the write end closes, because mbuild lets it or is de
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
 from buildkit.store import BlobStore, DiskStore
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing.connection import Connection
 
 _stores: dict[Path, BlobStore] = {}
 
@@ -34,9 +36,8 @@ class Workers:
     def __init__(self, count: int) -> None:
         self._count = count
         self._pool: ProcessPoolExecutor | None = None
+        self._lifeline: tuple[Connection, ...] = ()  # its read end, and the end that holds it
         self._lock = threading.Lock()
-        self._context = multiprocessing.get_context("forkserver")
-        self._lifeline, self._hold = self._context.Pipe(duplex=False)
 
     def call(
         self,
@@ -52,9 +53,14 @@ class Workers:
     def _started(self) -> ProcessPoolExecutor:
         with self._lock:
             if self._pool is None:
-                self._context.set_forkserver_preload([__name__])
+                import multiprocessing  # late: 5 ms, and most builds run no such tool
+                from concurrent.futures import ProcessPoolExecutor
+
+                context = multiprocessing.get_context("forkserver")
+                context.set_forkserver_preload([__name__])
+                self._lifeline = context.Pipe(duplex=False)
                 self._pool = ProcessPoolExecutor(
-                    self._count, mp_context=self._context, initializer=_begin, initargs=(self._lifeline,)
+                    self._count, mp_context=context, initializer=_begin, initargs=self._lifeline[:1]
                 )
             return self._pool
 
@@ -66,11 +72,12 @@ class Workers:
     ) -> None:
         if kind is not None:
             # Nobody waits for what they still do.
-            self._hold.close()
+            for end in self._lifeline[1:]:
+                end.close()
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
-        self._hold.close()
-        self._lifeline.close()
+        for end in self._lifeline:
+            end.close()
 
 
 def _awaited(future: Future[dict[str, Digest]], stop: threading.Event) -> Mapping[str, Digest] | None:
