@@ -15,6 +15,9 @@ from urllib3.exceptions import HTTPError
 from buildkit.registry.faults import Peer
 
 _PIECE = 1 << 16
+_RECORD = (
+    1 << 14
+)  # the most that TLS hands out at once (RFC 8446, 5.1): to make room for more costs more than to read it
 _WORDS = 1 << 20  # bytes of an answer whose status says all, or nearly
 _SLOWEST = 1 << 10  # bytes in a second
 
@@ -30,6 +33,7 @@ def pieces(response: requests.Response, size: int = _PIECE, stall: float | None 
         yield response._content
         return
     waited, gained = 0.0, 0
+    size = min(size, _RECORD) if response.url.startswith("https:") else size
     while True:
         began = time.monotonic()
         try:

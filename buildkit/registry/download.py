@@ -25,6 +25,7 @@ from buildkit.registry.retry import Attempts, Transient
 
 _CHUNK = 1 << 20
 _SMALL = 4 * _CHUNK  # not worth a thread
+_ENOUGH = 1 << 18  # bytes to be handed from thread to thread
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(?:\d+|\*)")
 
 
@@ -116,7 +117,7 @@ class BlobReader:
                 raise self._wrong("sent another part than the one that was asked for")
         elif not whole:
             parts = _part(parts, start, end)
-        self._parts = Ahead(_closing(self._response, parts)) if end - start > _SMALL else parts
+        self._parts = Ahead(_gathered(self._response, parts)) if end - start > _SMALL else parts
 
     def _close(self) -> None:
         if isinstance(self._parts, Ahead):
@@ -129,9 +130,23 @@ class BlobReader:
         return self._host.peer.wrong(self._call.doing, what)
 
 
-def _closing(response: requests.Response, parts: Iterable[bytes]) -> Generator[bytes]:
+def _gathered(response: requests.Response, parts: Iterable[bytes]) -> Generator[bytes]:
+    """The parts of a body, small ones joined; what came before a break is handed out before it is raised."""
+    joined, size = list[bytes](), 0
     with closing(response):
-        yield from parts
+        try:
+            for part in parts:
+                joined.append(part)
+                size += len(part)
+                if size >= _ENOUGH:
+                    yield b"".join(joined)
+                    joined, size = [], 0
+        except requests.RequestException:
+            if joined:
+                yield b"".join(joined)
+            raise
+        if joined:
+            yield b"".join(joined)
 
 
 def _part(parts: Iterable[bytes], start: int, end: int) -> Iterator[bytes]:
