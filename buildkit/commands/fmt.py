@@ -11,6 +11,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.commands.session import Session
@@ -19,7 +20,6 @@ from buildkit.graph.config import MARKER, Config
 from buildkit.graph.sources import SourceFile, source_files
 from buildkit.graph.workspace import Workspace, standard_rules
 from buildkit.lang.format import format_source
-from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

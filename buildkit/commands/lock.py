@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.commands.graph import lenient_analysis
@@ -16,7 +17,6 @@ from buildkit.label import Label
 from buildkit.lock import check as find_fault
 from buildkit.lock import debian, image, python, write
 from buildkit.lock.openpgp import machine_keyring
-from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from buildkit.commands.session import Session, package_of
 from buildkit.errors import BuildError
@@ -12,7 +13,6 @@ from buildkit.graph.query import FUNCTIONS, Answer, Edges, Loaded, evaluate, par
 from buildkit.graph.query.functions import Function
 from buildkit.graph.query.signature import Signature
 from buildkit.label import Label
-from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-
-from buildkit.records import dataclass
+from dataclasses import dataclass
 
 _SECTION = re.compile(r"^(Args|Arguments|Returns|Examples?):[ \t]*$", re.MULTILINE)
 _PARAMETER = re.compile(r"^(\*{0,2}\w+)(?: \([^)]*\))?:\s*", re.MULTILINE)

@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from buildkit.digest import Digest
 from buildkit.images.facts import LayerFacts
-from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

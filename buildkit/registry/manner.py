@@ -6,7 +6,7 @@ large these are.
 
 from __future__ import annotations
 
-from buildkit.records import dataclass
+from dataclasses import dataclass
 
 _CHUNK = 64 << 20
 

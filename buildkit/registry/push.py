@@ -9,12 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, EnvironmentFault
 from buildkit.events import Listener, Progress
-from buildkit.records import dataclass
 from buildkit.reference import Reference
 from buildkit.registry.contents import ManifestData, read_contents
 from buildkit.registry.plan import Plan, Step, Way, plan_push

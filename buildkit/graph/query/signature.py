@@ -6,8 +6,7 @@ In: a form such as `deps(expression[, depth])`. Out: `Signature`, by which the p
 from __future__ import annotations
 
 import re
-
-from buildkit.records import dataclass
+from dataclasses import dataclass
 
 _NUMBERS = ("depth", "count")
 _WORDS = ("attribute", "pattern", "mnemonic", "configuration", "path")
