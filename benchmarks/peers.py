@@ -116,6 +116,7 @@ class Counter:
 
     def close(self) -> None:
         """Listen no more."""
+        self._server.shutdown(socket.SHUT_RDWR)  # else whoever waits in accept waits for ever
         self._server.close()
 
     def _accept(self) -> None:

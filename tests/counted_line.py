@@ -42,6 +42,7 @@ class Line:
 
     def close(self) -> None:
         """Listen no more."""
+        self._server.shutdown(socket.SHUT_RDWR)  # else whoever waits in accept waits for ever
         self._server.close()
         self.cut()
 
