@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
+from buildkit.records import dataclass
 
 
 class Kind(StrEnum):

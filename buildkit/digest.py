@@ -10,11 +10,11 @@ import hashlib
 import re
 import struct
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 
 from blake3 import blake3
 
 from buildkit.errors import BuildError, InternalError
+from buildkit.records import dataclass
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 

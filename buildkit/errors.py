@@ -11,8 +11,9 @@ In: what went wrong, and where. Out: text in the one form in which mbuild speaks
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
+
+from buildkit.records import dataclass
 
 _LONGEST = 4000  # characters of a message; names from outside may be as long as they like
 

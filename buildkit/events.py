@@ -6,10 +6,10 @@ Times are not in the events: who listens has a clock.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 
 class Outcome(StrEnum):

@@ -7,10 +7,10 @@ Out: `Label`, `TargetPattern`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from buildkit.errors import BuildError
+from buildkit.records import dataclass
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 

@@ -10,11 +10,12 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from buildkit.errors import BuildError, did_you_mean
+from buildkit.records import dataclass
 
 # argparse takes a word that begins with '-' for an option; a pattern such as -//x is passed with this sign instead.
 _MINUS = "\N{MINUS SIGN}"

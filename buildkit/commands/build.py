@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from buildkit.commands.graph import analysis
 from buildkit.commands.machine import machine_of
@@ -20,6 +19,7 @@ from buildkit.execution import Execution, execute
 from buildkit.graph.action import Artifact
 from buildkit.graph.analysis import Analysis, ConfiguredTarget
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from buildkit.commands.images import is_reference, open_image
 from buildkit.commands.reading import told
@@ -16,6 +16,7 @@ from buildkit.errors import BuildError, BuildFailure
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.image import OpenedImage, read_image
 from buildkit.oci.layout import closure
+from buildkit.records import dataclass
 from buildkit.reference import Reference
 from buildkit.registry import (
     Document,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from buildkit.commands.graph import configuration_of
 from buildkit.commands.machine import machine_of
@@ -37,6 +37,7 @@ from buildkit.lang import Struct, represent
 from buildkit.lang import evaluate as evaluate_code
 from buildkit.lang import parse as parse_code
 from buildkit.lang.syntax import Evaluation
+from buildkit.records import dataclass
 from buildkit.tools import TOOLS
 
 EXPRESSION = "<starlark>"

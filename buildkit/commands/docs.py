@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.commands.session import Session, package_of
@@ -13,6 +12,7 @@ from buildkit.graph.kinds import KINDS
 from buildkit.graph.loader import Loader
 from buildkit.graph.modules import PRELUDE
 from buildkit.label import Label
+from buildkit.records import dataclass
 from buildkit.report.documentation import INDEX, pages
 
 DEFAULT_FOLDER = "docs/rules"

@@ -11,7 +11,6 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.commands.session import Session
@@ -20,6 +19,7 @@ from buildkit.graph.config import MARKER, Config
 from buildkit.graph.sources import SourceFile, source_files
 from buildkit.graph.workspace import Workspace, standard_rules
 from buildkit.lang.format import format_source
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from buildkit.commands.graph import analysis
@@ -22,6 +21,7 @@ from buildkit.images.validate import validate as validate_opened
 from buildkit.images.walk import is_unsafe, kind_of, opened_layer, plain_path
 from buildkit.oci.image import Image, OpenedImage, read_image
 from buildkit.oci.manifest import Manifest
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

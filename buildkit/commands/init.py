@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.commands.templates import NAME, checked_name, template, write_new, write_text
 from buildkit.errors import BuildError, EnvironmentFault, did_you_mean
 from buildkit.graph.workspace import OUTPUT_FOLDER
+from buildkit.records import dataclass
 
 # Framework → what a person is told of it.
 FRAMEWORKS = {

@@ -7,7 +7,6 @@ the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from buildkit.commands.fmt import in_workspace, named_files, read, write
 from buildkit.commands.session import Session
@@ -16,6 +15,7 @@ from buildkit.graph.lint import lint_package
 from buildkit.graph.loader import Loader
 from buildkit.graph.sources import SourceFile
 from buildkit.lang.lint import Finding, fix_source, lint_source
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.commands.graph import lenient_analysis
@@ -17,6 +16,7 @@ from buildkit.label import Label
 from buildkit.lock import check as find_fault
 from buildkit.lock import debian, image, python, write
 from buildkit.lock.openpgp import machine_keyring
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

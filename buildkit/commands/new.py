@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from buildkit.commands.init import Beginning, checked_framework
 from buildkit.commands.session import Session
@@ -21,6 +20,7 @@ from buildkit.graph.package import Target
 from buildkit.graph.selection import Selection
 from buildkit.label import Label, TargetPattern
 from buildkit.lang import UNIVERSE, parse, syntax
+from buildkit.records import dataclass
 
 KINDS = {"model": "models", "runtime": "third_party", "rule": "rules"}  # with the package that each goes to
 _NAME = re.compile(r'^    name = "(.+?)"', re.MULTILINE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from buildkit.commands.query import Question, declared
 from buildkit.commands.session import Session
@@ -13,6 +12,7 @@ from buildkit.graph.query.expression import Word, WordSet
 from buildkit.graph.query.functions import FUNCTIONS
 from buildkit.graph.query.paths import reachable
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

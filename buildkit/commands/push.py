@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 
 from buildkit.commands.build import build_analyzed
@@ -17,6 +16,7 @@ from buildkit.events import Output
 from buildkit.graph.action import Artifact
 from buildkit.graph.analysis import ConfiguredTarget
 from buildkit.label import Label
+from buildkit.records import dataclass
 from buildkit.reference import Reference
 from buildkit.registry import Plan, Registry, StoreSource, carry_out, planned
 from buildkit.registry.referrers import list_unlisted

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from buildkit.commands.session import Session, package_of
 from buildkit.errors import BuildError
@@ -13,6 +12,7 @@ from buildkit.graph.query import FUNCTIONS, Answer, Edges, Loaded, evaluate, par
 from buildkit.graph.query.functions import Function
 from buildkit.graph.query.signature import Signature
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.commands.build import build_analyzed
@@ -26,6 +25,7 @@ from buildkit.execution import prepare_root
 from buildkit.execution.sandbox import Command, Ended, Root
 from buildkit.graph.provider import RunInfo
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 HOST = "127.0.0.1"
 STARTUP_SECONDS = 120.0

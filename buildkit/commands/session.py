@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from buildkit.errors import BuildError, Span
 from buildkit.events import Listener, Output, Warned
 from buildkit.graph.workspace import Workspace
+from buildkit.records import dataclass
 from buildkit.store import DiskStore, SpareFiles
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from buildkit.errors import BuildError, did_you_mean
+from buildkit.records import dataclass
 
 if TYPE_CHECKING:
     from buildkit.oci.blobs import OpenBlob

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from buildkit.commands.copy import named
 from buildkit.commands.registries import registry_of
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, EnvironmentFault
+from buildkit.records import dataclass
 from buildkit.reference import Reference, check_tag
 from buildkit.registry import Document, Registry, RegistrySource, copy_image
 from buildkit.registry.referrers import is_fallback_tag, list_unlisted

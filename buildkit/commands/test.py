@@ -6,7 +6,6 @@ A test whose inputs could not be built was not run, nor was one that another's f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from buildkit.commands.build import BuildResult, build_analyzed
@@ -14,6 +13,7 @@ from buildkit.commands.graph import analysis
 from buildkit.commands.session import Session
 from buildkit.errors import BuildError, BuildErrors, BuildFailure, ExitCode, TestFailure
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 
 class NoTests(BuildError):

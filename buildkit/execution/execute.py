@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 from buildkit.content import Blob
@@ -27,6 +26,7 @@ from buildkit.execution.step import Done, Missing, Step
 from buildkit.execution.workers import Workers
 from buildkit.graph.action import Action, ActionGraph, ActionKind, Artifact
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 FETCHES = 8
 GRACE = 2.0  # seconds

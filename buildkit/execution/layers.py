@@ -16,7 +16,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +24,7 @@ from buildkit.content import Kind, check_path, parents
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.execution.layer_stream import opened
+from buildkit.records import dataclass
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from buildkit.digest import Digest, Key
 from buildkit.execution.sandbox.request import Sandbox
 from buildkit.graph.action import Artifact
+from buildkit.records import dataclass
 from buildkit.store import ActionCache, ActionResult, BlobStore
 
 

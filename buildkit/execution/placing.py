@@ -15,7 +15,6 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.content import Blob, Entry, Kind, Tree, check_path
@@ -23,6 +22,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.execution.environment import EPOCH
 from buildkit.execution.sandbox.request import Bind
+from buildkit.records import dataclass
 from buildkit.store import BlobStore
 
 _CHUNK = 1 << 20

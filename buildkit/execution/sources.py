@@ -10,12 +10,12 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.content import Blob, Entry, Kind, Tree
 from buildkit.errors import BuildFailure
 from buildkit.graph.action import Artifact
+from buildkit.records import dataclass
 from buildkit.store import BlobStore
 
 Stat = tuple[int, ...]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.content import Blob, Entry, Tree
@@ -23,6 +22,7 @@ from buildkit.execution.machine import Machine, Tool
 from buildkit.execution.sources import Sources
 from buildkit.execution.workers import Workers
 from buildkit.graph.action import HOST, Action, ActionKind, Artifact
+from buildkit.records import dataclass
 from buildkit.store import ActionResult, DiskStore
 from buildkit.store.blobs import is_promise
 

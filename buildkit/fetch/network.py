@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from buildkit.errors import EnvironmentFault
 from buildkit.fetch.address import host
+from buildkit.records import dataclass
 
 if TYPE_CHECKING:
     import requests

@@ -8,8 +8,9 @@ from __future__ import annotations
 import configparser
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from buildkit.records import dataclass
 
 # pip's own order: [global] counts for every command, [install] for what `pip install` would do.
 _SECTIONS = ("global", "install")

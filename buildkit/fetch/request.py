@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
 from buildkit.digest import Digest
 from buildkit.errors import InternalError
+from buildkit.records import dataclass
 
 
 class Source(StrEnum):

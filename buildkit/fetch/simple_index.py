@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from buildkit.errors import EnvironmentFault
 from buildkit.fetch.address import file_name, host, joined, local_path
 from buildkit.fetch.network import Absent, Network, receive
+from buildkit.records import dataclass
 
 if TYPE_CHECKING:
     import requests

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from buildkit.fetch.apt_configuration import apt_mirrors
 from buildkit.fetch.network import Network
 from buildkit.fetch.pip_configuration import read_pip_configuration
 from buildkit.fetch.uv_configuration import read_uv_configuration
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from buildkit.errors import EnvironmentFault
+from buildkit.records import dataclass
 
 # Fetches run in threads: uv is asked once, and `sysconfig`, by which it is found, is not safe in threads before 3.12.
 _ONE_AT_A_TIME = threading.RLock()

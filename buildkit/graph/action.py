@@ -7,12 +7,13 @@ whose key `execution` computes once the digests of its inputs are known.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Protocol
 
 from buildkit.errors import InternalError
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

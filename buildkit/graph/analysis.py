@@ -7,7 +7,6 @@ target the facts that the engine knows by name. Nothing is read, hashed or run.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.errors import BuildError, BuildErrors
@@ -44,6 +43,7 @@ from buildkit.graph.target_value import TargetValue, attribute_views, output_vie
 from buildkit.graph.values import FileValue
 from buildkit.label import Label
 from buildkit.lang import Dict, call, freeze
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

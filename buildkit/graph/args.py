@@ -7,7 +7,6 @@ In: calls of `add`, `add_all`, `add_joined`. Out: `Args`; depsets in it are kept
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.errors import BuildError, Span
@@ -15,6 +14,7 @@ from buildkit.graph.argument import boolean, described
 from buildkit.graph.depset import Depset
 from buildkit.graph.values import FileValue, LabelValue
 from buildkit.lang import Builtin, Call, Function, HostValue, List, Value, represent
+from buildkit.records import dataclass
 
 _UNSET = object()
 _WORD = "a word of a command must be a string, an int, a File or a Label"

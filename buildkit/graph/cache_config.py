@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.errors import BuildError
+from buildkit.records import dataclass
 from buildkit.reference import Reference
 
 SHARED: dict[str, type] = {"registry": str, "registry_access": str, "registry_max_age": str}

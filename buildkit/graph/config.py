@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from buildkit.errors import BuildError, Span, did_you_mean
 from buildkit.graph.cache_config import AGES, SHARED, SharedCacheConfig, shared_cache_config
 from buildkit.graph.registry_config import LIMITS, REGISTRY, SIZES, RegistryConfig, registry_config
 from buildkit.lang import LIMIT_NAMES, Limits
+from buildkit.records import dataclass
 
 MARKER = "mbuild.toml"
 

@@ -6,11 +6,12 @@ are made of it, for what runs on the build machine and for what a transition ask
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from buildkit.digest import Key
 from buildkit.graph.workspace import STANDARD_PLATFORMS, STANDARD_REPOSITORY
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 DEFAULT_PLATFORM = Label(STANDARD_REPOSITORY, STANDARD_PLATFORMS, "linux_amd64")
 

@@ -7,7 +7,7 @@ Where transitions lead to other configurations, what is needed there is in it to
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from buildkit.errors import BuildError, BuildErrors
 from buildkit.graph.conditions import Conditions
@@ -19,6 +19,7 @@ from buildkit.graph.rule import Rule
 from buildkit.graph.transition import Branches, Transition
 from buildkit.label import Label
 from buildkit.lang import Printer
+from buildkit.records import dataclass
 
 Place = tuple[Label, Configuration]
 _MOST = 1000  # configurations of one analysis: what is needed is looked at for each of them

@@ -7,7 +7,6 @@ locks read), or an error at the argument.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.errors import BuildError, Span, did_you_mean
@@ -17,6 +16,7 @@ from buildkit.graph.lockfile import Lock
 from buildkit.graph.values import LabelValue
 from buildkit.label import Label
 from buildkit.lang import Dict, List, Value, from_python, represent, to_python, type_name
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

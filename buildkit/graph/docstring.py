@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass
+
+from buildkit.records import dataclass
 
 _SECTION = re.compile(r"^(Args|Arguments|Returns|Examples?):[ \t]*$", re.MULTILINE)
 _PARAMETER = re.compile(r"^(\*{0,2}\w+)(?: \([^)]*\))?:\s*", re.MULTILINE)

@@ -7,7 +7,6 @@ A name that a file only hands on (`model = _model`) is told as such: it is docum
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from buildkit.errors import BuildError, nearest
@@ -21,6 +20,7 @@ from buildkit.graph.rule import COMMON, Rule
 from buildkit.graph.workspace import STANDARD_PACKAGE, STANDARD_REPOSITORY
 from buildkit.label import Label, TargetPattern
 from buildkit.lang import Function, Value, parse, represent, syntax, type_name
+from buildkit.records import dataclass
 
 _EXTENSION = ".bzl"
 

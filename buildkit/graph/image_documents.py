@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError
+from buildkit.records import dataclass
 
 LARGEST = 4 << 20  # bytes of one document: what the distribution specification asks registries to take
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

@@ -14,11 +14,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, Span
 from buildkit.graph.image_documents import INDEXES, LockedDocument, LockedImage, descriptor, locked_image, parsed
+from buildkit.records import dataclass
 
 COLUMNS = ("platform", "role", "mediaType", "size", "sha256", "document")
 _ANY = "-"

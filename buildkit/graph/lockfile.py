@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from buildkit.digest import Digest, Key
 from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.graph.image_lock import COLUMNS, BaseImages, parse_images, render_images
+from buildkit.records import dataclass
 
 FORMAT = "1"
 KINDS: Mapping[str, tuple[str, ...]] = {

@@ -7,10 +7,11 @@ without one: equal work in two configurations is one entry of the cache, and no 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from buildkit.graph.action import Action, ActionKind, Artifact, Data
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ may be a `selection.Selection`: which of its branches holds is known only under 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.errors import BuildError, Span
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 PUBLIC, PRIVATE = "//visibility:public", "//visibility:private"
 

@@ -6,13 +6,13 @@ In: the targets of a graph. Out: `Platform`. Without `--platform` it is linux/am
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from buildkit.errors import BuildError
 from buildkit.graph.configuration import DEFAULT_PLATFORM
 from buildkit.graph.package import Target
 from buildkit.graph.workspace import STANDARD_PLATFORMS, STANDARD_REPOSITORY
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 
 def _standard(name: str) -> Label:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from buildkit.errors import BuildError
@@ -18,6 +18,7 @@ from buildkit.graph.instance import Instance, Provider
 from buildkit.graph.runfiles import Runfiles, file_depset
 from buildkit.graph.values import FileValue
 from buildkit.lang import Call, List, Value, to_python
+from buildkit.records import dataclass
 from buildkit.reference import Reference
 
 

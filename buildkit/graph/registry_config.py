@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from buildkit.errors import BuildError
+from buildkit.records import dataclass
 from buildkit.reference import Reference
 
 REGISTRY: dict[str, type] = {

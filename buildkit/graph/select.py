@@ -7,7 +7,6 @@ by branch, a `Selection`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.errors import BuildError, BuildErrors, Span
@@ -18,6 +17,7 @@ from buildkit.graph.selection import DEFAULT, Branches, Selection
 from buildkit.graph.values import LabelValue
 from buildkit.label import Label
 from buildkit.lang import Builtin, Call, Dict, HostValue, List, Value, represent, type_name
+from buildkit.records import dataclass
 
 _OPERATORS = {"a string": "+", "a list": "+", "a dict": "|"}
 

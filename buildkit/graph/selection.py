@@ -6,11 +6,11 @@ In: converted branches of `select(...)`. Out: `Selection`, which stands in an at
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.graph.conversion import labels_of
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 DEFAULT = "//conditions:default"
 

@@ -6,12 +6,12 @@ In: what a user names. Out: `SourceFile`s, sorted. Folders that `//...` never en
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.errors import BuildError
 from buildkit.graph.files import WorkspaceFiles
 from buildkit.graph.workspace import Workspace
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

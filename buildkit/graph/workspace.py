@@ -5,12 +5,12 @@ In: a folder to start from. Out: `Workspace`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.errors import BuildError
 from buildkit.graph.action import Artifact
 from buildkit.graph.config import MARKER, Config, read_config
+from buildkit.records import dataclass
 
 OUTPUT_FOLDER = "mbuild-out"
 STANDARD_REPOSITORY = "mbuild"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from buildkit.images.compare_weights import weights_changes
 from buildkit.images.difference import Change, Difference, FileChange, changes
@@ -17,6 +17,7 @@ from buildkit.images.merged import File
 from buildkit.images.packages import ecosystem_of
 from buildkit.images.side import Side, side_of
 from buildkit.oci.image import Image, OpenedImage
+from buildkit.records import dataclass
 
 _STATUS = "var/lib/dpkg/status"
 UNKNOWN = -1  # a size that only a shared layer, which is not read, could tell

@@ -7,12 +7,12 @@ so that weights that were split anew compare equal; where a folder's files share
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from buildkit.images.difference import Change, WeightsChange
 from buildkit.images.merged import File
 from buildkit.images.safetensors import Tensor
 from buildkit.images.side import Side
+from buildkit.records import dataclass
 
 _Place = tuple[int, int]
 

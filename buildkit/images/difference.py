@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from buildkit.digest import Digest
 from buildkit.images.facts import LayerFacts
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ the specification's (image-spec, config.md) is a BuildFailure that names it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.digest import Digest
@@ -15,6 +14,7 @@ from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import CONFIG, DOCKER_CONFIG, Descriptor
 from buildkit.oci.document import objects, parse_object, string, strings, texts
 from buildkit.oci.image import Image
+from buildkit.records import dataclass
 
 _MADE_BY = "mbuild: "
 _BASE = "org.opencontainers.image.base."

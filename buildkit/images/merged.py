@@ -8,11 +8,12 @@ where the symlink leads, as it does for containerd and umoci and in `buildkit.oc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from buildkit.errors import BuildFailure
 from buildkit.images.walk import is_unsafe, kind_of, plain_path
 from buildkit.oci.tar_reader import Member
+from buildkit.records import dataclass
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from buildkit.errors import BuildFailure
+from buildkit.records import dataclass
 
 LARGEST_HEADER = 100_000_000  # bytes; what the format's own reader takes
 _LENGTH = 8

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from buildkit.errors import BuildFailure
 from buildkit.images.facts import LayerFacts
@@ -19,6 +19,7 @@ from buildkit.images.safetensors import NotSafetensors, Tensor, tensors
 from buildkit.images.walk import OpenLayer, is_readable, opened_layer, plain_path
 from buildkit.oci.image import OpenedImage
 from buildkit.oci.tar_reader import Member, Type
+from buildkit.records import dataclass
 
 _CHUNK = 1 << 20
 _SMALL = 64 << 10  # bytes of a file whose content is fetched to compare it

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from buildkit.digest import Digest
@@ -21,6 +20,7 @@ from buildkit.oci.descriptor import EMPTY, INDEXES, MANIFESTS, Descriptor
 from buildkit.oci.image import Image, OpenedImage, is_about_another
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
+from buildkit.records import dataclass
 
 _T = TypeVar("_T")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from buildkit.errors import BuildFailure
@@ -17,6 +16,7 @@ from buildkit.oci.blobs import OpenPart, Parts, Passing
 from buildkit.oci.compression import decompressed
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.tar_reader import Member, Type, members
+from buildkit.records import dataclass
 
 LONGEST_PATH = 4096  # bytes: what Linux can open
 MOST_MEMBERS = 2_000_000

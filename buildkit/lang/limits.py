@@ -13,9 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from buildkit.errors import BuildError
+from buildkit.records import dataclass
 
 DEPTH = 200  # of values inside values, where they are compared, hashed or written
 NODES = 1 << 20  # of values inside values, each counted as often as it is met

@@ -11,13 +11,14 @@ All undefined names of a file are reported together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
 
 from buildkit.errors import BuildError, did_you_mean
 from buildkit.lang import syntax
 from buildkit.lang.values import HostValue, Value
+from buildkit.records import dataclass
 
 _HINTS = 20  # finding what was meant takes time
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, compress
 
 from buildkit.lang.tables import END, Terminal, tables
+from buildkit.records import dataclass
 
 NEWLINE, INDENT, DEDENT, FINISH, WRONG = 1, 2, 3, 4, 63  # kinds of tokens; 0 is what stands between tokens
 _LAYOUT = {"NEWLINE": NEWLINE, "INDENT": INDENT, "DEDENT": DEDENT, END: FINISH}

@@ -9,11 +9,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import abc
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
 from buildkit.errors import Span
+from buildkit.records import dataclass
 
 
 class Name(NamedTuple):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from buildkit.digest import Digest
@@ -29,6 +28,7 @@ from buildkit.graph.image_documents import (
 )
 from buildkit.graph.image_lock import BaseImages, base_images
 from buildkit.graph.lockfile import Lock, request_key
+from buildkit.records import dataclass
 from buildkit.reference import Reference
 
 PLATFORMS = ("linux/amd64", "linux/arm64")  # those that mbuild builds for

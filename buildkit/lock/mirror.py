@@ -8,7 +8,6 @@ from __future__ import annotations
 import lzma
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from buildkit.digest import Digest
@@ -17,6 +16,7 @@ from buildkit.fetch.address import local_path, shown
 from buildkit.fetch.network import Absent, receive
 from buildkit.fetch.sources import Sources
 from buildkit.lock.release import Release
+from buildkit.records import dataclass
 
 if TYPE_CHECKING:
     import requests

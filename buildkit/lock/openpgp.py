@@ -6,10 +6,10 @@ In: the bytes of an InRelease and a keyring. Out: the text that was really signe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.errors import BuildFailure, EnvironmentFault
+from buildkit.records import dataclass
 
 # Where Debian's and Ubuntu's own package `debian-archive-keyring` puts it, newest layout first.
 KEYRINGS = (

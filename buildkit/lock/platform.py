@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Self
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
 from buildkit.errors import BuildError
+from buildkit.records import dataclass
 
 # The machine's name in wheels' tags, and the oldest glibc minor that PEP 600 gives it.
 _MACHINES: Mapping[str, tuple[str, int]] = {"linux/amd64": ("x86_64", 5), "linux/arm64": ("aarch64", 17)}

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
+from buildkit.records import dataclass
 
 _SLACK = timedelta(days=1)
 _HINT = "use another mirror: 'mirror' under [debian] in mbuild.toml, else apt's"

@@ -12,7 +12,6 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.errors import BuildError, EnvironmentFault
@@ -21,6 +20,7 @@ from buildkit.fetch.network import Network
 from buildkit.fetch.sources import PackageIndex
 from buildkit.fetch.uv_configuration import uv_program
 from buildkit.lock.platform import PythonPlatform
+from buildkit.records import dataclass
 
 _UNREACHABLE = ("failed to fetch", "request failed", "error sending request", "timed out", "status code")
 

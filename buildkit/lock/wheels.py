@@ -10,7 +10,7 @@ import hashlib
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from buildkit.fetch.sources import PackageIndex
 from buildkit.graph.lockfile import LockEntry
 from buildkit.lock.platform import PythonPlatform
 from buildkit.lock.resolver import Pinned
+from buildkit.records import dataclass
 
 if TYPE_CHECKING:
     import requests

@@ -14,7 +14,6 @@ import hashlib
 import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
@@ -25,6 +24,7 @@ from buildkit.errors import BuildFailure, EnvironmentFault, InternalError
 from buildkit.oci import gzip_blocks
 from buildkit.oci.descriptor import LAYER_GZIP, LAYER_ZSTD
 from buildkit.oci.sink import Sink, worker_count
+from buildkit.records import dataclass
 
 LEVEL = 3
 LIBRARY = (1, 5, 7)

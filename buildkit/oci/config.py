@@ -6,10 +6,11 @@ In: a platform, settings of the process, the layers' diff ids. Out: the canonica
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from buildkit.oci.document import canonical
+from buildkit.records import dataclass
 
 EPOCH = "1970-01-01T00:00:00Z"
 

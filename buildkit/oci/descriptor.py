@@ -6,12 +6,12 @@ In: digests and what is known of them, or the JSON of a descriptor. Out: `Descri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
 from buildkit.oci.document import string, strings, texts
+from buildkit.records import dataclass
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"

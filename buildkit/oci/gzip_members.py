@@ -15,12 +15,12 @@ import hashlib
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 
 from buildkit.errors import InternalError
 from buildkit.oci.gzip_blocks import BLOCK, END, HEADER, check_library, deflated, ending
 from buildkit.oci.sink import Sink
+from buildkit.records import dataclass
 
 _BATCH = 1 << 18
 _SHORT = 1 << 13  # what is longer is no header, and compressed

@@ -7,7 +7,6 @@ are too large, of an unknown kind, nested too deep, or other than their digest; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
@@ -16,6 +15,7 @@ from buildkit.oci.descriptor import INDEXES, MANIFESTS, Descriptor
 from buildkit.oci.document import parse_object, string
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
+from buildkit.records import dataclass
 
 DEFAULT_PLATFORM = "linux/amd64"
 _DEEPEST = 4  # indexes in indexes

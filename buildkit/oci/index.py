@@ -5,12 +5,12 @@ In: descriptors of manifests. Out: `Index` and its canonical JSON.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import INDEX, Descriptor, pairs
 from buildkit.oci.document import canonical, objects, parse_object, string, texts
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

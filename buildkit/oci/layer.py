@@ -10,7 +10,6 @@ everybody may write in (`tmp`, `var/tmp`: 1777). So a layer that repeats a direc
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.content import Entry, Kind, Tree, check_path, folders_above
@@ -19,6 +18,7 @@ from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.document import canonical, parse_object
 from buildkit.oci.elf import Machines
+from buildkit.records import dataclass
 
 _OPEN_TO_ALL = {"tmp": 0o1777, "var/tmp": 0o1777}
 

@@ -5,12 +5,12 @@ In: descriptors. Out: `Manifest`, and its canonical JSON, whose digest names the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import MANIFEST, Descriptor, pairs
 from buildkit.oci.document import canonical, objects, parse_object, string, texts
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from buildkit.content import Kind
+from buildkit.records import dataclass
 
 _LINKS = 40  # symlinks that one path may lead through, as in Linux
 _DEPTH = 256  # folders in each other: what is removed or settled later is walked by recursion

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from buildkit.errors import BuildFailure
+from buildkit.records import dataclass
 
 _BLOCK = 512
 _LAST_SECOND = 1 << 33

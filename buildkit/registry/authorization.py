@@ -12,9 +12,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlencode, urlsplit
 
+from buildkit.records import dataclass
 from buildkit.registry.challenge import Challenge, parse_challenges
 from buildkit.registry.credentials import Credential
 from buildkit.registry.faults import Peer

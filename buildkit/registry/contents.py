@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
 from buildkit.oci.descriptor import CONFIG, INDEX, MANIFEST
+from buildkit.records import dataclass
 from buildkit.registry.registry import MANIFEST_LIMIT
 from buildkit.registry.sources import Source
 

@@ -13,12 +13,13 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote_plus
 
 from buildkit.events import Listener, Warned
+from buildkit.records import dataclass
 from buildkit.registry.helper import NOT_FOUND, Helpers
 from buildkit.registry.hub import login_key, login_names
 

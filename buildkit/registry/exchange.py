@@ -9,13 +9,13 @@ from __future__ import annotations
 import ipaddress
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
 
 from buildkit.events import Listener
+from buildkit.records import dataclass
 from buildkit.registry.answers import PASSING, settle
 from buildkit.registry.authorization import Authorization, TokenRequest
 from buildkit.registry.body import Window

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from buildkit.errors import EnvironmentFault
+from buildkit.records import dataclass
 from buildkit.registry.secrets import Secrets
 
 _TEXT_LIMIT = 300

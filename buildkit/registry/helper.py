@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from buildkit.records import dataclass
 
 NOT_FOUND = "credentials not found in native keychain"  # the protocol's word for it: not an error
 _SECONDS = 60

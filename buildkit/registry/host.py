@@ -7,13 +7,14 @@ is an `EnvironmentFault` that says what was being done.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import requests
 
 from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
 from buildkit.events import Listener
+from buildkit.records import dataclass
 from buildkit.registry.answers import PASSING, settle, whole
 from buildkit.registry.exchange import Call, Exchange
 from buildkit.registry.faults import Peer

@@ -11,11 +11,11 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from buildkit.errors import BuildErrors, EnvironmentFault
+from buildkit.records import dataclass
 from buildkit.registry.credentials import VARIABLE, Credential, helpers_of, login_files, place_of, table
 from buildkit.registry.helper import NOT_FOUND, Helpers
 from buildkit.registry.hub import login_key, login_names

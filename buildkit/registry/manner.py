@@ -6,7 +6,7 @@ large these are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from buildkit.records import dataclass
 
 _CHUNK = 64 << 20
 

@@ -6,10 +6,9 @@ another repository of the same host. Only a hint: a registry that lacks the blob
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from buildkit.digest import Digest, Key
 from buildkit.errors import BuildError
+from buildkit.records import dataclass
 from buildkit.reference import Reference
 from buildkit.store import SpareFiles
 

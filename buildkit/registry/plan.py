@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from enum import StrEnum
 
+from buildkit.records import dataclass
 from buildkit.reference import Reference
 from buildkit.registry.contents import Contents, NamedBlob
 from buildkit.registry.registry import Registry

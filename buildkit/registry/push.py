@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, EnvironmentFault
 from buildkit.events import Listener, Progress
+from buildkit.records import dataclass
 from buildkit.reference import Reference
 from buildkit.registry.contents import ManifestData, read_contents
 from buildkit.registry.plan import Plan, Step, Way, plan_push

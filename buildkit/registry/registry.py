@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from buildkit.digest import Digest
 from buildkit.oci.descriptor import Descriptor
+from buildkit.records import dataclass
 
 MANIFEST_LIMIT = (
     4 << 20

@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from buildkit.digest import Digest, Key
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
@@ -25,6 +24,7 @@ from buildkit.events import Listener, Progress, Warned
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.document import canonical, parse_object
 from buildkit.oci.manifest import Manifest
+from buildkit.records import dataclass
 from buildkit.reference import Reference
 from buildkit.registry.registry import Registry
 from buildkit.store import ActionResult, BlobStore

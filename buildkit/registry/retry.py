@@ -8,13 +8,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from buildkit.errors import EnvironmentFault
 from buildkit.events import Listener, Warned
+from buildkit.records import dataclass
 
 _PROGRESS = 1 << 20  # bytes: what is less may be a registry that breaks off each time
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
+from buildkit.records import dataclass
 from buildkit.reference import Reference
 from buildkit.registry.places import Places
 from buildkit.registry.registry import Reader, Registry

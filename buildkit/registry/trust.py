@@ -7,10 +7,10 @@ it may send us to, such as a token server, which is never shown the client certi
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.errors import EnvironmentFault
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.digest import Key
 from buildkit.graph.action import Action, Artifact, Data
+from buildkit.records import dataclass
 
 Row = tuple[Action, Key | Artifact]
 

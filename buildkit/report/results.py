@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TextIO
 
 from buildkit.digest import Digest
 from buildkit.label import Label
+from buildkit.records import dataclass
 from buildkit.report.writing import write_line
 
 

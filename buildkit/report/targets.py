@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from buildkit.errors import Span
@@ -16,6 +16,7 @@ from buildkit.graph.package import Target
 from buildkit.graph.query.paths import total_order
 from buildkit.graph.selection import DEFAULT, Branches, Selection
 from buildkit.label import Label
+from buildkit.records import dataclass
 from buildkit.report.targets_as_build import build_text
 from buildkit.report.targets_as_dot import dot, ranked
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from buildkit.digest import Digest, Key
 from buildkit.errors import BuildError
+from buildkit.records import dataclass
 from buildkit.store.keyed import KeyedFiles
 from buildkit.store.scratch import Scratch
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from buildkit.content import Inline, Recipe, Slice
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, InternalError
+from buildkit.records import dataclass
 from buildkit.store import recipes
 from buildkit.store.faults import reading, writing
 from buildkit.store.hashing import Range, hash_file, measure

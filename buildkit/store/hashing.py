@@ -15,12 +15,12 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
+from buildkit.records import dataclass
 from buildkit.store.faults import reading
 from buildkit.store.stamp import Stamp, check_regular
 

@@ -14,11 +14,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
+from buildkit.records import dataclass
 from buildkit.store.faults import write_fault, writing
 from buildkit.store.stamp import Stamp
 

@@ -10,12 +10,12 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
+from buildkit.records import dataclass
 from buildkit.store.faults import reading
 
 if TYPE_CHECKING:

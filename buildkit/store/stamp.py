@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.errors import BuildFailure
+from buildkit.records import dataclass
 
 GRANULARITY_NS = 2_000_000_000
 """The coarsest clock of file systems in use (FAT counts in two seconds)."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from buildkit.errors import BuildFailure
 from buildkit.oci.compression import decompressed
 from buildkit.oci.tar_reader import Type, members
+from buildkit.records import dataclass
 from buildkit.store.faults import writing
 
 _MAGIC = b"!<arch>\n"

@@ -8,11 +8,12 @@ only where there are too many big files for a layer each do neighbours share one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from buildkit.content import Entry, Kind, folders_above, sort_key
 from buildkit.oci.layer import About
+from buildkit.records import dataclass
 
 # Below this size, which is also where the store begins to hash on the way, a request costs more than the bytes.
 ALONE = 64 << 20

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +21,7 @@ from buildkit.oci import tar
 from buildkit.oci.elf import Programs
 from buildkit.oci.layer import directory_mode, file_mode, with_parents
 from buildkit.oci.tar_reader import Member, Type, members
+from buildkit.records import dataclass
 
 _CHUNK = 1 << 20
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.digest import Digest
 from buildkit.errors import InternalError
+from buildkit.records import dataclass
 
 # Plain data that may contain Blobs.
 Json = Any

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from buildkit.errors import BuildFailure
 from buildkit.oci.gzip_members import Chunk, data_of
+from buildkit.records import dataclass
 from buildkit.tools.wheel_commands import launchers, with_interpreter
 from buildkit.tools.wheel_record import Recorded, Source, read_record, write_record
 from buildkit.tools.zip_reader import Buffer

@@ -11,10 +11,10 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from buildkit.errors import BuildFailure
 from buildkit.oci.gzip_members import Chunk, data_of
+from buildkit.records import dataclass
 from buildkit.tools import zip_reader
 from buildkit.tools.zip_reader import Buffer, Member
 

@@ -12,7 +12,6 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from mmap import mmap
 
 from isal import isal_zlib
@@ -20,6 +19,7 @@ from isal import isal_zlib
 from buildkit.content import check_path, is_bomb
 from buildkit.errors import BuildFailure
 from buildkit.oci.gzip_members import Chunk, Deflated
+from buildkit.records import dataclass
 
 _LOCAL = 30  # bytes of a member's own header, without its name
 _UTF8, _ENCRYPTED = 0x800, 0x1

@@ -13,13 +13,13 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.errors import EnvironmentFault
 from buildkit.execution.sandbox.host import system_binds, system_links
 from buildkit.execution.sandbox.process import Watched, watch
 from buildkit.execution.sandbox.request import HOSTNAME, USER, Bind, Command, Ended, Log
+from buildkit.records import dataclass
 
 PROGRAM = "bwrap"
 

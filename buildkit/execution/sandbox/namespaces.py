@@ -15,13 +15,13 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.errors import EnvironmentFault
 from buildkit.execution.sandbox.host import system_binds, system_links
 from buildkit.execution.sandbox.process import Watched, watch
 from buildkit.execution.sandbox.request import HOSTNAME, USER, Command, Ended, Log
+from buildkit.records import dataclass
 
 # Not imported: it is a program of its own.
 LAUNCHER = Path(__file__).with_name("launcher.py")

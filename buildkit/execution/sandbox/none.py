@@ -14,12 +14,12 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildkit.errors import EnvironmentFault
 from buildkit.execution.sandbox.process import Watched, watch
 from buildkit.execution.sandbox.request import USER, WORK, Bind, Command, Ended, Log
+from buildkit.records import dataclass
 
 # Not imported: it is a program of its own.
 CHROOT = Path(__file__).with_name("chroot.py")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from buildkit.records import dataclass
 
 WORK = "/build"
 OUT = "/build/out"

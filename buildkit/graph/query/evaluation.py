@@ -6,7 +6,6 @@ In: an `Expression` and what it is asked of. Out: `Answer`: labels, and whether 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.errors import BuildError, did_you_mean
@@ -22,6 +21,7 @@ from buildkit.graph.query.expression import (
 )
 from buildkit.graph.query.functions import Function
 from buildkit.graph.query.loaded import Labels, Loaded
+from buildkit.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ In: nothing. Out: the nodes that the parser makes and evaluation walks. Each kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from buildkit.errors import Span
+from buildkit.records import dataclass
 
 PLACE = "<expression>"
 

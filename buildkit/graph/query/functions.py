@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from buildkit.errors import BuildError
@@ -19,6 +18,7 @@ from buildkit.graph.query.paths import reachable, reaching, some_path
 from buildkit.graph.query.signature import Signature
 from buildkit.graph.query.suites import tests_in
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 # A word, a number, or the labels that an expression gave; the call is for its place in errors.
 Run = Callable[[Loaded, Sequence[Any], Invocation], Labels]

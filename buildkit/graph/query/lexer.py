@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from buildkit.errors import BuildError, Span
 from buildkit.graph.query.expression import PLACE
+from buildkit.records import dataclass
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<quoted>"[^"]*"|'[^']*')|(?P<word>[\w/@.:$~\[\]][\w*/@.\-:$~\[\]]*)|(?P<sign>[()=,+^-])"""

@@ -6,7 +6,6 @@ In: a loader, and which edges count. Out: what patterns name, targets, and what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from buildkit.errors import BuildError, BuildErrors, Span
 from buildkit.graph.kinds import TEST_SUITE
@@ -16,6 +15,7 @@ from buildkit.graph.query.expression import Word
 from buildkit.graph.selection import attribute_labels
 from buildkit.graph.visibility import Visibility
 from buildkit.label import Label, TargetPattern
+from buildkit.records import dataclass
 
 Labels = dict[Label, None]  # a set that keeps its order
 

@@ -6,7 +6,8 @@ In: a form such as `deps(expression[, depth])`. Out: `Signature`, by which the p
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from buildkit.records import dataclass
 
 _NUMBERS = ("depth", "count")
 _WORDS = ("attribute", "pattern", "mnemonic", "configuration", "path")

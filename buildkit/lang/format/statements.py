@@ -6,12 +6,13 @@ right above it, else it stands alone. After a block, comments that are indented 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from buildkit.lang.format import layout, tokens
 from buildkit.lang.format.expressions import Expressions, text
 from buildkit.lang.format.layout import Node
 from buildkit.lang.format.tokens import Comment, Token
+from buildkit.records import dataclass
 
 
 @dataclass(slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from buildkit.errors import Span
+from buildkit.records import dataclass
 
 # Each check, and what it finds.
 CHECKS = {

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from buildkit.records import dataclass
 from buildkit.report.picture.crossings import crossings
 from buildkit.report.picture.heights import heights
 

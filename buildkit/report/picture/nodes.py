@@ -7,10 +7,10 @@ are many; a graph that is still large is drawn by package. Edges that follow fro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from buildkit.graph.package import Target
 from buildkit.label import Label
+from buildkit.records import dataclass
 
 FILES_SHOWN = 3  # that one target needs alone, before they become one node
 MANY = 80  # nodes, from which on any two such files become one
