@@ -76,12 +76,16 @@ class _Members:
         self._ready: list[bytes] = []
         self._waiting = self._passed = 0
         self._crc = self._length = 0  # of the open member
-        self._open = False
+        self._open = self._long = False  # whether there is an open member; whether it has begun with whole blocks
 
     def add(self, data: bytes) -> None:
         """Bytes that nobody has compressed."""
         self._plain += data
         self._take(data)
+        while len(self._plain) >= BLOCK:
+            self._put(bytes(self._plain[:BLOCK]))
+            del self._plain[:BLOCK]
+            self._long = True
 
     def add_deflated(self, part: Deflated) -> None:
         """The next part of a file; its member ends with the last one."""
@@ -95,7 +99,7 @@ class _Members:
 
     def finish(self) -> tuple[str, int]:
         """Write what is left; gives the diff id and how many bytes went in."""
-        if self._plain or not self._passed:
+        if self._plain or self._open or not self._passed:
             self._put_plain()
             self._ready.append(END)
             self._close()
@@ -110,14 +114,19 @@ class _Members:
             self._flush()
 
     def _put_plain(self) -> None:
+        self._put(bytes(self._plain))
+        self._plain.clear()
+        self._long = False
+
+    def _put(self, data: bytes) -> None:
         if not self._open:
             self._ready.append(HEADER)
             self._open = True
-        if self._plain:
-            data = bytes(self._plain)
-            self._plain.clear()
-            self._crc = zlib.crc32(data, self._crc)
-            self._length += len(data)
+        self._crc = zlib.crc32(data, self._crc)
+        self._length += len(data)
+        if len(data) > _SHORT or (data and self._long):
+            self._ready.append(deflated(data))
+        else:
             self._ready.extend(_blocks(data))
 
     def _close(self) -> None:
@@ -136,10 +145,7 @@ class _Members:
 
 
 def _blocks(data: bytes) -> Iterator[bytes]:
-    """Deflate blocks that end on a byte, of which none is a stream's last."""
-    if len(data) > _SHORT:
-        yield from (deflated(data[at : at + BLOCK]) for at in range(0, len(data), BLOCK))
-        return
+    """Deflate blocks of little data that end on a byte, of which none is a stream's last."""
     at = 0
     for run in _ZEROS.finditer(data):
         yield from _stored(data[at : run.start()])

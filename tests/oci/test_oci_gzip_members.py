@@ -5,6 +5,7 @@ import hashlib
 import random
 import subprocess
 import zlib
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -73,6 +74,19 @@ def test_gzip_itself_reads_it() -> None:
     chunks = [HEADER, *deflated(DATA, parts=3), bytes(200), HEADER, *deflated(b""), HEADER, DATA, bytes(1024)]
     unpacked = subprocess.run(["gzip", "-dc"], input=written(chunks)[1], capture_output=True, check=True).stdout
     assert unpacked == b"".join(map(data_of, chunks))
+
+
+def test_a_large_file_that_nobody_has_compressed_is_not_kept_in_memory() -> None:
+    out, lengths = bytearray(), []
+
+    def chunks() -> Iterator[Chunk]:
+        for number in range(64):
+            lengths.append(len(out))
+            yield random.Random(number).randbytes(1 << 18)
+
+    gzip_members.gzip(chunks(), 1 << 24, out.extend)
+    assert [number << 18 < length + (1 << 21) for number, length in enumerate(lengths)] == [True] * 64
+    assert len(members(bytes(out))[0]) == 1 << 24
 
 
 def test_nothing_at_all_is_one_empty_member() -> None:
