@@ -14,6 +14,7 @@ import hashlib
 import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Protocol
 
@@ -23,7 +24,7 @@ from buildkit.content import is_bomb
 from buildkit.errors import BuildFailure, EnvironmentFault, InternalError
 from buildkit.oci import gzip_blocks
 from buildkit.oci.descriptor import LAYER_GZIP, LAYER_ZSTD
-from buildkit.oci.sink import Sink, worker_count
+from buildkit.oci.sink import Sink, compressing_threads
 from buildkit.records import dataclass
 
 LEVEL = 3
@@ -66,19 +67,33 @@ class _Decoder(Protocol):
 def zstd(chunks: Iterable[bytes], size: int, sink: Sink, workers: int = 0) -> str:
     """Compress `size` bytes of chunks into `sink`; gives the diff id: `sha256:` and the hash of what went in."""
     _check_library()
-    threads = workers or worker_count()
-    compressor = zstandard.ZstdCompressor(LEVEL, threads=threads, write_checksum=True, write_content_size=True)
-    stream = compressor.compressobj(size=size)
     hasher = hashlib.sha256()
     passed = 0
-    for chunk in chunks:
-        passed += len(chunk)
-        hasher.update(chunk)
-        _pass(stream.compress(chunk), sink)
-    if passed != size:
-        raise InternalError(f"a layer of {passed} bytes was announced with {size}")
-    _pass(stream.flush(), sink)
+    with compressing_threads(workers) as threads, _compressor(threads) as compressor:
+        stream = compressor.compressobj(size=size)
+        for chunk in chunks:
+            passed += len(chunk)
+            hasher.update(chunk)
+            _pass(stream.compress(chunk), sink)
+        if passed != size:
+            raise InternalError(f"a layer of {passed} bytes was announced with {size}")
+        _pass(stream.flush(), sink)
     return f"sha256:{hasher.hexdigest()}"
+
+
+_idle: dict[int, list[zstandard.ZstdCompressor]] = {}
+
+
+@contextmanager
+def _compressor(threads: int) -> Iterator[zstandard.ZstdCompressor]:
+    """A compressor for one stream; one that has done another before, if possible: its buffers' pages are dear."""
+    idle = _idle.setdefault(threads, [])
+    try:
+        compressor = idle.pop()
+    except IndexError:
+        compressor = zstandard.ZstdCompressor(LEVEL, threads=threads, write_checksum=True, write_content_size=True)
+    yield compressor
+    idle.append(compressor)  # not after an error: a stream that broke off is nobody's beginning
 
 
 def _pass(data: bytes, sink: Sink) -> None:

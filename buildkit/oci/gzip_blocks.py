@@ -11,7 +11,6 @@ differs from one distribution to the next, and ISA-L's bytes from one processor 
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +19,7 @@ from functools import cache
 from zlib_ng import zlib_ng
 
 from buildkit.errors import EnvironmentFault, InternalError
-from buildkit.oci.sink import Sink, worker_count
+from buildkit.oci.sink import Sink, compressing_threads
 
 LEVEL = 5
 LIBRARY = (2, 3, 3)
@@ -34,16 +33,15 @@ END = b"\x03\x00"  # an empty last block
 def gzip(chunks: Iterable[bytes], size: int, sink: Sink, workers: int = 0) -> str:
     """Compress `size` bytes of chunks into `sink`; gives the diff id: `sha256:` and the hash of what went in."""
     check_library()
-    count = workers or worker_count()
     hasher = hashlib.sha256()
     crc = passed = 0
     pending: deque[Future[bytes]] = deque()
     sink(HEADER)
-    with ThreadPoolExecutor(count, "gzip") as threads:
+    with compressing_threads(workers) as count, ThreadPoolExecutor(count, "gzip") as threads:
         for block in _blocks(chunks):
             pending.append(threads.submit(deflated, block))
             hasher.update(block)
-            crc = zlib.crc32(block, crc)
+            crc = zlib_ng.crc32(block, crc)
             passed += len(block)
             if len(pending) > 2 * count:
                 sink(pending.popleft().result())

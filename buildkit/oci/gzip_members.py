@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from functools import cache
+
+from zlib_ng import zlib_ng
 
 from buildkit.errors import InternalError
 from buildkit.oci.gzip_blocks import BLOCK, END, HEADER, check_library, deflated, ending
@@ -90,7 +91,7 @@ class _Members:
     def add_deflated(self, part: Deflated) -> None:
         """The next part of a file; its member ends with the last one."""
         self._put_plain()
-        self._crc = zlib.crc32(part.data, self._crc)
+        self._crc = zlib_ng.crc32(part.data, self._crc)
         self._length += len(part.data)
         self._ready.append(part.packed)
         if part.last:
@@ -122,7 +123,7 @@ class _Members:
         if not self._open:
             self._ready.append(HEADER)
             self._open = True
-        self._crc = zlib.crc32(data, self._crc)
+        self._crc = zlib_ng.crc32(data, self._crc)
         self._length += len(data)
         if len(data) > _SHORT or (data and self._long):
             self._ready.append(deflated(data))

@@ -12,6 +12,7 @@ import zstandard
 
 from buildkit.errors import BuildFailure, InternalError
 from buildkit.oci import compression, gzip_blocks
+from buildkit.oci.sink import compressing_threads
 
 DATA = random.Random(7).randbytes(300_000) + b"compressible " * 400_000
 
@@ -61,6 +62,25 @@ def test_the_number_of_cores_changes_nothing(kind: str, monkeypatch: pytest.Monk
     for cores in (1, 2, 64, None):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
         assert compressed(kind, DATA, 1 << 20) == first
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_what_was_compressed_before_or_broke_off_changes_nothing(kind: str) -> None:
+    texts = [DATA, b"", LONG, DATA[:7], LONG[: 9 << 20], DATA[::-1]]
+    first = [compressed(kind, data, 1 << 18, workers=2) for data in texts]
+    with pytest.raises(InternalError):
+        COMPRESS[kind]([DATA, LONG], 1 << 40, lambda _: None, 2)
+    assert [compressed(kind, data, 1 << 18, workers=2) for data in reversed(texts)] == first[::-1]
+
+
+def test_layers_that_are_compressed_at_once_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    with compressing_threads() as alone, compressing_threads() as second, compressing_threads() as third:
+        assert (alone, second, third) == (4, 2, 1)
+        with compressing_threads(3) as wanted:
+            assert wanted == 3
+    with compressing_threads() as later:
+        assert later == 4
 
 
 @pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
