@@ -47,6 +47,7 @@ COMMANDS = {
     "logout": "drop the logins that are kept for a registry",
     "image": "look into images: inspect, layers, files, diff, validate",
     "lock": "resolve dependencies and write their locks",
+    "fetch": "bring what targets need from outside into the store, to build --offline",
     "query": "print the targets that an expression names: 'deps(//a:b)', 'kind(rule, //...)'",
     "cquery": "the same in one configuration: selects resolved (--platform, --define)",
     "aquery": "print the actions of targets: command, inputs, outputs, key",

@@ -132,7 +132,7 @@ class _Fetching:
         request, hint = self.request, _HINTS[self.request.source]
         if self.offline:
             message = f"'{request.subject}' ({request.digest}) is not in the store, and --offline forbids to fetch it"
-            return EnvironmentFault(message, hint="build once without --offline")
+            return EnvironmentFault(message, hint="fetch it once, with 'mbuild fetch'")
         if request.source is Source.DEBIAN and not self.sources.debian_mirrors:
             message = f"cannot fetch '{request.subject}': no Debian mirror is configured"
             return EnvironmentFault(message, hint="name one as 'mirror' under [debian] in mbuild.toml")

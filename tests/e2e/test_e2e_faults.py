@@ -173,7 +173,7 @@ def test_offline_names_what_the_store_lacks(place: Place, server: str) -> None:
         f"""
         error: 'lacking.csv' (sha256:{64 * "1"}) is not in the store, and --offline forbids to fetch it
           needed by //p:x
-        hint: build once without --offline
+        hint: fetch it once, with 'mbuild fetch'
         """
     )
     place.write({"p/BUILD": http_file(f"http://{server}/data.csv", sha256(OTHER).hexdigest())})
@@ -216,10 +216,10 @@ def test_an_index_and_a_mirror_that_cannot_be_reached_are_named(place: Place) ->
         f"""
         error: 'demo_1.0_all.deb' (sha256:{64 * "4"}) is not in the store, and --offline forbids to fetch it
           needed by //p:debs
-        hint: build once without --offline
+        hint: fetch it once, with 'mbuild fetch'
         error: 'demo-1.0-py3-none-any.whl' (sha256:{64 * "3"}) is not in the store, and --offline forbids to fetch it
           needed by //p:wheels
-        hint: build once without --offline
+        hint: fetch it once, with 'mbuild fetch'
         """
     )
 

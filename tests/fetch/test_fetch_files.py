@@ -197,7 +197,7 @@ def test_offline_names_what_is_missing(server: Served) -> None:
     assert str(fault) == (
         f"error: 'demo_pkg-1.0-py3-none-any.whl' ({Digest.of(WHEEL)}) is not in the store, "
         "and --offline forbids to fetch it\n"
-        "hint: build once without --offline"
+        "hint: fetch it once, with 'mbuild fetch'"
     )
     assert server.asked == []
 
