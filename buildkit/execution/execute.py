@@ -23,7 +23,6 @@ from buildkit.execution.container import Stopped
 from buildkit.execution.machine import Machine
 from buildkit.execution.schedule import Schedule
 from buildkit.execution.step import Done, Missing, Step
-from buildkit.execution.workers import Workers
 from buildkit.graph.action import Action, ActionGraph, ActionKind, Artifact
 from buildkit.label import Label
 from buildkit.records import dataclass
@@ -68,9 +67,8 @@ def execute(
     with (
         _leaving(ThreadPoolExecutor(jobs, "action")) as actions,
         _leaving(ThreadPoolExecutor(FETCHES, "fetch")) as fetches,
-        Workers(jobs) as workers,
     ):
-        step = Step(machine, workers, threading.Event(), told)
+        step = Step(machine, threading.Event(), told)
 
         def forgives(action: Action) -> bool:
             return keep_going or action.owner in tolerated

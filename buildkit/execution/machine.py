@@ -14,7 +14,7 @@ from buildkit.store import ActionCache, ActionResult, BlobStore
 
 
 class Tool(Protocol):
-    """A pure function of its declared inputs; `threads` says that it lets other threads run while it works."""
+    """A pure function of its declared inputs. It runs in a thread, and lets others run while it works."""
 
     @property
     def name(self) -> str:
@@ -23,10 +23,6 @@ class Tool(Protocol):
     @property
     def version(self) -> int:
         """Enters every key; changes when the same inputs give other bytes."""
-
-    @property
-    def threads(self) -> bool:
-        """Whether it runs in a thread rather than in a worker process."""
 
     @property
     def streams(self) -> bool:

@@ -20,10 +20,9 @@ from buildkit.execution.key import fetch_key, resolve
 from buildkit.execution.known import key_of
 from buildkit.execution.machine import Machine, Tool
 from buildkit.execution.sources import Sources
-from buildkit.execution.workers import Workers
 from buildkit.graph.action import HOST, Action, ActionKind, Artifact
 from buildkit.records import dataclass
-from buildkit.store import ActionResult, DiskStore
+from buildkit.store import ActionResult
 from buildkit.store.blobs import is_promise
 
 
@@ -49,11 +48,10 @@ Blobs = dict[Artifact, Blob]
 class Step:
     """Does actions on a machine."""
 
-    def __init__(self, machine: Machine, workers: Workers, stop: threading.Event, listener: Listener) -> None:
+    def __init__(self, machine: Machine, stop: threading.Event, listener: Listener) -> None:
         self.stop = stop
         self.sources = Sources(machine.store, machine.locate)
         self._machine = machine
-        self._workers = workers
         self._listener = listener
 
     def promised(self, action: Action) -> Done | None:
@@ -168,14 +166,9 @@ class Step:
         tool, store = self._tool(action), self._machine.store
         arguments: dict[str, Any] = {name: resolve(value, blobs) for name, value in action.arguments.items()}
         try:
-            if tool.threads or not isinstance(store, DiskStore):
-                outputs: Mapping[str, Digest] | None = tool.function(store, **arguments)
-            else:
-                outputs = self._workers.call(tool.function, store.root, arguments, self.stop)
+            outputs = tool.function(store, **arguments)
         except BuildFailure as error:
             raise error.noted(f"while making '{action.subject}' for {action.owner}") from error
-        if outputs is None:
-            raise Stopped
         declared = {name for name, _ in action.outputs}
         if not declared <= set(outputs):
             raise InternalError(f"tool '{tool.name}' gave {sorted(outputs)}, declared are {sorted(declared)}")
@@ -184,9 +177,7 @@ class Step:
     def _sources(self, action: Action) -> Blobs:
         """The action's sources; stand-ins for big unread ones where its tool finds their digests on the way."""
         tool = self._tool(action) if action.kind is ActionKind.TOOL else None
-        # A stand-in means something to this process only.
-        streams = tool is not None and tool.threads and tool.streams
-        look = self.sources.promised if streams else self.sources.blob
+        look = self.sources.promised if tool is not None and tool.streams else self.sources.blob
         return {source: look(source) for source in action.needs if source.source}
 
     def _stream(self, number: int, action: Action, blobs: Blobs) -> Done:

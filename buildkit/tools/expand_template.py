@@ -8,7 +8,7 @@ from buildkit.store import BlobStore
 from buildkit.tools.tool import Json, tool
 
 
-@tool(version=1, outputs=("file",), threads=True)
+@tool(version=1, outputs=("file",))
 def expand_template(
     store: BlobStore, *, template: Blob, substitutions: Json, executable: bool | None = None
 ) -> dict[str, Digest]:

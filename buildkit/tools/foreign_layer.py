@@ -17,7 +17,7 @@ from buildkit.tools.tool import Json, tool
 _TEXTS = ("created", "created_by", "author", "comment")
 
 
-@tool(version=1, outputs=("descriptor",), threads=True)
+@tool(version=1, outputs=("descriptor",))
 def foreign_layer(
     store: BlobStore,
     *,

@@ -33,7 +33,7 @@ _KNOWN = frozenset(
 MOST_LAYERS = 100
 
 
-@tool(version=5, outputs=("config", "warnings"), threads=True)
+@tool(version=5, outputs=("config", "warnings"))
 def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], settings: Json) -> dict[str, Digest]:
     """The OCI config of an image with the given layers, lowest first; and what its user is to be warned of.
 

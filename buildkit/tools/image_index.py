@@ -13,7 +13,7 @@ from buildkit.store import BlobStore
 from buildkit.tools.tool import tool
 
 
-@tool(version=1, outputs=("index",), threads=True)
+@tool(version=1, outputs=("index",))
 def image_index(
     store: BlobStore,
     *,

@@ -23,7 +23,7 @@ _EPOCH = "1970-01-01T00:00:00Z"
 _REGULAR = 0  # what ModelPack's tools write as the type of a plain file
 
 
-@tool(version=2, outputs=("manifest",), threads=True)
+@tool(version=2, outputs=("manifest",))
 def image_manifest(
     store: BlobStore,
     *,

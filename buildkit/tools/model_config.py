@@ -20,7 +20,7 @@ _DESCRIPTOR += ("name", "revision", "sourceURL", "title", "vendor", "version")
 _CONFIG = ("architecture", "capabilities", "format", "paramSize", "precision", "quantization")
 
 
-@tool(version=2, outputs=("config", "warnings"), threads=True)
+@tool(version=2, outputs=("config", "warnings"))
 def model_config(
     store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], descriptor: Json, config: Json
 ) -> dict[str, Digest]:

@@ -21,7 +21,7 @@ from buildkit.tools.tool import tool
 _LARGEST = 1 << 26  # 64 MiB: Python could not compile it
 
 
-@tool(version=1, outputs=("archive",), threads=True)
+@tool(version=1, outputs=("archive",))
 def modules(store: BlobStore, *, layer: Blob, folder: str, without: list[str] | None = None) -> dict[str, Digest]:
     """The `.py` files of a layer (or of a folder of layers) below a folder, but those inside folders called `without`.
 

@@ -8,7 +8,7 @@ from buildkit.store import BlobStore
 from buildkit.tools.tool import tool
 
 
-@tool(version=1, outputs=("file",), threads=True)
+@tool(version=1, outputs=("file",))
 def symlink(store: BlobStore, *, target: Blob) -> dict[str, Digest]:
     """Nothing is copied: an artifact is a name for a digest."""
     return {"file": target.digest}

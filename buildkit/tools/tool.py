@@ -35,9 +35,9 @@ class Parameter:
 class Tool:
     """A tool. `version` enters every key of its actions: it changes when the same inputs give other bytes.
 
-    `threads` says that it may run in a thread: it is short, or lets others run while it hashes and compresses;
-    `streams`, that it reads large sources once from end to end, so that their digests may be computed meanwhile;
-    `costly`, that it is quicker to fetch what it gave on another machine than to call it.
+    It runs in a thread: it is short, or lets others run while it hashes and compresses. `streams` says that it reads
+    large sources once from end to end, so that their digests may be computed meanwhile; `costly`, that it is quicker to
+    fetch what it gave on another machine than to call it.
     """
 
     name: str
@@ -45,7 +45,6 @@ class Tool:
     function: ToolFunction
     parameters: Mapping[str, Parameter]
     outputs: tuple[str, ...]
-    threads: bool
     streams: bool = False
     costly: bool = False
 
@@ -58,13 +57,13 @@ class Tool:
 
 
 def tool(
-    *, version: int, outputs: tuple[str, ...], threads: bool = False, streams: bool = False, costly: bool = False
+    *, version: int, outputs: tuple[str, ...], streams: bool = False, costly: bool = False
 ) -> Callable[[ToolFunction], Tool]:
     """Make a function a tool: its keyword-only parameters are the tool's, typed by their annotations."""
 
     def decorate(function: ToolFunction) -> Tool:
         name = function.__name__
-        return Tool(name, version, function, _parameters(name, function), outputs, threads, streams, costly)
+        return Tool(name, version, function, _parameters(name, function), outputs, streams, costly)
 
     return decorate
 

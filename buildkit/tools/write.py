@@ -7,7 +7,7 @@ from buildkit.store import BlobStore
 from buildkit.tools.tool import tool
 
 
-@tool(version=1, outputs=("file",), threads=True)
+@tool(version=1, outputs=("file",))
 def write(store: BlobStore, *, content: str, executable: bool | None = None) -> dict[str, Digest]:
     """A file with the given text. `executable` is the artifact's affair: bytes have no mode."""
     return {"file": store.put(content.encode())}

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from buildkit.content import Blob
 from buildkit.digest import Digest
 from buildkit.events import ActionEnded, Event
 from buildkit.execution import Execution, Machine, SharedResults, execute
@@ -73,7 +72,6 @@ class FakeTool:
     name: str
     work: Callable[[BlobStore, Mapping[str, Any]], bytes]
     version: int = 1
-    threads: bool = True
     streams: bool = False
     costly: bool = False
     calls: list[Mapping[str, Any]] = field(default_factory=list)
@@ -81,11 +79,6 @@ class FakeTool:
     def function(self, store: BlobStore, **arguments: Any) -> dict[str, Digest]:
         self.calls.append(arguments)
         return {"out": store.put(self.work(store, arguments))}
-
-
-def shout(store: BlobStore, *, text: Blob) -> dict[str, Digest]:
-    """A tool's function that a worker process can import."""
-    return {"out": store.put(store.read(text.digest).upper())}
 
 
 @dataclass

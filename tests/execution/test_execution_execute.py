@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from execution_fakes import OWNER, World, derived, fetch, run, shout, source, tar_of, use
+from execution_fakes import OWNER, World, derived, fetch, run, source, tar_of, use
 
 from buildkit.content import Blob, Entry, Inline, Kind, Recipe, Slice, Tree
 from buildkit.digest import Digest
@@ -314,16 +314,6 @@ def test_a_tools_failure_tells_for_which_target(world: World) -> None:
     assert only_failure(world.build([use("unpack", derived("x"))], derived("x"))) == (
         "error: wheel 'x.whl' is damaged\n  while making 'x' for //models:fraud\nhint: fetch it again"
     )
-
-
-def test_tools_without_threads_run_in_worker_processes(world: World, tmp_path: Path) -> None:
-    world.store, world.actions = DiskStore(tmp_path / "store"), DiskActionCache(tmp_path / "store")
-    tool = world.tool("shout", lambda store, given: b"", threads=False)
-    tool.function = shout  # type: ignore[method-assign, assignment]
-    text = world.write("a", "quiet")
-    execution = world.build([use("shout", derived("x"), text=text)], derived("x"))
-    assert execution.failures == ()
-    assert world.store.read(execution.digests[derived("x")]) == b"QUIET"
 
 
 def test_a_big_source_is_read_once_by_a_tool_that_streams(world: World, tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_a_tools_signature_is_read_from_its_annotations() -> None:
         "executables": Parameter("list[str]", required=False),
         "about": Parameter("dict[str, str]", required=False),
     }
-    assert (found.name, found.outputs, found.threads) == ("files_layer", ("layer", "descriptor", "tree"), True)
+    assert (found.name, found.outputs) == ("files_layer", ("layer", "descriptor", "tree"))
 
 
 def test_the_table_names_each_tool_by_its_name_and_workers_find_it_by_module() -> None:
