@@ -43,13 +43,13 @@ def main() -> None:
         workspace = workspace_of(folder / "workspace", options.size)
         with peers(options.programs, folder, tls=options.tls) as found:
             (workspace / "mbuild.toml").write_text(found.settings)
-            sides = [_ours(found, workspace, folder), _curl(found, workspace, folder)]
-            ours, curl = results = alternate(sides, options.rounds)
+            sides = [_ours(found, workspace, folder), curl(found, workspace)]
+            ours, theirs = results = alternate(sides, options.rounds)
     print(
         f"## push.py{' --tls' if options.tls else ''}: {options.size} MB, minimum of {options.rounds}\n\n{described}\n"
     )
     print(table(sides, results) + "\n")
-    print(verdict("wall ratio", ours.wall / curl.wall, 1.3 if options.tls else 1.1))
+    print(verdict("wall ratio", ours.wall / theirs.wall, 1.3 if options.tls else 1.1))
     print(verdict("peak memory, MB", ours.peak / 1e6, 150))
 
 
@@ -60,7 +60,8 @@ def _ours(found: Peers, workspace: Path, folder: Path) -> Side:
     return Side("mbuild push", command, prepare=found.empty_registry, folder=workspace)
 
 
-def _curl(found: Peers, workspace: Path, folder: Path) -> Side:
+def curl(found: Peers, workspace: Path) -> Side:
+    """The workspace's weights, put as one blob."""
     weights = workspace / "weights.safetensors"
     summed = subprocess.run(["sha256sum", weights], check=True, capture_output=True, text=True).stdout.split()[0]
     command = ["/bin/sh", "-euc", _CURL, "curl", found.url, str(weights), summed, found.curl]
