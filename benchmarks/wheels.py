@@ -1,7 +1,8 @@
 """Locked wheels → image layers, against `uv pip install --target` + `tar` + `zstd -3`.
 
-Both begin with the wheels on this disk. Ours checks every RECORD, makes layers that are the same on every machine, each
-with its list of contents, and keeps them in a store; theirs makes one archive. Once without bytecode, with zstd and
+Both begin with the wheels on this disk; ours where `mbuild fetch` ends, theirs with a folder of them. Ours checks every
+RECORD, makes layers that are the same on every machine, each with its list of contents, and keeps them in a store;
+theirs makes one archive. Once without bytecode, with zstd and
 with gzip, which takes over what the wheels have deflated; once with: then ours is a runtime on a base that was built
 before, whose Python compiles the packages, each one as a layer of its own, but for the packages' own tests; uv compiles
 all, with the Python that runs this. Aim: half of its wall time.
@@ -82,6 +83,7 @@ def _ours(workspace: Path, words: Sequence[str], folder: Path, before: Sequence[
     def fresh() -> None:
         shutil.rmtree(store, ignore_errors=True)
         shutil.copytree(blobs, store, copy_function=os.link)
+        subprocess.run([*command, "fetch", *words], cwd=workspace, check=True, capture_output=True)
         if before:
             subprocess.run([*command, *before], cwd=workspace, check=True, capture_output=True)
 
