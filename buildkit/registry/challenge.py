@@ -11,9 +11,10 @@ from types import MappingProxyType
 
 from buildkit.records import dataclass
 
+# Words are taken whole (`++`, and none begins inside another): else a long one takes the square of its length.
 _PART = re.compile(
-    r"""(?P<key>[\w-]+)\s*=\s*(?:"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<plain>[^\s,"]+))"""
-    r"""|(?P<scheme>[A-Za-z][\w-]*)(?=\s+[\w-]+\s*=|\s*,|\s*$)"""
+    r"""(?<![\w-])(?:(?P<key>[\w-]++)\s*+=\s*+(?:"(?P<quoted>(?:\\.|[^"\\])*+)"|(?P<plain>[^\s,"]++))"""
+    r"""|(?P<scheme>[A-Za-z][\w-]*+)(?=\s++[\w-]++\s*+=|\s*+,|\s*+$))"""
 )
 
 

@@ -47,8 +47,10 @@ class BlobReader:
 
     @property
     def proves(self) -> Digest | None:
-        """The digest that all bytes together have for certain, once the last is handed out; None for a part."""
-        return self._digest if self._sha256 else None
+        """The digest that all bytes together have for certain, once the last is handed out; None for a part, and for
+        a blob that is said to be empty: it has no last byte to be checked before.
+        """
+        return self._digest if self._sha256 and self._digest.size else None
 
     def __enter__(self) -> BlobReader:
         return self

@@ -22,7 +22,8 @@ from buildkit.registry.host import Answer, Host
 _PAGE_LIMIT = 4 << 20
 _LIST_LIMIT = 64 << 20
 _PAGES = 1000
-_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+# No part reaches beyond the next '<': else a header that is full of them takes the square of its length.
+_NEXT = re.compile(r'<([^<>]*+)>\s*+;[^,<]*\brel="?next"?', re.IGNORECASE)
 
 
 def list_tags(host: Host, repository: str) -> list[str]:

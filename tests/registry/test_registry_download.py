@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from chunk_registry import ChunkRegistry, chunk_registry
 
 from buildkit.digest import Digest
-from buildkit.errors import EnvironmentFault
+from buildkit.errors import BuildFailure, EnvironmentFault
 from buildkit.events import ignore
 from buildkit.registry import Credentials, Document
 from buildkit.registry.oras import OrasRegistry
 from buildkit.registry.registry import MANIFEST_LIMIT
 from buildkit.registry.retry import Patience
+from buildkit.store import DiskStore
 
 MIB = 1 << 20
 BLOB = random.Random(2).randbytes(6 * MIB + 5)
@@ -74,6 +76,17 @@ def test_breaks_without_progress_end(oras: OrasRegistry, registry: ChunkRegistry
     with pytest.raises(EnvironmentFault, match="while reading blob"):
         read(oras)
     assert slept == [0.5, 1.0, 2.0]
+
+
+def test_a_blob_that_is_only_said_to_be_empty_does_not_come_into_a_store(oras: OrasRegistry, tmp_path: Path) -> None:
+    store = DiskStore(tmp_path)
+    store.put(BLOB)
+    empty = Digest(DIGEST.hex, 0)
+    with oras.open_blob("ml/fraud", empty) as blob, store.writer(getattr(blob, "proves", None)) as writer:
+        assert blob.read(100) == b""
+        with pytest.raises(BuildFailure, match="found"):
+            writer.commit(empty)
+    assert store.read(DIGEST) == BLOB, "and what has that digest stays"
 
 
 def test_other_bytes_are_found_out_before_the_last_is_handed_out(oras: OrasRegistry, registry: ChunkRegistry) -> None:

@@ -139,7 +139,15 @@ def test_a_token_server_that_cannot_be_is_refused(registry: LittleRegistry, real
     assert "secret" not in told(lambda: oras(registry).tags("ml/x")) != ""
 
 
-@pytest.mark.parametrize("headers", [{"OCI-Chunk-Min-Length": LONG}, {"Range": f"0-{LONG}"}, {"Retry-After": LONG}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"OCI-Chunk-Min-Length": LONG},
+        {"Range": f"0-{LONG}"},
+        {"Retry-After": LONG},
+        {"Retry-After": f"Mon, 1 Jan {LONG[:20]} 00:00:00 GMT"},
+    ],
+)
 def test_numbers_too_long_to_be_read_are_passed_over(registry: LittleRegistry, headers: dict[str, str]) -> None:
     registry.plant("POST", "uploads/", Answer(202, headers | {"Location": "/v2/ml/x/blobs/uploads/7?_state=a%2Fb"}))
     told(lambda: push(oras(registry)))
@@ -259,6 +267,13 @@ def test_a_list_of_ever_more_pages_is_cut_off(registry: LittleRegistry) -> None:
         f"registry '{registry.address}' sent a list of more than 1000 pages, while listing the tags of 'ml/x'"
     )
     assert len(registry.seen) == 1000
+
+
+@pytest.mark.parametrize("link", ["<" * 60_000, "<a>;" * 15_000])
+def test_a_link_that_is_one_long_puzzle_is_read_at_once(registry: LittleRegistry, link: str) -> None:
+    """A hundred headers of this size may come, and are joined to one: read carelessly, they take a day."""
+    registry.plant("GET", "tags/list", Answer(200, {"Link": link}, b'{"tags": ["a"]}'))
+    assert oras(registry).tags("ml/x") == ["a"]
 
 
 def test_a_list_of_ever_more_bytes_is_cut_off(registry: LittleRegistry) -> None:
