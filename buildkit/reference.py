@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from buildkit.errors import BuildError
 from buildkit.records import dataclass
 
-_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_FOR_DOCKER = re.compile(f"(?:(?:{_HOST.pattern})/)?{_REPOSITORY.pattern}(?::{_TAG.pattern})?")
 _HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -61,6 +62,11 @@ def _is_place(host: str) -> bool:
         return (urlsplit(f"//{host}").port or 0) >= 0
     except ValueError:
         return False
+
+
+def is_image_name(text: str) -> bool:
+    """Whether docker and podman take a text as the name of an image on their machine: `[host/]repository[:tag]`."""
+    return bool(_FOR_DOCKER.fullmatch(text))
 
 
 def check_tag(text: str) -> str:

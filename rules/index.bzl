@@ -9,6 +9,9 @@ def _image_index(ctx):
     targets = list(ctx.attr.image) + list(ctx.attr.images)
     if not targets:
         fail("an index of nothing: give 'image' and 'platforms', or 'images'")
+    for target in ctx.attr.image[1:]:
+        if target[ImageInfo].platform in ("", "unknown/unknown"):
+            fail("'%s' is for no platform, being an artifact or an index: name it in 'images'" % target.label)
     images = [target[ImageInfo] for target in targets]
     _check_platforms(ctx, targets)
     index = ctx.actions.declare_file(ctx.label.name + "/index.json")

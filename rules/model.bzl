@@ -64,7 +64,7 @@ _SIGNATURE = {
     ),
     "max_layers": attr.int(
         default = 30,
-        doc = "How many big files (64 MiB or more) have a layer each; of more, neighbours share one.",
+        doc = "Of so many weights files each big one (64 MiB or more) has a layer; of more files, big or small, neighbours share one.",
     ),
 } | FACTS
 

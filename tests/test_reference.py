@@ -37,6 +37,8 @@ def test_docker_hubs_own_images_have_their_whole_name() -> None:
     ("text", "why"),
     [
         ("", "it must begin with a registry's host"),
+        ("./fraud", "it must begin with a registry's host"),
+        ("../models/fraud:1", "it must begin with a registry's host"),
         ("fraud", "it must begin with a registry's host"),
         ("models/fraud:1", "it must begin with a registry's host"),
         ("registry.example/", "'' is not a repository name (a-z, 0-9, '.', '_', '-', '/')"),

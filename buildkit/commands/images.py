@@ -45,9 +45,8 @@ def open_image(session: Session, text: str, *, plain_http: bool = False) -> Open
 def is_reference(text: str) -> bool:
     """Whether a text is meant as an image in a registry: its first part is a host."""
     host, slash, _ = text.partition("/")
-    return (
-        bool(slash and host) and not text.startswith((":", "@")) and ("." in host or ":" in host or host == "localhost")
-    )
+    begins = bool(slash and host) and not text.startswith((":", "@", "."))
+    return begins and ("." in host or ":" in host or host == "localhost")
 
 
 def is_target(text: str) -> bool:
@@ -100,8 +99,8 @@ def _path_and_tag(session: Session, text: str, rest: str) -> tuple[Path, str]:
 
 
 def _target(session: Session, text: str) -> OpenedImage:
-    if not text.startswith(("//", ":", "@")) and ":" in text and not _is_package(session, text):
-        raise BuildError(f"'{text}' is no image", hint=f"an image is {FORMS}")
+    if not text.startswith(("//", ":", "@")) and not _may_be_label(session, text):
+        raise BuildError(f"'{text}' is no image", hint=_kind_hint(session, text) or f"an image is {FORMS}")
     analyzed = analysis(session, [text])
     configured = one_target(analyzed, text)
     if configured.manifest is None:
@@ -109,11 +108,24 @@ def _target(session: Session, text: str) -> OpenedImage:
     result = build_analyzed(session, analyzed, [configured]).checked()
     digest = result.execution.digests[configured.manifest]
     root = Descriptor(media_type_of(session.store.read(digest)), digest)
-    return OpenedImage(root, open_built(session, analyzed), str(configured.label))
+    return OpenedImage(root, open_built(session, analyzed), str(configured.label), platform=analyzed.platform)
 
 
-def _is_package(session: Session, text: str) -> bool:
-    return (session.options.directory / text.partition(":")[0]).is_dir()
+def _may_be_label(session: Session, text: str) -> bool:
+    """Whether a text without `//` may name a target: it is no path, and what its colon follows is a folder."""
+    package, colon, _ = text.partition(":")
+    is_path = text.startswith((".", "/")) or bool(_kind_hint(session, text))
+    return not is_path and (not colon or (session.options.directory / package).is_dir())
+
+
+def _kind_hint(session: Session, text: str) -> str | None:
+    """What to write for the path of a layout or archive that was given without its kind."""
+    path = session.options.directory / text
+    if (path / "oci-layout").is_file():
+        return f"write 'oci:{text}'"
+    if path.suffix == ".tar" and path.is_file():
+        return f"write 'oci-archive:{text}' or 'docker-archive:{text}'"
+    return None
 
 
 def _remote(session: Session, text: str, plain_http: bool) -> OpenedImage:

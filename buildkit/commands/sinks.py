@@ -8,12 +8,13 @@ for a platform.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from buildkit.errors import BuildError, did_you_mean
 from buildkit.records import dataclass
+from buildkit.reference import is_image_name
 
 if TYPE_CHECKING:
     from buildkit.oci.blobs import OpenBlob
@@ -23,7 +24,11 @@ KINDS = ("oci", "oci-archive", "docker-archive", "rootfs")
 FORMS = "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG] or rootfs:DIR"
 _MEANT = "an OCI layout, one as a tar, an archive for docker load, a plain root file system"
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-_NAME = re.compile(r"[a-z0-9][a-z0-9._/:-]*(?::\w[\w.-]{0,127})?", re.ASCII)
+_FITS: Mapping[str, Callable[[str], object]] = {
+    "oci": _TAG.fullmatch,
+    "oci-archive": _TAG.fullmatch,
+    "docker-archive": is_image_name,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,8 @@ def parse_sink(text: str) -> Sink:
     if kind not in KINDS or not path:
         near = did_you_mean(kind, KINDS) if colon and kind not in KINDS else None
         raise BuildError(f"cannot read the output {text!r}", hint=near or f"use {FORMS}: {_MEANT}")
-    fits = {"oci": _TAG, "oci-archive": _TAG, "docker-archive": _NAME}.get(kind)
-    if tagged and not (fits and fits.fullmatch(tag)):
+    fits = _FITS.get(kind)
+    if tagged and not (fits and fits(tag)):
         raise BuildError(f"cannot read the output {text!r}: {tag!r} is no tag", hint=f"use {FORMS}")
     return Sink(kind, path, tag)
 
@@ -67,7 +72,8 @@ def write_to(
     """Write (image or index, its own tag) pairs. `platform`, such as linux/amd64, chooses where one image must be; ''
     chooses as `read_image` does.
 
-    Raises BuildError for several images where one is taken, and where an index has none for the platform.
+    Raises BuildError for several images where one is taken or under one tag, for a name that docker would not load, and
+    where an index has no image for the platform.
     """
     if len(images) != 1 and (sink.tag or not sink.takes_several):
         form = "with a tag " if sink.tag else ""
@@ -80,6 +86,7 @@ def write_to(
 
     target = directory / sink.path
     named = [(root, sink.tag or own) for root, own in images]
+    _check_names(sink, [name for _, name in named])
     if sink.kind == "oci":
         for root, tag in named:
             write_layout(target, root, open_blob, tag=tag)
@@ -91,5 +98,15 @@ def write_to(
     if sink.kind == "rootfs":
         write_rootfs(target, root, open_blob, platform=platform)
     else:
-        named_in_full = name if ":" in name or not name else f"{name}:latest"
+        named_in_full = name if ":" in name.rpartition("/")[2] or not name else f"{name}:latest"
         write_archive(target, root, open_blob, name=named_in_full, platform=platform)
+
+
+def _check_names(sink: Sink, names: Sequence[str]) -> None:
+    """Raise BuildError for one tag of two images, of which only the last would keep it, and for what docker refuses."""
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        hint = f"write one at a time: {sink.kind}:{sink.path}:TAG"
+        raise BuildError(f"'{sink}': two images would have the tag '{name}'", hint=hint)
+    for name in names:
+        if sink.kind == "docker-archive" and name and not is_image_name(name):
+            raise BuildError(f"'{sink}': docker loads no image called '{name}'", hint=f"name it: {sink}:NAME:TAG")

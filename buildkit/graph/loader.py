@@ -212,6 +212,8 @@ class Loader:
         if "." in label.name or "/" in label.name:
             message += f", and no file '{label.path}'"
         known = [*package.targets, *self.files.files_of(label.package)]
+        if label.name in known:
+            return BuildError(f"'{label.path}' is neither a file nor a folder", hint="a symlink must lead to a file")
         return BuildError(message, hint=did_you_mean(label.name, known))
 
     def package(self, name: str) -> Package:

@@ -5,6 +5,7 @@ In: the targets of a graph. Out: `Platform`. Without `--platform` it is linux/am
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from buildkit.errors import BuildError
@@ -21,6 +22,7 @@ def _standard(name: str) -> Label:
 
 COMPATIBLE_WITH = "target_compatible_with"  # the attribute of every rule that says which platforms it is for
 _OS, _CPU = _standard("os"), _standard("cpu")
+_VARIANT = re.compile(r"[\w.-]+", re.ASCII)
 _PROCESSORS = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -72,8 +74,17 @@ def platform_of(label: Label, targets: Mapping[Label, Target]) -> Platform:
         raise BuildError(f"'{label}' is not a platform: it is {target.a_kind}")
     base, own = _parent(target, targets), _own_constraints(target, targets)
     merged = {**base.constraints, **own}
-    variant = target.attributes["variant"] or (base.variant if _CPU not in own else "")
+    variant = _own_variant(target) or (base.variant if _CPU not in own else "")
     return Platform(label, merged[_OS].name, merged[_CPU].name, variant, merged)
+
+
+def _own_variant(target: Target) -> str:
+    """A platform's `variant`, which stands behind a '/' where platforms are named."""
+    variant: str = target.attributes["variant"]
+    if variant and not _VARIANT.fullmatch(variant):
+        message = f"platform '{target.label}' has the variant {variant!r}, expected letters, digits, '.', '_' or '-'"
+        raise _fault(target, "variant", message)
+    return variant
 
 
 def _parent(target: Target, targets: Mapping[Label, Target]) -> Platform:

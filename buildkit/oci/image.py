@@ -30,6 +30,7 @@ class OpenedImage:
     open_blob: OpenPart
     name: str = ""  # how people call it
     local: bool = True  # reading costs no network
+    platform: str = DEFAULT_PLATFORM  # which image of an index is meant, unless another is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,11 @@ class Image:
 
 
 def read_image(opened: OpenedImage, platform: str = "") -> Image:
-    """The image of a platform such as `linux/arm64`; by default linux/amd64, or the only one there is.
+    """The image of a platform such as `linux/arm64`; by default the source's own, or the only one there is.
 
     Raises BuildError where there is none for the platform that was asked for.
     """
-    descriptor = image_for(opened.root, opened.open_blob, platform, opened.name)
+    descriptor = image_for(opened.root, opened.open_blob, platform, opened.name, opened.platform)
     data = read_manifest(descriptor, opened.open_blob)
     manifest = Manifest.from_json(data)
     config = read_document(manifest.config.digest, opened.open_blob, "config")
@@ -89,14 +90,17 @@ def _document(descriptor: Descriptor, open_blob: OpenBlob, what: str) -> bytes:
     return data
 
 
-def image_for(root: Descriptor, open_blob: OpenBlob, platform: str = "", name: str = "") -> Descriptor:
+def image_for(
+    root: Descriptor, open_blob: OpenBlob, platform: str = "", name: str = "", default: str = DEFAULT_PLATFORM
+) -> Descriptor:
     """`root`, or of an index and the indexes in it the image for `platform`, chosen as `read_image` does.
 
     What says something of another image is left out. Raises BuildError, which lists the platforms that there are.
     """
     if root.media_type not in INDEXES:
         return root
-    return _chosen([found for found in _walk(root, open_blob, set(), 1) if not is_about_another(found)], platform, name)
+    found = [one for one in _walk(root, open_blob, set(), 1) if not is_about_another(one)]
+    return _chosen(found, platform, name, default)
 
 
 def _walk(descriptor: Descriptor, open_blob: OpenBlob, seen: set[Digest], depth: int) -> list[Descriptor]:
@@ -118,13 +122,15 @@ def is_about_another(descriptor: Descriptor) -> bool:
     )
 
 
-def _chosen(found: Sequence[Descriptor], platform: str, name: str) -> Descriptor:
+def _chosen(found: Sequence[Descriptor], platform: str, name: str, default: str) -> Descriptor:
     what = f"'{name}'" if name else "the index"
     if not found:
-        raise BuildFailure(f"{what} is an index without an image")
+        raise BuildFailure(
+            f"{what} is an index without an image", hint="'mbuild image inspect --raw' prints what it lists"
+        )
     if not platform and len(found) == 1:
         return found[0]
-    wanted = platform or DEFAULT_PLATFORM
+    wanted = platform or default
     fitting = [one for one in found if one.platform_text == wanted]
     fitting += [one for one in found if _alike(one.platform_text, wanted)]
     if fitting:

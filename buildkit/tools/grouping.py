@@ -54,7 +54,7 @@ def big(entries: Iterable[Entry], roles: Mapping[str, str], limits: Limits) -> l
     found = [entry for entry in entries if size_of(entry) >= limits.alone]
     if len(found) <= limits.most:
         return [_alone(entry, roles, limits) for entry in found]
-    why = f"more than {limits.most} big files share layers of up to {shown(limits.largest)}"
+    why = f"too many files for a layer each: neighbours share layers of up to {shown(limits.largest)}"
     groups = []
     for role in _order(found, roles):
         one_role = [entry for entry in found if role_of(entry.path, roles) == role]

@@ -333,12 +333,19 @@ def test_a_target_is_built_and_its_layers_are_counted_in_others(place: Place) ->
         (["//a:b"], "error: no workspace here: "),
         (["ocl:file"], "error: 'ocl:file' is no image\nhint: an image is //package:target, "),
         (["library/python:3.11"], "error: 'library/python:3.11' is no image\nhint: an image is //package:target, "),
+        (["./x"], "error: './x' is no image\nhint: an image is //package:target, "),
+        (["{root}/x"], "error: '{root}/x' is no image\nhint: an image is //package:target, "),
+        (["./layout"], "error: './layout' is no image\nhint: write 'oci:./layout'\n"),
+        (["x.tar"], "error: 'x.tar' is no image\nhint: write 'oci-archive:x.tar' or 'docker-archive:x.tar'\n"),
     ],
 )
 def test_what_names_no_image_is_told(place: Place, words: list[str], expected: str) -> None:
     (place.root / "file").write_text("x")
+    (place.root / "x.tar").write_text("x")
     (place.root / "empty").mkdir()
-    ran = place.mbuild("image", "inspect", *words)
+    (place.root / "layout").mkdir()
+    (place.root / "layout" / "oci-layout").write_text("x")
+    ran = place.mbuild("image", "inspect", *(word.replace("{root}", str(place.root)) for word in words))
     assert ran.stdout == ""
     assert ran.stderr.startswith(expected.replace("{root}", str(place.root))), ran.stderr
     assert ran.code in (1, 2)

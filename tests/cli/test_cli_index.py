@@ -210,3 +210,29 @@ def test_what_ships_does_not_depend_on_where_actions_run(place: Place) -> None:
     assert here.code == 0, here.stderr
     assert [one.stdout for one in there] == [here.stdout] * 2
     assert list(built(here)) == ["//:both", "//:everywhere", "//:m", "//:volume"]
+
+
+def test_of_an_index_the_image_of_the_builds_platform_is_looked_at(place: Place) -> None:
+    for platform, told in (
+        ("//platforms:big", "linux/arm64/v8"),
+        ("linux/arm64", "linux/arm64/v8"),
+        ("", "linux/amd64"),
+    ):
+        ran = place.mbuild("image", "inspect", "--json", "//:everywhere", f"--platform={platform}")
+        assert ran.code == 0, ran.stderr
+        assert json.loads(ran.stdout)["platform"] == told
+
+
+def test_an_artifact_is_not_put_into_an_index_twice(place: Place) -> None:
+    place.write({"BUILD": BUILD.replace("model_volume(", "model_artifact(", 1)})
+    ran = place.mbuild("//:everywhere")
+    assert ran.code == 2
+    assert "error: '//:volume' is for no platform, being an artifact or an index: name it in 'images'" in ran.stderr
+
+
+def test_a_variant_is_a_word(place: Place) -> None:
+    place.write({"platforms/BUILD": PLATFORMS.replace('"v8"', '"v8/x"')})
+    assert place.mbuild("//:everywhere").stderr.startswith(
+        "platforms/BUILD:1:70: error: platform '//platforms:big' has the variant 'v8/x', expected letters, digits, "
+        "'.', '_' or '-'\n"
+    )

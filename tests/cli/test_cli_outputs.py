@@ -49,6 +49,11 @@ WRONG = [
         f"error: cannot read the output 'docker-archive:x:Big/Name': 'Big/Name' is no tag\n"
         f"{FORMS.partition(': an OCI')[0]}",
     ),
+    (
+        "docker-archive:x:acme//scores:v1",
+        f"error: cannot read the output 'docker-archive:x:acme//scores:v1': 'acme//scores:v1' is no tag\n"
+        f"{FORMS.partition(': an OCI')[0]}",
+    ),
 ]
 
 
@@ -110,3 +115,36 @@ def test_a_folder_that_holds_something_is_not_written_over(place: Place) -> None
 def test_a_target_that_is_no_image_has_no_output(place: Place) -> None:
     ran = place.mbuild("//:m", "--output", "rootfs:root")
     assert (ran.code, ran.told) == (2, "error: --output rootfs: none of the targets is an image")
+
+
+@pytest.mark.parametrize("output", ["oci:x", "oci-archive:x.tar"])
+def test_two_images_of_one_name_do_not_take_each_others_tag(place: Place, output: str) -> None:
+    place.write({"BUILD": BUILD.replace("models = [", 'visibility = ["//visibility:public"], models = [')})
+    place.write({"a/BUILD": 'image_index(name = "volume", images = ["//:other"])'})
+    ran = place.mbuild("//:volume", "//a:volume", "--output", output)
+    assert (ran.code, ran.told) == (
+        2,
+        f"error: '{output}': two images would have the tag 'volume'\nhint: write one at a time: {output}:TAG",
+    )
+    assert not (place.root / output.partition(":")[2]).exists()
+
+
+def test_a_name_that_docker_would_not_load_is_refused(place: Place) -> None:
+    place.write({"BUILD": BUILD.replace('"volume"', '"Volume"').replace(":volume", ":Volume")})
+    ran = place.mbuild("//:Volume", "--output", "docker-archive:x.tar")
+    assert (ran.code, ran.told) == (
+        2,
+        "error: 'docker-archive:x.tar': docker loads no image called 'Volume'\n"
+        "hint: name it: docker-archive:x.tar:NAME:TAG",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "full"), [("host:5000/x", "host:5000/x:latest"), ("host:5000/x:v1", "host:5000/x:v1"), ("x", "x:latest")]
+)
+def test_a_name_for_docker_always_has_a_tag(place: Place, name: str, full: str) -> None:
+    assert place.mbuild("//:volume", "--output", f"docker-archive:x.tar:{name}").code == 0
+    with tarfile.open(place.root / "x.tar") as archive:
+        manifest = archive.extractfile("manifest.json")
+        assert manifest
+        assert json.load(manifest)[0]["RepoTags"] == [full]

@@ -240,6 +240,18 @@ def test_a_fault_has_its_place(tmp_path: Path, fault: str) -> None:
     assert place(tmp_path, files).told("//p:x") == message
 
 
+def test_a_link_to_nothing_is_not_told_as_a_typo_of_itself(tmp_path: Path) -> None:
+    made = place(tmp_path, {"p/BUILD": group("x", "w.bin")})
+    (made.root / "p" / "w.bin").symlink_to("nowhere")
+    assert made.told("//p:x") == (
+        "p/BUILD:1:23: error: 'p/w.bin' is neither a file nor a folder\n"
+        '    filegroup(name = "x", srcs = ["w.bin"])\n'
+        "                          ^~~~\n"
+        "  needed by //p:x (p/BUILD:1:1)\n"
+        "hint: a symlink must lead to a file"
+    )
+
+
 def test_files_that_load_each_other_are_told_with_the_way(tmp_path: Path) -> None:
     files = {
         "BUILD": 'load(":a.bzl", "a")\n',

@@ -72,7 +72,7 @@ def test_one_more_file_leaves_the_layers_of_the_others_as_they_are() -> None:
 def test_big_files_share_layers_where_there_are_too_many() -> None:
     files = [entry(f"m/{number}.bin", 40) for number in range(5)] + [entry("m/z.json", 40), entry("m/zz.bin", 200)]
     groups = big(files, ROLES, Limits(alone=10, largest=100, most=6))
-    why = "more than 6 big files share layers of up to 100 bytes"
+    why = "too many files for a layer each: neighbours share layers of up to 100 bytes"
     assert [(group.about.name, group.about.role, group.about.why) for group in groups] == [
         ("0.bin and 1 more", "weights", why),
         ("2.bin and 1 more", "weights", why),
