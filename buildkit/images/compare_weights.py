@@ -38,10 +38,8 @@ def weights_changes(
         mine, theirs = left.digests.get(one[path]), right.digests.get(two[path])
         if mine and mine == theirs:
             del one[path], two[path]
-    groups = sorted({_group(path, apart) for path in {*one, *two}})
-    found = [
-        _compared(group, _tensors(left, one, group, apart), _tensors(right, two, group, apart)) for group in groups
-    ]
+    before, after = _tensors(left, one, apart), _tensors(right, two, apart)
+    found = [_compared(group, before.get(group, {}), after.get(group, {})) for group in sorted({*before, *after})]
     return tuple(change for change in found if change.tensors or change.unknown)
 
 
@@ -70,12 +68,14 @@ def _group(path: str, apart: set[str]) -> str:
     return path if _folder(path) in apart else f"{_folder(path)}/"
 
 
-def _tensors(side: Side, places: Mapping[str, _Place], group: str, apart: set[str]) -> dict[str, _Known]:
-    found: dict[str, _Known] = {}
+def _tensors(side: Side, places: Mapping[str, _Place], apart: set[str]) -> dict[str, dict[str, _Known]]:
+    """The tensors by name, by group."""
+    found: dict[str, dict[str, _Known]] = {}
     for path, place in places.items():
-        if _group(path, apart) == group:
-            hashes = side.hashes.get(place, {})
-            found |= {name: _Known(tensor, hashes.get(name)) for name, tensor in side.tensors[place].items()}
+        hashes = side.hashes.get(place, {})
+        found.setdefault(_group(path, apart), {}).update(
+            {name: _Known(tensor, hashes.get(name)) for name, tensor in side.tensors[place].items()}
+        )
     return found
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 from buildkit.errors import BuildFailure
 from buildkit.images.facts import compression_of
 from buildkit.images.merged import OPAQUE
-from buildkit.images.walk import LONGEST_PATH, MOST_MEMBERS, is_unsafe, most_bytes, plain_path
+from buildkit.images.walk import MOST_MEMBERS, is_unsafe, most_bytes, plain_path
 from buildkit.oci.blobs import OpenPart, Passing
 from buildkit.oci.compression import Readable, decompressed
 from buildkit.oci.descriptor import Descriptor
@@ -123,7 +123,7 @@ def _member_faults(found: Iterator[Member]) -> Iterator[tuple[str, str]]:
         shown = repr(member.path[:200])
         if number == MOST_MEMBERS:
             raise BuildFailure(f"want at most {MOST_MEMBERS} members, got more")
-        if is_unsafe(member.path) or len(member.path) > LONGEST_PATH:
+        if is_unsafe(member.path):
             yield "unsafe paths", f"want paths below the root, got {shown}"
             continue
         path = plain_path(member.path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -162,8 +163,7 @@ def _document_faults(data: bytes, descriptor: Descriptor) -> Iterator[str]:
     twice: list[str] = []
 
     def pairs(rows: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in rows]
-        twice.extend(sorted({key for key in keys if keys.count(key) > 1}))
+        twice.extend(sorted(key for key, count in Counter(key for key, _ in rows).items() if count > 1))
         return dict(rows)
 
     try:

@@ -25,7 +25,12 @@ def canonical(value: object) -> bytes:
 def parse_object(document: bytes, what: str) -> dict[str, Any]:
     """Read a JSON object; `what` names the document in the BuildFailure that anything else raises."""
     try:
-        value = json.loads(document)
+        text = document.decode()
+        value = json.loads(text, parse_constant=_no_constant)
+        if "\\u" in text:
+            canonical(value)
+    except UnicodeEncodeError:
+        raise BuildFailure(f"{what} is not JSON that can be read: a text holds half of a surrogate pair") from None
     except ValueError as error:
         raise BuildFailure(f"{what} is not JSON: {error}") from None
     except RecursionError:
@@ -33,6 +38,11 @@ def parse_object(document: bytes, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BuildFailure(f"{what} is not a JSON object: found {type(value).__name__}")
     return value
+
+
+def _no_constant(name: str) -> None:
+    """`NaN` and `Infinity` are what Python reads beyond JSON, and could not be written again."""
+    raise ValueError(f"{name} is no value")
 
 
 def objects(data: Mapping[str, Any], key: str, what: str) -> list[dict[str, Any]]:

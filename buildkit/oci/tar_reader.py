@@ -19,6 +19,9 @@ from buildkit.records import dataclass
 _BLOCK = 512
 _LAST_SECOND = 1 << 33
 _LONGEST_RECORD = 1 << 20  # of a long name or of PAX records
+_LONGEST_PATH = 4096  # Linux opens none that is longer; and each folder above a path is met by itself
+_DIGITS = 20
+_SPARSE = "GNU.sparse"
 
 
 class Archive(Protocol):
@@ -110,7 +113,7 @@ def _member(block: bytes, extended: dict[str, str], size: int, position: int, wh
     if block[257:263] == b"ustar\0" and block[345] and "path" not in extended:
         name = f"{_text(block[345:500], what)}/{name}"
     path = extended.get("path", name)
-    if any(key.startswith("GNU.sparse") for key in extended):
+    if _SPARSE in extended:
         raise BuildFailure(f"{what}: '{path}' is a sparse file, which is not supported")
     kind = _TYPES.get(block[156:157])
     if kind is None:
@@ -119,6 +122,9 @@ def _member(block: bytes, extended: dict[str, str], size: int, position: int, wh
         kind = Type.DIRECTORY  # pre-POSIX archives
     size = _decimal(extended["size"], what) if "size" in extended else size
     target = extended.get("linkpath", _text(block[157:257], what))
+    for text in (path, target):
+        if len(text) > _LONGEST_PATH:
+            raise BuildFailure(f"{what} holds a path of {len(text)} characters: {text[:60]!r}…")
     # Only files have content; some writers give links the size of their target.
     mode, content = _number(block[100:108], what) & 0o7777, size if kind is Type.FILE else 0
     return Member(path, kind, mode, content, position, target, _time(block[136:148], extended.get("mtime"), what))
@@ -135,15 +141,19 @@ def _extension(archive: Archive, kind: bytes, position: int, size: int, what: st
 
 
 def _pax(data: bytes, what: str) -> Iterator[tuple[str, str]]:
-    while data.strip(b"\0"):
-        digits, space, _ = data.partition(b" ")
-        length = _decimal(digits.decode("ascii", "replace"), what) if space else 0
-        key, equals, value = data[len(digits) + 1 : max(length - 1, 0)].partition(b"=")
-        if not equals or length > len(data) or data[length - 1 : length] != b"\n":
+    start, end = 0, len(data.rstrip(b"\0"))
+    while start < end:
+        space = data.find(b" ", start, start + _DIGITS)
+        length = _decimal(data[start:space].decode("ascii", "replace"), what) if space > 0 else 0
+        last = start + length - 1
+        key, equals, value = data[space + 1 : last].partition(b"=") if length else (b"", b"", b"")
+        if not equals or data[last : last + 1] != b"\n":
             raise BuildFailure(f"{what} is damaged: a PAX record is not 'length key=value'")
-        if key in (b"path", b"linkpath", b"size", b"mtime") or key.startswith(b"GNU.sparse"):
-            yield key.decode("ascii", "replace"), _text(value, what)
-        data = data[length:]
+        if key in (b"path", b"linkpath", b"size", b"mtime"):
+            yield key.decode(), _text(value, what)
+        elif key.startswith(_SPARSE.encode()):
+            yield _SPARSE, ""  # there are many such keys, and one is enough
+        start = last + 1
 
 
 def _number(field: bytes, what: str) -> int:
@@ -166,8 +176,8 @@ def _time(field: bytes, extended: str | None, what: str) -> int:
 
 
 def _decimal(text: str, what: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise BuildFailure(f"{what} is damaged: a PAX record holds {text!r} where a number belongs")
+    if not (text.isascii() and text.isdigit() and len(text) < _DIGITS):
+        raise BuildFailure(f"{what} is damaged: a PAX record holds {text[:60]!r} where a number belongs")
     return int(text)
 
 
@@ -176,4 +186,4 @@ def _text(field: bytes, what: str) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise BuildFailure(f"{what}: the name {raw!r} is not valid UTF-8") from None
+        raise BuildFailure(f"{what}: the name {raw[:200]!r} is not valid UTF-8") from None

@@ -18,6 +18,7 @@ from buildkit.registry.registry import MANIFEST_LIMIT
 from buildkit.registry.sources import Source
 
 _DEPTH = 4  # an index of indexes of images is the most that anybody writes
+_MOST, _MOST_BYTES = 1000, 64 << 20  # manifests of one image, which are held in memory
 _TITLE = "org.opencontainers.image.title"
 _OURS = "mbuild: "
 
@@ -62,7 +63,7 @@ def read_contents(source: Source, root: Digest) -> Contents:
     """Read all manifests. Raises BuildFailure for what is none, or names what cannot be."""
     manifests: dict[str, ManifestData] = {}
     blobs: dict[str, NamedBlob] = {}
-    for manifest, document in _manifests(source, root, "", 0, set()):
+    for manifest, document in _manifests(source, root, "", 0, {}):
         manifests.setdefault(manifest.digest.hex, manifest)
         for blob in _blobs(source, manifest.digest, document):
             blobs.setdefault(blob.digest.hex, blob)
@@ -70,13 +71,17 @@ def read_contents(source: Source, root: Digest) -> Contents:
 
 
 def _manifests(
-    source: Source, digest: Digest, media_type: str, depth: int, seen: set[str]
+    source: Source, digest: Digest, media_type: str, depth: int, seen: dict[str, int]
 ) -> Iterator[tuple[ManifestData, dict[str, Any]]]:
     if depth > _DEPTH or digest.size > MANIFEST_LIMIT:
         raise _no_image(digest)
     if digest.hex in seen:
         return
-    seen.add(digest.hex)
+    seen[digest.hex] = digest.size
+    if len(seen) > _MOST or sum(seen.values()) > _MOST_BYTES:
+        raise BuildFailure(
+            f"an image of more than {_MOST} manifests, or {_MOST_BYTES >> 20} MiB of them, is none: refused at {digest}"
+        )
     data = source.read(digest)
     if Digest.of(data) != digest:
         raise BuildFailure(f"manifest {digest} is damaged: found {len(data)} bytes of {Digest.of(data)}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from buildkit.content import Blob
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import MANIFEST, Descriptor, pairs
+from buildkit.oci.document import parse_object
 from buildkit.oci.index import Index
 from buildkit.store import BlobStore
 from buildkit.tools.tool import tool
@@ -29,8 +28,8 @@ def image_index(
 
 
 def _descriptor(store: BlobStore, manifest: Blob, platform: str) -> Descriptor:
-    document = json.loads(store.read(manifest.digest))
-    if not isinstance(document, dict) or not isinstance(document.get("mediaType"), str):
+    document = parse_object(store.read(manifest.digest), f"{manifest.digest}, a manifest for an index,")
+    if not isinstance(document.get("mediaType"), str):
         raise BuildFailure(f"{manifest.digest} is no manifest: it has no mediaType")
     kind = str(document.get("artifactType") or "")
     if kind and not platform and document["mediaType"] == MANIFEST:

@@ -63,7 +63,8 @@ def _copied(path: str, member: Member, archive: Onward, wanted: _Wanted, what: s
         archive.seek(member.offset)
         yield tar.header(path, Kind.FILE, 0o644, member.size)
         yield archive.read(member.size) + tar.padding(member.size)
-    elif member.type is Type.HARD_LINK and plain_path(member.target) in wanted:
+    elif member.type is Type.HARD_LINK and (first := plain_path(member.target)) in wanted:
         check_member(path, what)
-        target = posixpath.relpath(plain_path(member.target), posixpath.dirname(path))
+        check_member(first, what)
+        target = posixpath.relpath(first, posixpath.dirname(path))
         yield tar.header(path, Kind.SYMLINK, 0o777, target=target)

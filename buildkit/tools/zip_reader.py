@@ -23,6 +23,7 @@ from buildkit.records import dataclass
 
 _LOCAL = 30  # bytes of a member's own header, without its name
 _UTF8, _ENCRYPTED = 0x800, 0x1
+_LONGEST_NAME = 4096  # Linux opens none that is longer; and each folder above a file is met by itself
 _CHUNK = 1 << 22
 _PACKED = 1 << 18  # what one step inflates: its output mostly fits in a chunk
 
@@ -136,6 +137,8 @@ def _is_directory(info: zipfile.ZipInfo, what: str) -> bool:
 
 
 def _check_name(name: str, what: str) -> None:
+    if len(name) > _LONGEST_NAME:
+        raise BuildFailure(f"{what}: a member's name has {len(name)} characters: {name[:60]!r}…")
     try:
         check_path(name)
     except BuildFailure:

@@ -148,6 +148,14 @@ def test_a_key_that_stands_twice_is_a_fault() -> None:
     assert [fault.message for fault in validate(opened).faults] == ["want each key once, got 'schemaVersion' twice"]
 
 
+def test_a_great_many_keys_are_looked_at_once() -> None:
+    made = Made(SOUND)
+    many = b"".join(b'"%x":0,' % number for number in range(300_000))
+    data = made.blobs[made.root().digest].replace(b'"schemaVersion":2', many + b'"a":1,"schemaVersion":2')
+    opened = OpenedImage(Descriptor(MANIFEST, made.blobs.add(data)), made.blobs.open)
+    assert [fault.message for fault in validate(opened).faults] == ["want each key once, got 'a' twice"]
+
+
 def test_every_image_of_an_index_is_read() -> None:
     blobs = Blobs()
     amd = Made(SOUND, blobs=blobs).root()

@@ -8,7 +8,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci.config import History, ImageConfig
 from buildkit.oci.descriptor import CONFIG, LAYER, LAYER_ZSTD, MANIFEST, Descriptor, pairs
-from buildkit.oci.document import canonical
+from buildkit.oci.document import canonical, parse_object
 from buildkit.oci.index import Index
 from buildkit.oci.layer import About, Layer
 from buildkit.oci.manifest import Manifest
@@ -101,3 +101,25 @@ def test_what_is_no_document_is_refused() -> None:
         Index.from_json(b"[]")
     with pytest.raises(BuildFailure, match="an image manifest is not JSON: "):
         Manifest.from_json(b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (rb'{"a": "\ud800"}', "x is not JSON that can be read: a text holds half of a surrogate pair"),
+        (b'{"a": NaN}', "x is not JSON: NaN is no value"),
+        (b'{"a": -Infinity}', "x is not JSON: -Infinity is no value"),
+        (
+            '{"a": 1}'.encode("utf-16"),
+            "x is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+        ),
+    ],
+)
+def test_what_could_not_be_written_again_is_not_read(document: bytes, message: str) -> None:
+    with pytest.raises(BuildFailure) as caught:
+        parse_object(document, "x")
+    assert caught.value.message == message
+
+
+def test_a_whole_surrogate_pair_is_a_character() -> None:
+    assert parse_object(rb'{"a": "\ud83d\ude00\u003c"}', "x") == {"a": "\N{GRINNING FACE}<"}

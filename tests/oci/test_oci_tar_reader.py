@@ -94,3 +94,36 @@ def test_damaged_and_lying_archives_are_refused(data: bytes, message: str) -> No
     with pytest.raises(BuildFailure) as caught:
         read(data)
     assert caught.value.message == message
+
+
+def extended(records: bytes, times: int = 1) -> bytes:
+    """An archive of one file that is preceded by PAX headers of these records."""
+    data = bytearray(made(("a", tarfile.REGTYPE, b"", ""), format=tarfile.USTAR_FORMAT)[:1024])
+    head = bytearray(data[:512])
+    rechecked(head, 124, b"%011o" % len(records))
+    rechecked(head, 156, b"x")
+    return (bytes(head) + records + bytes(-len(records) % 512)) * times + bytes(data)
+
+
+def test_a_header_of_a_great_many_records_is_read_at_once() -> None:
+    """Cut off one by one, the records of each take ten seconds; a compressed layer has room for thousands of such."""
+    assert [m.path for m in read(extended(b"5 a=\n" * 200_000, 4))] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        (b"22 GNU.sparse.name=a\n\0\0", "a.tar is damaged: a PAX record is not 'length key=value'"),
+        (b"21 GNU.sparse.name=a\n" * 2, "a.tar: 'a' is a sparse file, which is not supported"),
+        (b"9" * 30 + b" path=a\n", "a.tar is damaged: a PAX record is not 'length key=value'"),
+        (b"9 path=a\n" + b"9" * 30 + b" path=a\n", "a.tar is damaged: a PAX record is not 'length key=value'"),
+        (b"3 path=a\n", "a.tar is damaged: a PAX record is not 'length key=value'"),
+        (b"0 path=a\n", "a.tar is damaged: a PAX record is not 'length key=value'"),
+        (b"5008 path=" + b"a/" * 2498 + b"a\n", f"a.tar holds a path of 4997 characters: '{'a/' * 30}'…"),
+        (b"5011 linkpath=" + b"a/" * 2498 + b"\n", f"a.tar holds a path of 4996 characters: '{'a/' * 30}'…"),
+    ],
+)
+def test_records_that_lie_are_refused(records: bytes, message: str) -> None:
+    with pytest.raises(BuildFailure) as caught:
+        read(extended(records))
+    assert caught.value.message == message

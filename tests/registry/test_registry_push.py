@@ -217,3 +217,13 @@ def test_blobs_with_two_names_go_by_the_first() -> None:
         NamedBlob(Digest.of(b"same"), "layer 1"),
         NamedBlob(Digest.of(b"other"), "layer 2"),
     )
+
+
+@pytest.mark.parametrize(("count", "size"), [(1001, 2), (20, 4 << 20)])
+def test_an_index_of_manifests_without_end_is_refused(count: int, size: int) -> None:
+    """All of them are held in memory, and a registry may name as many as it likes."""
+    store = Shelf()
+    images = [store.put(json.dumps({"config": None, "number": number}).encode().ljust(size)) for number in range(count)]
+    rows = [{"mediaType": OCI, "digest": str(image), "size": image.size} for image in images]
+    with pytest.raises(BuildFailure, match="an image of more than 1000 manifests, or 64 MiB of them, is none"):
+        read_contents(StoreSource(store), store.put(json.dumps({"mediaType": INDEX, "manifests": rows}).encode()))

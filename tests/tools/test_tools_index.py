@@ -47,8 +47,16 @@ def test_an_index_names_its_manifests_in_order_with_their_platforms() -> None:
     }
 
 
-@pytest.mark.parametrize("document", [b"[]", b"{}", b'{"mediaType": 1}'])
-def test_an_index_of_what_is_no_manifest_is_refused(document: bytes) -> None:
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (b"text", r"sha256:[0-9a-f]{64}, a manifest for an index, is not JSON: Expecting value"),
+        (b"[]", r"sha256:[0-9a-f]{64}, a manifest for an index, is not a JSON object: found list$"),
+        (b"{}", r"sha256:[0-9a-f]{64} is no manifest: it has no mediaType$"),
+        (b'{"mediaType": 1}', r"sha256:[0-9a-f]{64} is no manifest: it has no mediaType$"),
+    ],
+)
+def test_an_index_of_what_is_no_manifest_is_refused(document: bytes, message: str) -> None:
     store = MemoryStore()
-    with pytest.raises(BuildFailure, match=r"sha256:[0-9a-f]{64} is no manifest: it has no mediaType$"):
+    with pytest.raises(BuildFailure, match=message):
         TOOLS["image_index"](store, manifests=[blob(store, document)], platforms=[""])

@@ -116,3 +116,15 @@ def test_a_layer_that_is_cut_off_is_refused() -> None:
         modules(files)
     digest = MemoryStore().put(files)
     assert str(raised.value) == f"error: layer {digest} is damaged: it ends 324 bytes before its last member does"
+
+
+def test_a_hard_link_that_leads_out_of_the_layer_is_refused() -> None:
+    files = layer(
+        ("usr/local/lib/a.py", "usr/local/lib/../../../../a.py"), kinds={"usr/local/lib/a.py": tarfile.LNKTYPE}
+    )
+    with pytest.raises(BuildFailure) as raised:
+        modules(files)
+    digest = MemoryStore().put(files)
+    assert str(raised.value) == (
+        f"error: layer {digest}: member 'usr/local/lib/../../../../a.py' has an unsafe name: it would leave its folder"
+    )
