@@ -2,7 +2,7 @@
 
 load(":annotations.bzl", "annotations_of", "created_of", "labels_of")
 load(":layers.bzl", "COMPRESSION", "blobs", "descriptors", "make_layer", "trees")
-load(":model.bzl", "ModelInfo")
+load(":model.bzl", "ModelInfo", "models_of")
 load(":platform.bzl", "platform_name", "with_variant")
 load(":runtime.bzl", "InterpreterInfo", "RuntimeInfo", "command_of")
 
@@ -42,7 +42,7 @@ def _model_image(ctx):
     server = runtime.server
     if not server:
         fail("runtime '%s' has no server" % ctx.attr.runtime.label)
-    models = [target[ModelInfo] for target in ctx.attr.models]
+    models = models_of(ctx)
     layers = list(runtime.stable)
     settings_files = {}
     requests = {}
@@ -127,7 +127,7 @@ model_image = rule(
 )
 
 def _model_volume(ctx):
-    models = [target[ModelInfo] for target in ctx.attr.models]
+    models = models_of(ctx)
     layers = []
     for model in models:
         layers += model.layers

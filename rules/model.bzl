@@ -21,6 +21,16 @@ ModelInfo = provider(
     },
 )
 
+def models_of(ctx):
+    """The ModelInfo of each of a target's `models`, which must differ in name: it is their folder's below /models."""
+    owners = {}
+    for target in ctx.attr.models:
+        name = target[ModelInfo].name
+        if name in owners:
+            fail("'%s' and '%s' would share the folder 'models/%s': rename one of them" % (owners[name], target.label, name))
+        owners[name] = target.label
+    return [target[ModelInfo] for target in ctx.attr.models]
+
 def tensor(name, datatype, shape):
     """One input or output of a model, as the Open Inference Protocol names it.
 
@@ -113,6 +123,7 @@ def _model_layers(ctx, placed):
     # An action for each file: whoever exchanges one shard has one read anew.
     weights = sorted(weights)
     together = (len(weights) + ctx.attr.max_layers - 1) // ctx.attr.max_layers
+    taken = {path: None for path in weights}  # a dict, for models of thousands of files
     layers = []
     rests = []
     for number, first in enumerate(range(0, len(weights), max(together, 1))):
@@ -127,7 +138,7 @@ def _model_layers(ctx, placed):
         }, {"rest": rest}))
     layers.append(make_layers(ctx, "files", "small_file_layers", {
         "name": ctx.label.name,
-        "files": {path: file for path, file in placed.items() if path not in weights},
+        "files": {path: file for path, file in placed.items() if path not in taken},
         "trees": rests,
         "roles": roles,
         "max_layer_size": ctx.attr.max_layer_size,

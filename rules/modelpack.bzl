@@ -2,7 +2,7 @@
 
 load(":annotations.bzl", "annotations_of", "labels_of", "licenses_of")
 load(":layers.bzl", "blobs", "descriptors", "trees")
-load(":model.bzl", "ModelInfo")
+load(":model.bzl", "ModelInfo", "models_of")
 
 _TYPE = "application/vnd.cncf.model."
 
@@ -56,7 +56,7 @@ def _told(ctx):
     return {"org.opencontainers.image." + name: text for name, text in said.items() if text}
 
 def _model_artifact(ctx):
-    models = [target[ModelInfo] for target in ctx.attr.models]
+    models = models_of(ctx)
     layers = []
     for model in models:
         layers += model.layers

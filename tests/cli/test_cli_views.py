@@ -406,3 +406,16 @@ def test_names_that_are_one_on_other_systems_are_warned_of_in_every_build(place:
                 "1 (m weights) are one name on macOS and Windows, where case and Unicode form do not count: "
                 "rename one of them"
             ]
+
+
+@pytest.mark.parametrize("rule", ["model_volume", "model_artifact"])
+def test_two_models_of_one_name_do_not_share_a_folder(tmp_path: Path, rule: str) -> None:
+    model = 'model(name = "m", srcs = ["w.bin"], framework = "sklearn", visibility = ["//visibility:public"])\n'
+    place = Place(tmp_path / "w", tmp_path / "cache")
+    place.write({"a/BUILD": model, "a/w.bin": "a", "b/BUILD": model, "b/w.bin": "b"})
+    place.write({"mbuild.toml": "", "BUILD": f'{rule}(name = "x", models = ["//a:m", "//b:m"])\n'})
+    ran = place.mbuild("//:x")
+    assert ran.code == 2
+    assert ran.stderr.startswith(
+        "BUILD:1:1: error: '//a:m' and '//b:m' would share the folder 'models/m': rename one of them\n"
+    )
