@@ -27,7 +27,8 @@ from buildkit.oci.manifest import Manifest
 from buildkit.oci.tar_reader import Member, Type, members
 
 _MOST_MEMBERS = 100_000
-_COMPRESSED = {b"\x1f\x8b": LAYER_GZIP, b"\x28\xb5": LAYER_ZSTD, b"BZ": "", b"\xfd7": ""}
+_COMPRESSED = {b"\x1f\x8b": LAYER_GZIP, b"\x28\xb5\x2f\xfd": LAYER_ZSTD, b"BZh": "", b"\xfd7zXZ": ""}
+_TAR, _TAR_AT = b"ustar", 257
 _CHUNK = 1 << 20
 
 
@@ -91,7 +92,7 @@ class ArchiveReader:
         member = self._member(path, f"layer '{path}'")
         with self._opened() as archive:
             archive.seek(member.offset)
-            media_type = _COMPRESSED.get(archive.read(2), LAYER)
+            media_type = _packed_as(archive.read(_TAR_AT + len(_TAR)))
             archive.seek(member.offset)
             if media_type == LAYER:
                 digest = _parsed(diff_id, member.size)
@@ -138,8 +139,7 @@ class ArchiveReader:
 
 
 def _index(archive: io.BufferedReader, what: str) -> dict[str, Member]:
-    head = archive.read(2)
-    if head in _COMPRESSED:
+    if _packed_as(archive.read(_TAR_AT + len(_TAR))) != LAYER:
         raise BuildFailure(f"{what} is compressed", hint="decompress it first: an archive is read where it lies")
     found: dict[str, Member] = {}
     for member in members(archive, what):
@@ -154,6 +154,13 @@ def _index(archive: io.BufferedReader, what: str) -> dict[str, Member]:
             raise BuildFailure(f"{what} holds more than {_MOST_MEMBERS} files: no image does")
         found[path] = member
     return found
+
+
+def _packed_as(head: bytes) -> str:
+    """The media type of a layer that begins so; '' for what is compressed as layers are not."""
+    if head.endswith(_TAR):  # its first member may be called 'BZh'
+        return LAYER
+    return next((kind for magic, kind in _COMPRESSED.items() if head.startswith(magic)), LAYER)
 
 
 def _saved(document: bytes, tag: str, what: str) -> dict[str, Any]:

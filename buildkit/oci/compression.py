@@ -31,6 +31,7 @@ LEVEL = 3
 LIBRARY = (1, 5, 7)
 VERSION = f"zstd-{'.'.join(map(str, LIBRARY))}-{LEVEL}-checksum-workers"
 CHUNK = 1 << 20
+_MAGIC = 6  # bytes that tell formats apart
 _XZ_MEMORY = 1 << 28  # a stream may ask for 4 GiB; `xz -9` needs 65 MiB
 _STEP = 1 << 11  # zstd makes up to 32768 bytes of one: what a decoder gets at once bounds the memory that a bomb takes
 
@@ -124,6 +125,8 @@ def decompressed(source: Readable, what: str) -> Iterator[bytes]:
     Raises BuildFailure, which names `what`, for a damaged or truncated stream.
     """
     head = source.read(CHUNK)
+    while 0 < len(head) < _MAGIC and (more := source.read(CHUNK)):
+        head += more  # a network brings as few bytes as it likes
     chunks = _chunks(head, source)
     if head[:2] == b"\x1f\x8b":
         return _drained(_steps(chunks), what, lambda: zlib.decompressobj(31))

@@ -63,7 +63,7 @@ def _check_alone(config: bytes, platform: str, name: str) -> None:
     found = parse_object(config, "the image config")
     parts = [found.get(key) for key in ("os", "architecture", "variant")]
     told = "/".join(part for part in parts if part and isinstance(part, str))
-    if told and not f"{told}/".startswith(f"{platform}/"):
+    if told not in ("", platform) and not _alike(told, platform):
         what = f"'{name}'" if name else "the image"
         raise BuildError(f"{what} is for {told}, not for '{platform}'", hint="leave out --platform")
 

@@ -2,8 +2,8 @@
 
 Members go from the zip archives straight into the tar, and from there through the compressor into the store; each
 file's digest, the tar's and the compressed stream's are computed on the way. A gzip layer takes over what the wheels
-have compressed already. The order of the image's paths is known
-before, since sizes and hashes are declared: that is why RECORD can be written anew in its place.
+have compressed already. The order of the image's paths is known before, since sizes and hashes are declared: that is
+why RECORD can be written anew in its place.
 
 What differs from pip: INSTALLER says "mbuild"; there is no bytecode (the image's own interpreter compiles it), no
 REQUESTED and no direct_url.json; RECORD is sorted; scripts start `/usr/bin/python3`.

@@ -141,3 +141,15 @@ def test_a_damaged_stream_is_refused(kind: str) -> None:
     damaged = PACKED[kind][:20] + b"\xff" * 40 + PACKED[kind][60:]
     with pytest.raises(BuildFailure, match=r"data\.tar is damaged: "):
         list(compression.decompressed(io.BytesIO(damaged), "data.tar"))
+
+
+class Dripping(io.BytesIO):
+    """A network that brings a byte at a time."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(1)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, zstandard.compress, bytes])
+def test_a_stream_is_told_by_its_first_bytes_however_few_come_at_once(pack: Callable[[bytes], bytes]) -> None:
+    assert b"".join(compression.decompressed(Dripping(pack(b"a layer")), "x")) == b"a layer"

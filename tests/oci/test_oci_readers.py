@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import io
 import json
 import os
@@ -165,6 +166,41 @@ def test_links_between_layers_of_old_archives_are_followed_inside(tmp_path: Path
     files: dict[str, bytes | str] = {"c.json": config, "a/layer.tar": "../b/layer.tar", "b/layer.tar": layer}
     reader = ArchiveReader(old_archive(tmp_path / "a.tar", manifest, files), "docker-archive")
     assert content_of(reader.open, reader.root()) == b"one"
+
+
+def test_a_layer_whose_first_file_is_called_like_a_format_is_a_plain_one(tmp_path: Path) -> None:
+    layer = layer_tar("BZh91AY&SY", b"one")
+    manifest, config = saved(["l.tar"], layer)
+    reader = ArchiveReader(
+        old_archive(tmp_path / "a.tar", manifest, {"c.json": config, "l.tar": layer}), "docker-archive"
+    )
+    assert content_of(reader.open, reader.root()) == b"one"
+
+
+def test_a_layer_that_is_compressed_as_no_layer_is_refused(tmp_path: Path) -> None:
+    layer = bz2.compress(layer_tar("f", b"one"))
+    manifest, config = saved(["l.tar"], layer)
+    file = old_archive(tmp_path / "a.tar", manifest, {"c.json": config, "l.tar": layer})
+    assert message(lambda: ArchiveReader(file, "docker-archive").root()) == (
+        f"error: docker-archive '{file}': layer 'l.tar' is compressed as images are not"
+    )
+
+
+@pytest.mark.parametrize("platform", ["", "linux/arm64", "linux/arm64/v8"])
+def test_an_image_alone_is_chosen_as_one_of_an_index_is(platform: str) -> None:
+    """The variant counts where both name one."""
+    blobs = Blobs()
+    arm = add_image(blobs, b"arm", "arm64")
+    index = Descriptor(INDEX, blobs.add(Index((arm,)).to_json()))
+    assert content_of(blobs.open, arm, platform) == content_of(blobs.open, index, platform) == b"arm"
+
+
+def test_an_image_alone_for_another_platform_is_refused() -> None:
+    blobs = Blobs()
+    opened = OpenedImage(add_image(blobs, b"arm", "arm64"), blobs.open, "x")
+    assert message(lambda: read_image(opened, "linux/arm"), BuildError) == (
+        "error: 'x' is for linux/arm64, not for 'linux/arm'\nhint: leave out --platform"
+    )
 
 
 # -- what is not ------------------------------------------------------------------------------------------------------
