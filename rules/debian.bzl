@@ -1,6 +1,6 @@
 """`debian_packages`: packages of a Debian lock, as one layer."""
 
-load(":layers.bzl", "COMPRESSION", "LayersInfo", "MAX_LAYER_SIZE", "compression_of", "make_layers")
+load(":layers.bzl", "COMPRESSION", "LayersInfo", "MAX_LAYER_SIZE", "check_limits", "compression_of", "make_layers")
 
 DebianInfo = provider(
     doc = "Locked Debian packages.",
@@ -8,6 +8,7 @@ DebianInfo = provider(
 )
 
 def _debian_packages(ctx):
+    check_limits(ctx, ["max_layer_size"])
     packages = []
     for entry in ctx.attr.lock.entries:
         filename = entry.filename.split("/")[-1]

@@ -31,6 +31,12 @@ def compression_of(ctx):
         fail("'--define=compression=%s' is no way to compress layers: expected zstd, gzip or none" % said)
     return said
 
+def check_limits(ctx, names):
+    """Fails for attributes of these names that are no limit: below 1."""
+    for name in names:
+        if getattr(ctx.attr, name) < 1:
+            fail("'%s' must be 1 or more, found %d" % (name, getattr(ctx.attr, name)))
+
 def make_layer(ctx, name, tool, arguments):
     """Declares the action of a layer tool.
 

@@ -1,6 +1,6 @@
 """`model` and `trained_model`: a model's files, its version and its signature."""
 
-load(":layers.bzl", "LayersInfo", "MAX_LAYER_SIZE", "make_layers")
+load(":layers.bzl", "LayersInfo", "MAX_LAYER_SIZE", "check_limits", "make_layers")
 load(":locations.bzl", "expand_locations")
 load(":model_facts.bzl", "FACTS", "facts_of")
 load(":runtime.bzl", "RuntimeInfo", "root_of")
@@ -117,8 +117,7 @@ def _model_layers(ctx, placed):
     if not weights:  # such as xgboost's model.json
         weights = [path for path in placed if not _is_any(path, _OTHERS)]
         roles = _WEIGHTS | _OTHERS
-    if ctx.attr.max_layers < 1 or ctx.attr.max_layer_size < 1:
-        fail("'max_layers' and 'max_layer_size' must be 1 or more")
+    check_limits(ctx, ["max_layers", "max_layer_size"])
 
     # An action for each file: whoever exchanges one shard has one read anew.
     weights = sorted(weights)

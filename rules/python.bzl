@@ -6,6 +6,7 @@ load(
     "LayersInfo",
     "MAX_LAYER_SIZE",
     "blobs",
+    "check_limits",
     "compression_of",
     "descriptors",
     "make_layers",
@@ -85,12 +86,13 @@ def _plan(ctx):
     The size grows by halves until the layers are few enough: most packages that are added leave it as it is.
     """
     most = ctx.attr.layers
-    if most < 1 or ctx.attr.own_layer_size < 1 or ctx.attr.max_layer_size < 1:
-        fail("'layers', 'own_layer_size' and 'max_layer_size' must be 1 or more")
+    check_limits(ctx, ["layers", "own_layer_size", "max_layer_size"])
     names = [entry.name for entry in ctx.attr.lock.entries]
     for name in ctx.attr.own_layer:
         if names and name not in names:
-            fail("'own_layer' names %r, which is not in the lock '%s'" % (name, ctx.attr.lock.path))
+            normal = name.lower().replace("_", "-").replace(".", "-")  # as PEP 503 spells names, and locks
+            advice = ": write %r" % normal if normal in names else ""
+            fail("'own_layer' names %r, which is not in the lock '%s'%s" % (name, ctx.attr.lock.path, advice))
     shared = min(_SHARED_LAYERS, max(most // 3, 1))
     named = len(ctx.attr.own_layer)
     if named + shared > most:

@@ -122,7 +122,12 @@ def test_a_package_can_be_given_a_layer_of_its_own(tmp_path: Path) -> None:
 
 REFUSED = [
     (', own_layer = ["none"]', "'own_layer' names \"none\", which is not in the lock 'a.lock'"),
-    (", layers = 0", "'layers', 'own_layer_size' and 'max_layer_size' must be 1 or more"),
+    (
+        ', own_layer = ["Small_3"]',
+        "'own_layer' names \"Small_3\", which is not in the lock 'a.lock': write \"small-3\"",
+    ),
+    (", layers = 0", "'layers' must be 1 or more, found 0"),
+    (", max_layer_size = -1", "'max_layer_size' must be 1 or more, found -1"),
     (
         ', own_layer = ["small-0", "small-1"], layers = 2',
         "'own_layer' names 2 packages, 1 layers are shared: more than the 2 of 'layers'",
@@ -133,6 +138,24 @@ REFUSED = [
 @pytest.mark.parametrize(("more", "message"), REFUSED)
 def test_layers_that_cannot_be_are_refused_at_the_target(tmp_path: Path, more: str, message: str) -> None:
     made = place(tmp_path, {"BUILD": packages("a", more), "a.lock": python_lock(*SMALL)})
+    assert refused(made, "//:a") == f"BUILD:1:1: error: {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'model(name = "a", srcs = ["w"], framework = "sklearn", max_layers = 0)',
+            "'max_layers' must be 1 or more, found 0",
+        ),
+        (
+            'debian_packages(name = "a", packages = ["x"], lock = "d.lock", max_layer_size = 0)',
+            "'max_layer_size' must be 1 or more, found 0",
+        ),
+    ],
+)
+def test_a_limit_below_one_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    made = place(tmp_path, {"BUILD": text, "w": ""})
     assert refused(made, "//:a") == f"BUILD:1:1: error: {message}"
 
 
