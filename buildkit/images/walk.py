@@ -32,10 +32,10 @@ class OpenLayer:
     file: BinaryIO
     seekable: bool
 
-    def content(self, member: Member, size: int = -1) -> bytes:
-        """The first bytes of the current member, all of them by default. The caller bounds it."""
+    def content(self, member: Member) -> bytes:
+        """All bytes of the current member. The caller bounds it."""
         self.file.seek(member.offset)
-        return self.file.read(member.size if size < 0 else min(size, member.size))
+        return self.file.read(member.size)
 
 
 @contextmanager

@@ -70,10 +70,12 @@ class Limited:
         return data
 
 
-def read_document(digest: Digest, open_blob: OpenBlob, what: str, largest: int = LARGEST_DOCUMENT) -> bytes:
+def read_document(digest: Digest, open_blob: OpenBlob, what: str) -> bytes:
     """All bytes of a small blob, checked. BuildFailure, which names it as `what`, for a large or a damaged one."""
-    if digest.size > largest:
-        raise BuildFailure(f"{what} {digest} has {digest.size} bytes, more than the {largest} that mbuild reads")
+    if digest.size > LARGEST_DOCUMENT:
+        raise BuildFailure(
+            f"{what} {digest} has {digest.size} bytes, more than the {LARGEST_DOCUMENT} that mbuild reads"
+        )
     data = bytearray()
     with open_blob(digest) as source:
         while chunk := source.read(digest.size + 1 - len(data)):

@@ -7,7 +7,7 @@ byte a minute, is at the mercy of the other side.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -53,12 +53,12 @@ def pieces(response: requests.Response, size: int = _PIECE, stall: float | None 
         yield data
 
 
-def settle(response: requests.Response, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
+def settle(response: requests.Response, seconds: float) -> None:
     """Read a body that matters little: what is longer than that, or takes longer, is cut off."""
-    ends, data = now() + seconds, bytearray()
+    ends, data = time.monotonic() + seconds, bytearray()
     for piece in pieces(response):
         data += piece
-        if len(data) > _WORDS or now() > ends:
+        if len(data) > _WORDS or time.monotonic() > ends:
             response.close()
             break
     response._content = bytes(data[:_WORDS])

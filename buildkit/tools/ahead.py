@@ -13,6 +13,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_DEPTH = 8
+
 
 class _End:
     """The end of the values; `error` is what ended them early."""
@@ -21,9 +23,9 @@ class _End:
         self.error = error
 
 
-def ahead(values: Iterable[T], depth: int = 8) -> Generator[T, None, None]:
-    """The values, at most `depth` ahead of the consumer; an error is raised where it would have been."""
-    line: queue.Queue[T | _End] = queue.Queue(depth)
+def ahead(values: Iterable[T]) -> Generator[T, None, None]:
+    """The values, a few ahead of the consumer; an error is raised where it would have been."""
+    line: queue.Queue[T | _End] = queue.Queue(_DEPTH)
     stopped = threading.Event()
     producer = threading.Thread(target=_produce, args=(values, line, stopped), daemon=True)
     producer.start()

@@ -28,6 +28,7 @@ from buildkit.tools.placed import programs_of
 OUTPUTS = ("layer", "descriptor", "tree")
 DEFAULT, NONE = "zstd", "none"
 NONE_SEEN = Programs()
+_BATCH = 1 << 18
 
 C = TypeVar("C", bound=Sized)
 
@@ -133,18 +134,18 @@ def names_of(layers: Sequence[Layer]) -> list[str]:
     return [f"layer {number} ({layer.about.name or layer.descriptor.digest})" for number, layer in enumerate(layers, 1)]
 
 
-def batched(chunks: Iterable[bytes], least: int = 1 << 18) -> Iterator[bytes]:
+def batched(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The same bytes in larger chunks: small files cost one step for many of them."""
-    return map(b"".join, _lists(chunks, least))
+    return map(b"".join, _lists(chunks))
 
 
-def _lists(chunks: Iterable[C], least: int = 1 << 18) -> Iterator[list[C]]:
+def _lists(chunks: Iterable[C]) -> Iterator[list[C]]:
     found: list[C] = []
     size = 0
     for chunk in chunks:
         found.append(chunk)
         size += len(chunk)
-        if size >= least:
+        if size >= _BATCH:
             yield found
             found, size = [], 0
     if found:
