@@ -38,7 +38,7 @@ def _asked(username: str | None, from_stdin: bool) -> tuple[str, str]:
     if from_stdin:
         if not username:
             raise BuildError("'--password-stdin' needs a user", hint="name the account with '-u USER'")
-        return username, _checked(sys.stdin.read(_LARGEST).removesuffix("\n").removesuffix("\r"))
+        return username, _checked(_piped().removesuffix("\n").removesuffix("\r"))
     if not sys.stdin.isatty():
         raise BuildError(
             "there is no terminal to ask for the password at", hint="pass it to '-u USER --password-stdin'"
@@ -52,6 +52,13 @@ def _asked(username: str | None, from_stdin: bool) -> tuple[str, str]:
     if not username:
         raise BuildError("the user is empty")
     return username, _checked(getpass("password: ", sys.stderr))
+
+
+def _piped() -> str:
+    try:
+        return sys.stdin.read(_LARGEST)
+    except UnicodeDecodeError as error:
+        return error.object.decode("utf-8", "surrogateescape")  # refused with a name by who makes a login of it
 
 
 def _checked(secret: str) -> str:

@@ -147,7 +147,8 @@ class _Repository:
         name = self._reference.digest or self._reference.tag or "latest"
         found = self._registry.manifest(self._reference.repository, name)
         if found is None:
-            raise BuildFailure(f"'{self._reference}' does not exist")
+            place = f"{self._reference.host}/{self._reference.repository}"
+            raise BuildFailure(f"'{self._reference}' does not exist", hint=f"see 'mbuild tags {place}'")
         self._note(found.digest, found.data)
         return Descriptor(found.media_type, found.digest)
 

@@ -20,7 +20,7 @@ def login(session: Session, host: str, username: str, secret: str, *, plain_http
     plain = plain_http or settings.plain_http
     if plain and not host.startswith(_LOOPBACK):
         session.warn(f"the login goes to '{host}' without encryption")
-    credential = Credential.of(username, secret)
+    credential = _credential(username, secret)
     if not accepts(host, credential, session.listener, plain_http=plain, trust=trust_of(session, settings)):
         session.warn(f"registry '{host}' did not ask for the login: whether it is right is not known")
     kept = keep(session.options.environment, host, credential)
@@ -30,6 +30,16 @@ def login(session: Session, host: str, username: str, secret: str, *, plain_http
     if credentials_of(session).find(host, "") != credential:
         session.warn(f"another login for '{host}' comes before this one; 'mbuild logout {host}' drops all of them")
     return kept
+
+
+def _credential(username: str, secret: str) -> Credential:
+    try:
+        return Credential.of(username, secret)
+    except ValueError:  # not told further: Python's error holds the secret
+        raise BuildError(
+            "the user or the password is not text in UTF-8",
+            hint="check what is passed on standard input: a password of other bytes cannot be sent",
+        ) from None
 
 
 def logout(session: Session, host: str) -> tuple[Keeping, ...]:

@@ -72,6 +72,8 @@ def _opener(path: Path) -> OpenBlob:
 
 
 def _digest(path: Path, name: str) -> Digest:
+    if path.exists() and not path.is_file():  # a pipe would be read twice, and a device has no end
+        raise BuildError(f"cannot read '{name}': it is not a file", hint="write what it gives to a file first")
     try:
         with path.open("rb") as file:
             hex = hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
@@ -24,16 +25,26 @@ from buildkit.registry.helper import NOT_FOUND, Helpers
 from buildkit.registry.hub import login_key, login_names
 
 VARIABLE = "DOCKER_AUTH_CONFIG"
+_TOKEN = re.compile(r"[!-~]*")  # what may stand in a header
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A login: user and password, or one of docker's two kinds of token. Secrets are not in its `repr`."""
+    """A login: user and password, or one of docker's two kinds of token. Secrets are not in its `repr`.
+
+    Raises ValueError for what cannot be sent: text that is none in UTF-8, or a token that no header takes.
+    """
 
     username: str = ""
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
     registry_token: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        for text in (self.username, self.password, self.identity_token):
+            text.encode()
+        if not _TOKEN.fullmatch(self.registry_token):
+            raise ValueError("no token")
 
     @classmethod
     def of(cls, username: str, secret: str) -> Credential:
@@ -128,14 +139,13 @@ class Credentials:
         try:
             answer = json.loads(self.run_helper(name, login_key(host)))
             username, secret = str(answer["Username"]), str(answer["Secret"])
+            return Credential.of(username, secret) if secret else None
         except OSError as error:
             if NOT_FOUND not in str(error):
                 self._warn(f"credential helper 'docker-credential-{name}' failed for '{host}': {_reason(error)}")
-            return None
         except (ValueError, KeyError, TypeError, RecursionError):
             self._warn(f"credential helper 'docker-credential-{name}' gave no login for '{host}'")
-            return None
-        return Credential.of(username, secret) if secret else None
+        return None
 
     def _from_auths(self, auths: dict[str, Any], file: str, host: str, repository: str) -> Credential | None:
         by_place = {place_of(key): entry for key, entry in auths.items() if isinstance(entry, dict)}

@@ -106,7 +106,10 @@ class Peer:
 
     def wrong(self, doing: str, what: str) -> EnvironmentFault:
         """An answer that breaks the distribution specification."""
-        return EnvironmentFault(f"registry '{self.host}' {_plain(self.secrets.hide(what))}, while {doing}")
+        return EnvironmentFault(
+            f"registry '{self.host}' {_plain(self.secrets.hide(what))}, while {doing}",
+            hint="check that the host is a registry; if so, it or a proxy before it is at fault",
+        )
 
     def _said(self, body: bytes) -> str:
         """The registry's own words: the errors of the distribution specification, or the first line of a text."""

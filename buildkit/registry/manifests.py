@@ -6,11 +6,10 @@ specification, "Pulling manifests", "Pushing Manifests", "Deleting Manifests").
 
 from __future__ import annotations
 
-import json
-
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import INDEX, MANIFEST
+from buildkit.oci.document import parse_object
 from buildkit.registry.host import Host
 from buildkit.registry.registry import MANIFEST_LIMIT, Document
 
@@ -32,7 +31,13 @@ def read_manifest(host: Host, repository: str, name: str) -> Document | None:
         raise host.peer.wrong(
             doing, f"sent a manifest of {digest} where '{host.peer.secrets.hide(said)[:80]}' was meant"
         )
-    return Document(answer.body, _media_type(answer.body, answer.headers.get("Content-Type", "")), digest)
+    try:
+        own = parse_object(answer.body, "a manifest").get("mediaType")
+    except BuildFailure:
+        raise host.peer.wrong(doing, "sent a manifest that is no JSON object") from None
+    # What the document calls itself; the header decides where it says nothing (image-spec, manifest.md).
+    named = own if isinstance(own, str) and own else answer.headers.get("Content-Type", "").partition(";")[0].strip()
+    return Document(answer.body, named or MANIFEST, digest)
 
 
 def store_manifest(host: Host, repository: str, name: str, manifest: bytes, media_type: str) -> bool:
@@ -57,12 +62,3 @@ def drop_manifest(host: Host, repository: str, name: str) -> bool:
     doing = f"deleting manifest '{name}' of '{repository}'"
     call = host.call("DELETE", repository, f"manifests/{name}", doing, push=True, stream=True)
     return host.small(call, 200, 202, 204, 404, limit=_ANSWER_LIMIT).status != 404
-
-
-def _media_type(manifest: bytes, content_type: str) -> str:
-    """What the document calls itself; the header decides where it says nothing (image-spec, manifest.md)."""
-    try:
-        own = json.loads(manifest)["mediaType"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        own = None
-    return own if isinstance(own, str) and own else content_type.partition(";")[0].strip() or MANIFEST

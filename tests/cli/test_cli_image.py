@@ -211,7 +211,10 @@ def test_of_a_registry_headers_are_read_and_shared_layers_are_not(place: Place) 
         assert f"GET /v2/ml/fraud/blobs/{base}" not in registry.lines()[before:]
         assert place.mbuild("image", "validate", first, "--plain-http").code == 0
         assert place.mbuild("image", "inspect", f"{registry.address}/ml/fraud:v3", "--plain-http") == Ran(
-            1, "", f"error: '{registry.address}/ml/fraud:v3' does not exist\n"
+            1,
+            "",
+            f"error: '{registry.address}/ml/fraud:v3' does not exist\n"
+            f"hint: see 'mbuild tags {registry.address}/ml/fraud'\n",
         )
     assert (
         ran.stdout.partition("layers:")[0]

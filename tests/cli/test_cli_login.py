@@ -273,6 +273,21 @@ def test_a_file_of_another_shape_is_left_as_it_is(
     assert file.read_text() == text
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_password_that_is_no_text_is_refused_by_name(
+    registry: LittleRegistry, home: Path, monkeypatch: pytest.MonkeyPatch, strict: bool
+) -> None:
+    typed = io.TextIOWrapper(io.BytesIO(b"sec\xffret\n"), "utf-8", "strict" if strict else "surrogateescape")
+    monkeypatch.setattr(sys, "stdin", typed)
+    assert in_process("login", registry.address, "-u", "me", "--password-stdin", "--plain-http") == Ran(
+        2,
+        "",
+        "error: the user or the password is not text in UTF-8\n"
+        "hint: check what is passed on standard input: a password of other bytes cannot be sent\n",
+    )
+    assert registry.lines() == []
+
+
 def test_on_a_terminal_the_password_is_asked_for_and_not_shown(registry: LittleRegistry, home: Path) -> None:
     terminal, end = pty.openpty()
     command = [*MBUILD, "login", registry.address, "--plain-http"]

@@ -152,6 +152,10 @@ MISTAKES = {
         ["attach", f"{R}:v1", "nothing", "--type", "x/y"],
         "error: cannot read 'nothing': no such file or directory\n",
     ),
+    "a device": (
+        ["attach", f"{R}:v1", "/dev/null", "--type", "x/y"],
+        "error: cannot read '/dev/null': it is not a file\nhint: write what it gives to a file first\n",
+    ),
     "a type": (
         ["attach", f"{R}:v1", "nothing", "--type", "a b"],
         "error: 'a b' is not a media type\nhint: write one such as 'application/spdx+json': two names and a '/'\n",

@@ -233,5 +233,5 @@ def test_what_is_not_there_is_told(host: str, layout: Layout) -> None:
     assert mbuild("tag", f"{host}/ml/fraud:v2", "v3") == Ran(1, "", missing + hint)
     assert mbuild("promote", f"{host}/ml/fraud:v2", "--to", "v3") == Ran(1, "", missing + hint)
     assert mbuild("referrers", f"{host}/ml/fraud:v2") == Ran(1, "", missing + hint)
-    assert mbuild("pull", f"{host}/ml/fraud:v2", "--output", "oci:x") == Ran(1, "", missing)
+    assert mbuild("pull", f"{host}/ml/fraud:v2", "--output", "oci:x") == Ran(1, "", missing + hint)
     assert mbuild("tags", f"{host}/ml/none") == Ran(0, "", f"{host}/ml/none has no tags\n")

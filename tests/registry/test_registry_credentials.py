@@ -211,3 +211,25 @@ def test_a_file_of_another_shape_has_no_login(machine: Machine, text: str) -> No
 def test_secrets_are_not_shown() -> None:
     shown = repr(Credential("me", "PASSWORD", "IDENTITY", "REGISTRY"))
     assert shown == "Credential(username='me')"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '{"username": "me", "password": "sec\\ud800ret"}',
+        '{"identitytoken": "sec\\ud800ret"}',
+        '{"registrytoken": "sec\\nret"}',
+        '{"registrytoken": "geheim ü"}',
+    ],
+)
+def test_a_login_that_cannot_be_sent_counts_as_damaged(machine: Machine, entry: str) -> None:
+    path = machine.write(".docker/config.json", '{"auths": {"' + HOST + '": ' + entry + "}}")
+    assert machine.find() is None
+    assert machine.events == [Warned(f"the login for '{HOST}' in '{path}' is damaged")]
+
+
+def test_a_helper_whose_login_cannot_be_sent_is_warned_of(machine: Machine) -> None:
+    machine.write(".docker/config.json", {"credsStore": "store"})
+    machine.helper("store", r"""echo '{"Username": "me", "Secret": "sec\ud800ret"}'""")
+    assert machine.find() is None
+    assert machine.events == [Warned(f"credential helper 'docker-credential-store' gave no login for '{HOST}'")]

@@ -262,6 +262,25 @@ def test_retry_after_may_be_a_date(client: Client) -> None:
     assert client.slept == [9.0]
 
 
+def test_retry_after_that_no_clock_can_tell_counts_as_none(client: Client) -> None:
+    never = "Mon, 01 Jan 2024 00:00:00 +99999999999999999999"
+    client.registry.plant("HEAD", str(CONFIG), Answer(429, {"Retry-After": never}))
+    client.push()
+    assert client.slept == [0.5]
+
+
+def test_a_page_where_a_manifest_was_asked_for_is_told_with_its_place(client: Client) -> None:
+    for page in (b"<html>welcome</html>", b"[]"):
+        client.registry.plant("GET", "manifests/v1", Answer(200, {"Content-Type": "text/html"}, page))
+        with pytest.raises(EnvironmentFault) as caught:
+            client.oras().manifest("ml/fraud", "v1")
+        assert str(caught.value) == (
+            f"error: registry '{client.registry.address}' sent a manifest that is no JSON object, while"
+            " reading manifest 'v1' of 'ml/fraud'\nhint: check that the host is a registry; if so, it or a proxy before"
+            " it is at fault"
+        )
+
+
 def test_patience_ends_and_the_last_answer_is_told(client: Client) -> None:
     for _ in range(4):
         client.registry.plant("HEAD", str(CONFIG), Answer(502, body=b"<html>bad gateway</html>"))
