@@ -7,6 +7,7 @@ for a platform.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -85,6 +86,8 @@ def write_to(
     from buildkit.oci.rootfs import write_rootfs
 
     target = directory / sink.path
+    if target.is_symlink():  # whoever writes beside a name and then takes it would put an end to the link
+        target = Path(os.path.realpath(target))
     named = [(root, sink.tag or own) for root, own in images]
     _check_names(sink, [name for _, name in named])
     if sink.kind == "oci":

@@ -28,11 +28,14 @@ def reason(error: OSError) -> str:
 
 @contextmanager
 def new_file(path: Path, what: str) -> Iterator[BinaryIO]:
-    """A file; one that is there is replaced. Faults of the disk are EnvironmentFaults that say `what` it is."""
+    """A file; one that is there is replaced. Faults of the disk, and a device or a pipe that is there, are
+    EnvironmentFaults that say `what` it is.
+    """
     partial = partial_of(path)
     try:
-        if path.is_dir():
-            raise EnvironmentFault(f"cannot write the {what} '{path}': is a directory")
+        if path.exists() and not path.is_file():
+            found = "is a directory" if path.is_dir() else "is no ordinary file"
+            raise EnvironmentFault(f"cannot write the {what} '{path}': {found}")
         with _held(partial, lambda: os.open(partial, _OURS, 0o666)) as descriptor:
             try:
                 with open(descriptor, "wb", closefd=False) as target:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import tarfile
 from pathlib import Path
 
@@ -148,3 +150,22 @@ def test_a_name_for_docker_always_has_a_tag(place: Place, name: str, full: str) 
         manifest = archive.extractfile("manifest.json")
         assert manifest
         assert json.load(manifest)[0]["RepoTags"] == [full]
+
+
+@pytest.mark.parametrize("output", ["oci-archive:link", "docker-archive:link", "rootfs:link", "oci:link"])
+def test_a_link_stays_one_and_what_it_leads_to_is_written(place: Place, output: str) -> None:
+    (place.root / "link").symlink_to("there")
+    if output in ("rootfs:link", "oci:link"):
+        (place.root / "there").mkdir()
+    assert place.mbuild("//:volume", "--output", output).code == 0
+    assert (place.root / "link").is_symlink()
+    there = place.root / "there"
+    assert any(there.iterdir()) if there.is_dir() else there.stat().st_size
+
+
+@pytest.mark.parametrize(("kind", "what"), [("oci-archive", "OCI archive"), ("docker-archive", "archive")])
+def test_a_pipe_or_device_is_not_replaced_by_a_file(place: Place, kind: str, what: str) -> None:
+    os.mkfifo(place.root / "pipe")
+    ran = place.mbuild("//:volume", "--output", f"{kind}:pipe")
+    assert (ran.code, ran.told) == (36, f"error: cannot write the {what} '{place.root}/pipe': is no ordinary file")
+    assert stat.S_ISFIFO((place.root / "pipe").lstat().st_mode)
