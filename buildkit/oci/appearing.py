@@ -31,11 +31,11 @@ def new_file(path: Path, what: str) -> Iterator[BinaryIO]:
     """A file; one that is there is replaced. Faults of the disk, and a device or a pipe that is there, are
     EnvironmentFaults that say `what` it is.
     """
-    partial = partial_of(path)
     try:
         if path.exists() and not path.is_file():
             found = "is a directory" if path.is_dir() else "is no ordinary file"
             raise EnvironmentFault(f"cannot write the {what} '{path}': {found}")
+        partial = partial_of(path)
         with _held(partial, lambda: os.open(partial, _OURS, 0o666)) as descriptor:
             try:
                 with open(descriptor, "wb", closefd=False) as target:
@@ -53,15 +53,10 @@ def new_file(path: Path, what: str) -> Iterator[BinaryIO]:
 @contextmanager
 def new_folder(path: Path, what: str) -> Iterator[Path]:
     """An empty folder, in place of one that is missing or empty. Raises BuildError where something is there."""
-    partial = partial_of(path)
-
-    def made() -> int:
-        partial.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-
     try:
         _check_free(path, what)
-        with _held(partial, made):
+        partial = partial_of(path)
+        with _held(partial, lambda: _folder_at(partial)):
             try:
                 _empty(partial)
                 yield partial
@@ -71,6 +66,11 @@ def new_folder(path: Path, what: str) -> Iterator[Path]:
                 raise
     except OSError as error:
         raise EnvironmentFault(f"cannot write the {what} '{path}': {reason(error)}") from error
+
+
+def _folder_at(path: Path) -> int:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 
 def partial_of(path: Path) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from buildkit.errors import EnvironmentFault
+from buildkit.errors import BuildError, EnvironmentFault
 from buildkit.oci.appearing import new_file, new_folder, partial_of
 
 
@@ -51,6 +51,15 @@ def test_who_fails_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> No
         with pytest.raises(KeyboardInterrupt):
             work()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.tar": b"old"}
+
+
+def test_what_has_no_name_is_refused_like_any_other_place_that_is_taken() -> None:
+    with pytest.raises(EnvironmentFault) as caught, new_file(Path("/"), "archive"):
+        pass
+    assert caught.value.message == "cannot write the archive '/': is a directory"
+    with pytest.raises(BuildError) as refused, new_folder(Path("/"), "root file system"):
+        pass
+    assert refused.value.message == "cannot write the root file system to '/': it is not an empty folder"
 
 
 def test_two_writers_of_one_file_write_one_after_the_other(tmp_path: Path) -> None:
