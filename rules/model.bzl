@@ -151,7 +151,11 @@ def _model_info(ctx, files):
     placed = {}
     for file in files + ([ctx.file.card] if ctx.attr.card else []):
         if folder + file.basename in placed:
-            fail("two files of the model are called '%s'" % file.basename)
+            fail("'%s' and '%s' would both be '%s': a model's files lie side by side, so rename one" % (
+                placed[folder + file.basename].short_path,
+                file.short_path,
+                folder + file.basename,
+            ))
         placed[folder + file.basename] = file
     layers = _model_layers(ctx, placed)
     return [

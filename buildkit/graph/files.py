@@ -173,7 +173,7 @@ class WorkspaceFiles:
         )
 
 
-_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)  # no file has a name so long
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # no file has a name so long
 
 
 def _below(folder: str, path: str) -> str:
@@ -203,7 +203,9 @@ def _folder(place: str) -> Folder:
     try:
         stamp = old_enough(os.stat(place), now)  # noqa: PTH116 - a Path takes longer
         with os.scandir(place) as entries:
-            found = [(one.name, one.is_dir(), one.is_symlink(), one.is_file(follow_symlinks=False)) for one in entries]
+            found = [
+                (one.name, _is_folder(one), one.is_symlink(), one.is_file(follow_symlinks=False)) for one in entries
+            ]
     except OSError as error:
         if error.errno not in _NOT_THERE:
             raise
@@ -212,6 +214,14 @@ def _folder(place: str) -> Folder:
     odd = frozenset(name for name, folder, _, plain in found if not folder and not plain)
     text = "\0".join(f"{name}/" if folder else name for name, folder in kept)
     return Folder(tuple(kept), odd, Fact(_digest(os.fsencode(text)), stamp))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or leads to one; a link that nobody can follow does not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _is_left_out(folder: str) -> bool:

@@ -252,6 +252,13 @@ def test_a_link_to_nothing_is_not_told_as_a_typo_of_itself(tmp_path: Path) -> No
     )
 
 
+def test_a_link_to_itself_is_no_folder_and_stops_nobody(tmp_path: Path) -> None:
+    made = place(tmp_path, {"p/BUILD": group("x", "loop"), "q/BUILD": group("y")})
+    (made.root / "p" / "loop").symlink_to("loop")
+    made.analyze("//q:y")
+    assert made.told("//p:x").startswith("p/BUILD:1:23: error: 'p/loop' is neither a file nor a folder\n")
+
+
 def test_files_that_load_each_other_are_told_with_the_way(tmp_path: Path) -> None:
     files = {
         "BUILD": 'load(":a.bzl", "a")\n',
