@@ -34,7 +34,15 @@ class BlobBody:
         return iter(self.window(0, self.digest.size))
 
     def window(self, start: int, end: int) -> Window:
-        """Bytes `start` to `end`, as the body of one request."""
+        """Bytes `start` to `end`, as the body of one request.
+
+        The first of them are read now: while a registry takes a request it may serve no other, and a copy within it
+        would wait for itself; and what cannot be read leaves no request half sent.
+        """
+        if self.position > start:
+            self.close()
+        if self.position == start and not self._rest:
+            self._rest = next(self._source(), b"")
         return Window(self, start, end)
 
     def close(self) -> None:
@@ -55,13 +63,16 @@ class BlobBody:
             self._moved(self.position)
 
     def _take(self, most: int) -> bytes:
-        if self._chunks is None:
-            chunks = _verified(self.digest, self._open)
-            self._chunks = Ahead(chunks) if self.digest.size > _SMALL else chunks
-        data = self._rest or next(self._chunks, b"")
+        data = self._rest or next(self._source(), b"")
         taken, self._rest = data[:most], data[most:]
         self.position += len(taken)
         return taken
+
+    def _source(self) -> Generator[bytes] | Ahead:
+        if self._chunks is None:
+            chunks = _verified(self.digest, self._open)
+            self._chunks = Ahead(chunks) if self.digest.size > _SMALL else chunks
+        return self._chunks
 
 
 class Window:

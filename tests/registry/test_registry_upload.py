@@ -210,3 +210,15 @@ def test_a_mount_alone_leaves_no_upload_behind(registry: ChunkRegistry) -> None:
     assert registry.uploads == {}
     registry.blobs["ml/base", str(DIGEST)] = BLOB
     assert client.oras.mount(REPOSITORY, DIGEST, "ml/base") is True
+
+
+def test_a_source_that_fails_at_once_leaves_no_request_half_sent(registry: ChunkRegistry) -> None:
+    client = Client(registry)
+
+    def opened() -> io.BytesIO:
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(EnvironmentFault) as caught:
+        client.oras.push_blob(REPOSITORY, DIGEST, opened, client.moved.append, None)
+    assert caught.value.message == f"cannot read blob {DIGEST} while pushing it: Input/output error"
+    assert (methods(registry), registry.uploads) == (["POST", "DELETE"], {})
