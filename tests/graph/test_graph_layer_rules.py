@@ -141,15 +141,6 @@ def test_layers_that_cannot_be_are_refused_at_the_target(tmp_path: Path, more: s
     assert refused(made, "//:a") == f"BUILD:1:1: error: {message}"
 
 
-def test_two_files_of_a_model_have_two_names(tmp_path: Path) -> None:
-    text = 'model(name = "a", srcs = ["x/w.bin", "y/w.bin"], framework = "sklearn")'
-    made = place(tmp_path, {"BUILD": text, "x/w.bin": "", "y/w.bin": ""})
-    assert refused(made, "//:a") == (
-        "BUILD:1:1: error: 'x/w.bin' and 'y/w.bin' would both be 'models/a/w.bin': a model's files lie side by side, "
-        "so rename one"
-    )
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -77,7 +77,7 @@ REFUSED = [
     ),
     (
         'model(name = "x", srcs = ["a.bin", "b/a.bin"], framework = "sklearn")',
-        "two files of the model are called 'a.bin'",
+        "'a.bin' and 'b/a.bin' would both be 'models/x/a.bin': a model's files lie side by side, so rename one",
     ),
     ('model_image(name = "x", models = [], runtime = ":served")', "attribute 'models' must not be empty"),
     ('model_image(name = "x", models = [":m"], runtime = ":plain")', "runtime '//:plain' has no server"),
