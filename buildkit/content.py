@@ -108,14 +108,24 @@ def parents(path: str) -> Iterator[str]:
         yield "/".join(parts[: index + 1])
 
 
+_MOST_NAMES = 1 << 26  # characters; an image with torch has a quarter of a million of them
+
+
 def folders_above(paths: Iterable[str]) -> set[str]:
-    """Every directory above any of the paths; each is met once, however many paths lie in it."""
+    """Every directory above any of the paths; each is met once, however many paths lie in it.
+
+    Raises BuildFailure where their names take memory beyond all measure: paths of a thousand folders each are a bomb.
+    """
     found: set[str] = set()
+    size = 0
     for path in paths:
         folder = path.rpartition("/")[0]
         while folder and folder not in found:
             found.add(folder)
+            size += len(folder)
             folder = folder.rpartition("/")[0]
+        if size > _MOST_NAMES:
+            raise BuildFailure(f"paths in {len(found)} folders, whose names are {size} characters: refused as a bomb")
     return found
 
 

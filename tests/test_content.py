@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buildkit.content import Entry, Inline, Kind, Recipe, Slice, Tree, check_path, parents
+from buildkit.content import Entry, Inline, Kind, Recipe, Slice, Tree, check_path, folders_above, parents
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 
@@ -93,3 +93,10 @@ def test_parents_are_the_folders_above_outermost_first() -> None:
 def test_a_recipe_knows_its_length() -> None:
     assert Recipe((Inline(b"head"), Slice(SOME, 1, 2), Inline(b""))).size == 6
     assert Recipe(()).size == 0
+
+
+def test_paths_of_a_thousand_folders_each_are_a_bomb() -> None:
+    """A few megabytes of an archive's directory would become gigabytes of folders' names."""
+    with pytest.raises(BuildFailure) as caught:
+        folders_above(f"{number}/" + "a/" * 2000 for number in range(100_000))
+    assert caught.value.message == "paths in 34017 folders, whose names are 68082024 characters: refused as a bomb"
