@@ -84,8 +84,12 @@ def _closure(root: Descriptor, open_blob: OpenBlob, entered: set[Digest], depth:
 
 
 def _with(path: Path, entry: Descriptor) -> Index:
-    """The layout's index with one more entry."""
-    old = Index.from_json(path.read_bytes()) if path.exists() else Index(())
+    """The layout's index with one more entry. Raises BuildFailure for one that cannot be read, which stays as it is."""
+    try:
+        old = Index.from_json(path.read_bytes()) if path.exists() else Index(())
+    except BuildFailure as failure:
+        hint = "name another folder, or remove this one"
+        raise BuildFailure(f"cannot write the OCI layout '{path.parent}': {failure.message}", hint=hint) from None
     tag = dict(entry.annotations).get(REFERENCE_NAME)
     kept = [
         known

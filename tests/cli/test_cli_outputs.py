@@ -169,3 +169,14 @@ def test_a_pipe_or_device_is_not_replaced_by_a_file(place: Place, kind: str, wha
     ran = place.mbuild("//:volume", "--output", f"{kind}:pipe")
     assert (ran.code, ran.told) == (36, f"error: cannot write the {what} '{place.root}/pipe': is no ordinary file")
     assert stat.S_ISFIFO((place.root / "pipe").lstat().st_mode)
+
+
+def test_a_layout_whose_index_cannot_be_read_is_left_as_it_is(place: Place) -> None:
+    place.write({"x/index.json": "[]"})
+    ran = place.mbuild("//:volume", "--output", "oci:x")
+    assert (ran.code, ran.told) == (
+        1,
+        f"error: cannot write the OCI layout '{place.root}/x': an image index is not a JSON object: found list\n"
+        "hint: name another folder, or remove this one",
+    )
+    assert (place.root / "x" / "index.json").read_text() == "[]"
