@@ -70,6 +70,16 @@ class Limited:
         return data
 
 
+def bounded(data: bytes, what: str) -> bytes:
+    """A document that was made. Raises BuildFailure for one that registries, and mbuild itself, would not take back."""
+    if len(data) > LARGEST_DOCUMENT:
+        raise BuildFailure(
+            f"the {what} has {len(data)} bytes, more than the {LARGEST_DOCUMENT} that registries take",
+            hint="shorten its labels and annotations",
+        )
+    return data
+
+
 def read_document(digest: Digest, open_blob: OpenBlob, what: str) -> bytes:
     """All bytes of a small blob, checked. BuildFailure, which names it as `what`, for a large or a damaged one."""
     if digest.size > LARGEST_DOCUMENT:

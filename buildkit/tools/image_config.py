@@ -15,6 +15,7 @@ from typing import Any
 from buildkit.content import Blob
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
+from buildkit.oci.blobs import bounded
 from buildkit.oci.config import EPOCH, History, ImageConfig
 from buildkit.oci.layer import Layer
 from buildkit.store import BlobStore
@@ -68,7 +69,10 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
         author=str(settings.get("author") or ""),
         created=str(settings.get("created") or EPOCH),
     )
-    return {"config": store.put(config.to_json()), "warnings": put_remarks(store, layers, names, paths)}
+    return {
+        "config": store.put(bounded(config.to_json(), "config")),
+        "warnings": put_remarks(store, layers, names, paths),
+    }
 
 
 def _refuse_too_many(layers: Sequence[Layer]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from buildkit.content import Blob
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
+from buildkit.oci.blobs import bounded
 from buildkit.oci.descriptor import MANIFEST, Descriptor, pairs
 from buildkit.oci.document import parse_object
 from buildkit.oci.index import Index
@@ -24,7 +25,7 @@ def image_index(
     an index inside the index; an artifact is for 'unknown/unknown'. Raises BuildFailure for what is no manifest.
     """
     rows = [_descriptor(store, blob, platform) for blob, platform in zip(manifests, platforms, strict=True)]
-    return {"index": store.put(Index(tuple(rows), pairs(annotations or {})).to_json())}
+    return {"index": store.put(bounded(Index(tuple(rows), pairs(annotations or {})).to_json(), "index"))}
 
 
 def _descriptor(store: BlobStore, manifest: Blob, platform: str) -> Descriptor:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from buildkit.content import Blob, Kind, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
+from buildkit.oci.blobs import bounded
 from buildkit.oci.descriptor import CONFIG, LAYER, Descriptor, pairs
 from buildkit.oci.document import canonical
 from buildkit.oci.layer import Layer
@@ -54,7 +55,7 @@ def image_manifest(
         pairs(annotations or {}),
         artifact_type or "",
     )
-    return {"manifest": store.put(manifest.to_json())}
+    return {"manifest": store.put(bounded(manifest.to_json(), "manifest"))}
 
 
 def _media_type(layer: Layer, types: dict[str, str]) -> str:

@@ -180,3 +180,12 @@ def test_a_layout_whose_index_cannot_be_read_is_left_as_it_is(place: Place) -> N
         "hint: name another folder, or remove this one",
     )
     assert (place.root / "x" / "index.json").read_text() == "[]"
+
+
+@pytest.mark.parametrize(("attribute", "what"), [("annotations", "manifest"), ("labels", "config")])
+def test_a_document_that_registries_would_refuse_is_not_built(place: Place, attribute: str, what: str) -> None:
+    place.write({"BUILD": BUILD.replace('labels = {"x": "y"}', attribute + ' = {"x": "y" * 5000000}')})
+    ran = place.mbuild("//:other")
+    assert ran.code == 1
+    assert f"error: the {what} has 500" in ran.stderr
+    assert "more than the 4194304 that registries take" in ran.stderr
