@@ -14,6 +14,7 @@ from buildkit.records import dataclass
 
 _HOST = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_LOGIN = re.compile(r"(?:[a-z]+://)?[^/]*@(?=[^/]*/)")  # what must not be told again
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _FOR_DOCKER = re.compile(f"(?:(?:{_HOST.pattern})/)?{_REPOSITORY.pattern}(?::{_TAG.pattern})?")
 _HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
@@ -37,6 +38,13 @@ class Reference:
     @classmethod
     def parse(cls, text: str) -> Reference:
         """Read `host/repository[:tag][@digest]`; the host is never guessed. Raises BuildError."""
+        if found := _LOGIN.match(text):
+            bare = text[found.end() :]
+            raise _invalid(
+                f"***@{bare}",
+                "a reference holds no login",
+                f"write '{bare}', and run 'mbuild login {bare.partition('/')[0]}'",
+            )
         rest, at, digest = text.partition("@")
         host, slash, path = rest.partition("/")
         repository, colon, tag = path.partition(":")

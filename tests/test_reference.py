@@ -80,3 +80,13 @@ def test_a_host_that_cannot_be_is_refused(host: str) -> None:
         f"invalid image reference '{host}/a:1': '{host}' is not a host: a port is 65535 at most,"
         " an IPv6 address stands in brackets"
     )
+
+
+@pytest.mark.parametrize("text", ["https://me:secret@registry.example/a:1", "me:secret@registry.example/a:1"])
+def test_a_login_in_a_reference_is_refused_and_not_told(text: str) -> None:
+    with pytest.raises(BuildError) as error:
+        Reference.parse(text)
+    assert str(error.value) == (
+        "error: invalid image reference '***@registry.example/a:1': a reference holds no login\n"
+        "hint: write 'registry.example/a:1', and run 'mbuild login registry.example'"
+    )

@@ -17,6 +17,7 @@ from buildkit.graph.cache_config import AGES, SHARED, SharedCacheConfig, shared_
 from buildkit.graph.registry_config import LIMITS, REGISTRY, SIZES, RegistryConfig, registry_config
 from buildkit.lang import LIMIT_NAMES, Limits
 from buildkit.records import dataclass
+from buildkit.reference import Reference
 
 MARKER = "mbuild.toml"
 
@@ -131,6 +132,7 @@ def _check(document: dict[str, Any], text: str) -> None:
         if name == "registry":
             for host, settings in table.items():
                 _check_table(f'registry."{host}"', settings, REGISTRY, text, host)
+                _check_host(host, text)
                 if limits := settings.get("limits"):
                     _check_table(f'registry."{host}".limits', limits, LIMITS, text, host)
         elif name == "config":
@@ -149,6 +151,18 @@ def _check(document: dict[str, Any], text: str) -> None:
     if not files or any("/" in file or not file for file in files):
         span = _find(text, "build_files", "workspace")
         raise BuildError(f"'build_files' in [workspace] must be names of files, found {files!r}", span=span)
+
+
+def _check_host(host: str, text: str) -> None:
+    """What is no host would never be asked for, and its settings have no effect."""
+    try:
+        known = Reference.parse(f"{host}/x").host == host
+    except BuildError:
+        known = False
+    if not known:
+        bare = host.rpartition("://")[2].partition("/")[0]
+        hint = f"write '[registry.\"{bare}\"]'" if bare != host else "hosts look like 'registry.example:5000'"
+        raise BuildError(f"'{host}' in [registry] is not a registry's host", span=_find(text, host), hint=hint)
 
 
 def _check_table(name: str, table: Any, schema: dict[str, type], text: str, header: str) -> None:

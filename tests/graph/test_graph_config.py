@@ -132,6 +132,18 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             'hint: a registry is a table: [registry."registry.example:5000"]',
         ),
         (
+            '[registry."https://r.example/x"]\nplain_http = true\n',
+            "mbuild.toml:1:12: error: 'https://r.example/x' in [registry] is not a registry's host\n"
+            '    [registry."https://r.example/x"]\n'
+            "               ^~~~~~~~~~~~~~~~~~~\n"
+            "hint: write '[registry.\"r.example\"]'",
+        ),
+        (
+            "[registry.nowhere]\nplain_http = true\n",
+            "mbuild.toml:1:11: error: 'nowhere' in [registry] is not a registry's host\n"
+            "    [registry.nowhere]\n              ^~~~~~~\nhint: hosts look like 'registry.example:5000'",
+        ),
+        (
             '[registry."r.example"]\nmirror = "nowhere"\n',
             "mbuild.toml:2:1: error: 'mirror' must be HOST or HOST/PREFIX, found 'nowhere',"
             ' in [registry."r.example"]\n'
