@@ -62,7 +62,7 @@ def plan(session: Session, target: str, reference_text: str | None, *, plain_htt
 
 def _ready(session: Session, target: str, reference_text: str | None, plain_http: bool) -> _Push:
     session.needs_network("pushing")
-    asked = Reference.parse(reference_text) if reference_text else None
+    asked = Reference.parse(reference_text) if reference_text is not None else None
     analyzed = analysis(session, [target])
     configured = one_target(analyzed, target)
     manifest = _manifest(configured)

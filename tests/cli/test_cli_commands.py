@@ -271,6 +271,11 @@ REFUSED = {
         "error: invalid image reference 'Good:1': it must begin with a registry's host\n"
         "hint: references look like 'host/repository:tag'\n",
     ),
+    "a push to a reference that is empty": (
+        ["push", "//p:x", ""],
+        "error: invalid image reference '': it must begin with a registry's host\n"
+        "hint: references look like 'host/repository:tag'\n",
+    ),
     "a run of no image": (
         ["run", "//p:x"],
         "error: '//p:x' cannot be run\nhint: run a model_image, or a target of an executable rule\n",
