@@ -7,10 +7,7 @@ Where only the tool can tell how many layers there are, the three are folders wi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import closing
-from itertools import chain
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from buildkit.content import Blob, Entry, Kind, Tree
 from buildkit.digest import Digest
@@ -22,15 +19,12 @@ from buildkit.oci.elf import Machines, Programs
 from buildkit.oci.gzip_members import Chunk
 from buildkit.oci.layer import NOTHING, About, Layer
 from buildkit.store import BlobStore
-from buildkit.tools.ahead import ahead
 from buildkit.tools.placed import programs_of
 
 OUTPUTS = ("layer", "descriptor", "tree")
 DEFAULT, NONE = "zstd", "none"
 NONE_SEEN = Programs()
 _BATCH = 1 << 18
-
-C = TypeVar("C", bound=Sized)
 
 
 def versioned(number: int) -> int:
@@ -66,13 +60,12 @@ def compressed(
     compressor = COMPRESSORS.get(compression or DEFAULT)
     if compressor is None and compression != NONE:
         raise BuildFailure(f"layers cannot be compressed with '{compression}': expected zstd, gzip or none")
-    with closing(ahead(batched(chunks))) as ready:
-        if compressor is None:
-            digest = store.put(ready)
-            return described(store, Descriptor(LAYER, digest), str(digest), tree(), pth, about, programs.machines())
-        with store.writer() as writer:
-            diff_id = compressor.compress(ready, size, writer.write)
-            digest = writer.commit()
+    if compressor is None:
+        digest = store.put(batched(chunks))
+        return described(store, Descriptor(LAYER, digest), str(digest), tree(), pth, about, programs.machines())
+    with store.writer() as writer:
+        diff_id = compressor.compress(batched(chunks), size, writer.write)
+        digest = writer.commit()
     return described(store, Descriptor(compressor.media_type, digest), diff_id, tree(), pth, about, programs.machines())
 
 
@@ -86,8 +79,8 @@ def spliced(
     programs: Programs = NONE_SEEN,
 ) -> dict[str, Digest]:
     """Store a tar as gzip, of which some files come deflated already: these are not compressed again."""
-    with closing(ahead(_lists(chunks))) as ready, store.writer() as writer:
-        diff_id = gzip_members.gzip(chain.from_iterable(ready), size, writer.write)
+    with store.writer() as writer:
+        diff_id = gzip_members.gzip(chunks, size, writer.write)
         digest = writer.commit()
     return described(store, Descriptor(LAYER_GZIP, digest), diff_id, tree(), pth, about, programs.machines())
 
@@ -136,17 +129,13 @@ def names_of(layers: Sequence[Layer]) -> list[str]:
 
 def batched(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The same bytes in larger chunks: small files cost one step for many of them."""
-    return map(b"".join, _lists(chunks))
-
-
-def _lists(chunks: Iterable[C]) -> Iterator[list[C]]:
-    found: list[C] = []
+    found: list[bytes] = []
     size = 0
     for chunk in chunks:
         found.append(chunk)
         size += len(chunk)
         if size >= _BATCH:
-            yield found
+            yield b"".join(found)
             found, size = [], 0
     if found:
-        yield found
+        yield b"".join(found)
