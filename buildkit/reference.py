@@ -18,6 +18,7 @@ _LOGIN = re.compile(r"(?:[a-z]+://)?[^/]*@(?=[^/]*/)")  # what must not be told 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _FOR_DOCKER = re.compile(f"(?:(?:{_HOST.pattern})/)?{_REPOSITORY.pattern}(?::{_TAG.pattern})?")
 _HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
+_LONGEST = 255  # characters of host and repository, which many clients take ("Pulling manifests")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -56,6 +57,8 @@ class Reference:
             raise _invalid(text, f"'{host}' is not a host: a port is 65535 at most, an IPv6 address stands in brackets")
         if not _REPOSITORY.fullmatch(repository):
             raise _invalid(text, f"'{repository}' is not a repository name (a-z, 0-9, '.', '_', '-', '/')")
+        if (length := len(host) + 1 + len(repository)) > _LONGEST:
+            raise _invalid(text, f"host and repository have {length} characters, {_LONGEST} at most")
         if colon and not _TAG.fullmatch(tag):
             raise _invalid(text, f"'{tag}' is not a tag")
         if at and not _DIGEST.fullmatch(digest):

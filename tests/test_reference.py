@@ -44,6 +44,7 @@ def test_docker_hubs_own_images_have_their_whole_name() -> None:
         ("registry.example/", "'' is not a repository name (a-z, 0-9, '.', '_', '-', '/')"),
         ("registry.example/A", "'A' is not a repository name (a-z, 0-9, '.', '_', '-', '/')"),
         ("registry.example/a//b", "'a//b' is not a repository name (a-z, 0-9, '.', '_', '-', '/')"),
+        (f"registry.example/{'a' * 239}", "host and repository have 256 characters, 255 at most"),
         ("registry.example/a:", "'' is not a tag"),
         ("registry.example/a:.x", "'.x' is not a tag"),
         ("registry.example/a:b:c", "'b:c' is not a tag"),

@@ -137,7 +137,10 @@ def _digest(row: Mapping[str, Any]) -> Digest:
 
 
 def _no_image(digest: Digest) -> BuildFailure:
-    return BuildFailure(f"cannot push {digest}: it is no image manifest or index")
+    return BuildFailure(
+        f"{digest} is no image manifest or index",
+        hint="what can be sent: OCI images, indexes and artifacts, and Docker's of schema 2, with sha256 digests",
+    )
 
 
 def _plain(text: str) -> str:

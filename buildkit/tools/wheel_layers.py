@@ -26,7 +26,7 @@ from buildkit.content import Blob, Entry, Kind, Tree, folders_above
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci import tar
-from buildkit.oci.elf import Programs
+from buildkit.oci.elf import HEAD, Programs
 from buildkit.oci.gzip_members import Chunk, data_of
 from buildkit.oci.layer import About, with_parents
 from buildkit.store import BlobStore
@@ -134,11 +134,12 @@ class _Content:
     def __call__(self, entry: Entry) -> Iterator[Chunk]:
         wheel, file = self._files[entry.path]
         hasher = _Hasher(file.recorded)
-        chunks = wheel.content(file)
-        first = next(chunks, b"")
-        self.programs.look(entry.path, data_of(first))
-        yield hasher.passed(first)
-        yield from map(hasher.passed, chunks)
+        head = b""
+        for chunk in wheel.content(file):
+            if len(head) < HEAD:  # a stream may begin with blocks of nothing
+                head += data_of(chunk)[:HEAD]
+            yield hasher.passed(chunk)
+        self.programs.look(entry.path, head)
         self._digests[entry.path] = hasher.digest()
 
     def data(self, entry: Entry) -> Iterator[bytes]:

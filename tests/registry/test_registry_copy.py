@@ -192,5 +192,5 @@ def test_a_tag_that_names_another_image_at_the_end_is_told() -> None:
 def test_a_hostile_manifest_is_refused(document: object) -> None:
     store = Shelf()
     root = store.put(json.dumps(document).encode())
-    with pytest.raises(BuildFailure, match="it is no image manifest or index"):
+    with pytest.raises(BuildFailure, match="is no image manifest or index"):
         copy_image(StoreSource(store), root, TO, MemoryRegistry(), ignore, 2)

@@ -100,7 +100,7 @@ def test_a_reference_with_another_digest_is_refused() -> None:
 def test_what_is_no_manifest_is_not_pushed(data: bytes) -> None:
     store = Shelf()
     digest = store.put(data)
-    with pytest.raises(BuildFailure, match="it is no image manifest or index"):
+    with pytest.raises(BuildFailure, match="is no image manifest or index"):
         push(TAGGED, digest, store, MemoryRegistry(), ignore, 1)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tools_archives import blob, deb, only, tarred, wheel, wheel_files
+from tools_archives import blob, deb, only, tarred, wheel, wheel_files, zipped
 
 from buildkit.content import Blob
 from buildkit.digest import Digest
@@ -71,6 +74,22 @@ def from_wheel(store: MemoryStore, files: dict[str, bytes]) -> dict[str, Digest]
 def from_deb(store: MemoryStore, files: dict[str, bytes]) -> dict[str, Digest]:
     data = deb("demo", tarred(*((f"./usr/local/{path}", content) for path, content in files.items())))
     return only(store, TOOLS["debian_layers"](store, debs=[blob(store, data)], names=["demo_1.0_all.deb"]))
+
+
+def test_a_stream_that_begins_with_blocks_of_nothing_hides_no_processor() -> None:
+    nothing = b"\x00\x00\x00\xff\xff" * 60_000
+    packed = nothing + zlib.compress(ARM64, wbits=-15)
+    members = wheel_files({"demo.so": ARM64})
+    archive = bytearray(zipped({**members, "demo.so": packed}.items(), method=zipfile.ZIP_STORED))
+    crc_sizes = struct.pack("<III", zlib.crc32(ARM64), len(packed), len(ARM64))
+    for method in (8, archive.index(b"PK\1\2") + 10):  # the first member's, at both places
+        archive[method : method + 2] = b"\x08\0"
+        archive[method + 6 : method + 18] = crc_sizes
+    store = MemoryStore()
+    name = "demo-1.0-py3-none-any.whl"
+    made = TOOLS["wheel_layers"](store, wheels=[blob(store, bytes(archive))], names=[name], python="3.11")
+    elf_of = json.loads(store.read(only(store, made)["descriptor"]))["elf"]
+    assert elf_of == {"arm64": ["usr/local/lib/python3.11/dist-packages/demo.so"]}
 
 
 @pytest.mark.parametrize("made", [from_files, from_recipe, from_tar, from_wheel, from_deb])

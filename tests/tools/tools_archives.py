@@ -35,13 +35,15 @@ def wheel_files(files: Mapping[str, bytes], project: str = "demo-1.0") -> dict[s
     return members
 
 
-def zipped(members: Iterable[tuple[str, bytes]], modes: Mapping[str, int] | None = None) -> bytes:
+def zipped(
+    members: Iterable[tuple[str, bytes]], modes: Mapping[str, int] | None = None, method: int = zipfile.ZIP_DEFLATED
+) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for path, data in members:
             info = zipfile.ZipInfo(path, (2024, 1, 2, 3, 4, 6))
             info.external_attr = (modes or {}).get(path, 0o100644) << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
+            info.compress_type = method
             archive.writestr(info, data)
     return out.getvalue()
 
