@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -39,6 +40,12 @@ class Line:
         """Break all connections, on both sides."""
         for pair in list(self._open):
             _break(*pair)
+
+    def empty(self) -> None:
+        """Break all connections, and wait until none of them passes anything any more."""
+        self.cut()
+        while self._open:
+            time.sleep(0.01)
 
     def close(self) -> None:
         """Listen no more."""

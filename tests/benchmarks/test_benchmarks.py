@@ -136,7 +136,13 @@ def test_a_pull_is_measured_against_skopeo_and_curl(
 @needs_root
 def test_a_release_is_measured_against_buildah_and_skopeo(tmp_path: Path, programs: Path, kept_store: Path) -> None:
     told = measured("release.py", programs, "--size", "1", "--folder", str(tmp_path), "--programs", str(kept_store))
-    assert re.findall(r"^\| (\w+ \S+)", told, re.MULTILINE) == ["mbuild push", "buildah from,", "skopeo copy,"]
+    assert re.findall(r"^\| (\w+ [\w,-]+(?: --\S+)?)", told, re.MULTILINE) == [
+        "mbuild push",
+        "buildah from,",
+        "skopeo copy",
+        "skopeo copy --preserve-digests",
+        "curl POST,",
+    ]
 
 
 @needs_root

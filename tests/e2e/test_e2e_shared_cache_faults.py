@@ -75,6 +75,7 @@ def test_ctrl_c_while_results_are_sent_ends_the_build_at_once_and_nothing_half_i
     for moment in range(MOMENTS):
         name = f"stopped/cache{moment}"
         one = with_package(machine(tmp_path / f"one{moment}", settings(line.address, name=name)), kept_store)
+        line.empty()  # what the one before has sent must not count
         process = one.start("//:image")
         began: list[float] = []
 
