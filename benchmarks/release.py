@@ -1,11 +1,11 @@
 """A weights file → an image in a registry, first time, against buildah and against skopeo with a layout ready made.
 
 The registry is docker-registry on this machine, emptied before each round; so are the stores of mbuild and buildah.
-Ours loads, analyzes, reads the file once for its digests and once to send it. buildah copies it into a container from
-scratch, commits that and pushes it, without compression. skopeo copies a layout that mbuild wrote before: as it does
-unless it is told otherwise, which compresses the layers, so that the image gets another digest; and as it is, with
-`--preserve-digests`. curl sends the file as one blob: what the registry itself needs, with no digest computed. Aims: a
-quarter of buildah's wall time, two thirds of skopeo's.
+Ours loads, analyzes, and reads the file twice at the same time: for its digests, and to send it. buildah copies it
+into a container from scratch, commits that and pushes it, without compression. skopeo copies a layout that mbuild
+wrote before: as it does unless it is told otherwise, which compresses the layers, so that the image gets another
+digest; and as it is, with `--preserve-digests`. curl sends the file as one blob: what the registry itself needs, with
+no digest computed. Aims: a quarter of buildah's wall time, two thirds of skopeo's.
 """
 
 from __future__ import annotations

@@ -8,17 +8,16 @@ from functools import cache
 from buildkit.commands.build import build_analyzed
 from buildkit.commands.graph import analysis, one_target
 from buildkit.commands.origins import origins_of
-from buildkit.commands.registries import check_fits, pulled_from, registry_of
+from buildkit.commands.registries import check_fits, pulled_from, registry_of, settings_of
 from buildkit.commands.session import Session
-from buildkit.digest import Digest
 from buildkit.errors import BuildError
 from buildkit.events import Output
 from buildkit.graph.action import Artifact
-from buildkit.graph.analysis import ConfiguredTarget
+from buildkit.graph.analysis import Analysis, ConfiguredTarget
 from buildkit.label import Label
 from buildkit.records import dataclass
 from buildkit.reference import Reference
-from buildkit.registry import Plan, Registry, StoreSource, carry_out, planned
+from buildkit.registry import Early, Plan, Registry, StoreSource, carry_out, planned
 from buildkit.registry.referrers import list_unlisted
 from buildkit.report.pushing import pushed_text
 
@@ -28,56 +27,75 @@ _TRANSFERS = 4  # waiting for a network is no work for a core
 
 @dataclass(frozen=True, slots=True)
 class _Push:
-    """A built image, and where it goes."""
+    """An image that is to be built, and where it goes."""
 
+    session: Session
+    analyzed: Analysis
+    target: ConfiguredTarget
     reference: Reference
-    digest: Digest
-    source: StoreSource
-    registry: Registry
-    jobs: int
     tags: tuple[str, ...]
+    registry: Registry
 
-    def plan(self) -> Plan:
-        return planned(self.source, self.digest, self.reference, self.registry, self.jobs, self.tags)
+    @property
+    def jobs(self) -> int:
+        """How many transfers at once."""
+        return self.session.options.jobs or max(_TRANSFERS, self.session.jobs)
+
+    def early(self) -> Early:
+        """Uploads that begin during the build, of what the registry takes."""
+        most = settings_of(self.session, self.reference.host).limits.max_blob_size
+        return Early(self.registry, self.reference, self.jobs, most=most)
+
+    def source(self) -> StoreSource:
+        """Where its blobs are."""
+        host = self.reference.host
+
+        @cache
+        def registry_at(other: str) -> Registry:
+            """Where layers of a base lie: what was said of the one registry does not hold for others."""
+            return self.registry if other == host else pulled_from(self.session, other)
+
+        return StoreSource(self.session.store, origins_of(self.analyzed, host), registry_at, self.session.places)
+
+    def plan(self, source: StoreSource) -> Plan:
+        """Build it, and find out what is to be moved."""
+        result = build_analyzed(self.session, self.analyzed, [self.target]).checked()
+        digest = result.execution.digests[_manifest(self.target)]
+        plan = planned(source, digest, self.reference, self.registry, self.jobs, self.tags)
+        return check_fits(self.session, plan)
 
 
 def push(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> Plan:
     """Build and push; the reference is the command line's, or the target's own with its tags. Says what moved, and
     gives the plan that was carried out.
     """
-    ready = _ready(session, target, reference_text, plain_http)
-    plan = check_fits(session, ready.plan())
-    done = carry_out(plan, ready.source, ready.registry, session.listener, ready.jobs)
-    list_unlisted(ready.registry, ready.reference.repository, done.unlisted)
+    meant = _meant(session, target, reference_text, plain_http)
+    source = meant.source()
+    with meant.early() as early, session.store.followed(early.begin):
+        plan = meant.plan(source)
+        done = carry_out(plan, source, meant.registry, session.listener, meant.jobs, early)
+    list_unlisted(meant.registry, meant.reference.repository, done.unlisted)
     for blob in plan.contents.blobs:
-        session.places.note(ready.reference.host, ready.reference.repository, blob.digest)
+        session.places.note(meant.reference.host, meant.reference.repository, blob.digest)
     session.listener(Output(pushed_text(done)))
     return plan
 
 
 def plan(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> Plan:
     """Build, and say what a push would upload, mount and skip; nothing moves."""
-    return check_fits(session, _ready(session, target, reference_text, plain_http).plan())
+    meant = _meant(session, target, reference_text, plain_http)
+    return meant.plan(meant.source())
 
 
-def _ready(session: Session, target: str, reference_text: str | None, plain_http: bool) -> _Push:
+def _meant(session: Session, target: str, reference_text: str | None, plain_http: bool) -> _Push:
     session.needs_network("pushing")
     asked = Reference.parse(reference_text) if reference_text is not None else None
     analyzed = analysis(session, [target])
     configured = one_target(analyzed, target)
-    manifest = _manifest(configured)
+    _manifest(configured)
     reference, tags = (asked, ()) if asked else _own_places(configured, target)
     registry = registry_of(session, reference.host, plain_http)
-
-    @cache
-    def registry_at(host: str) -> Registry:
-        """Where layers of a base lie: what was said of the one registry does not hold for others."""
-        return registry if host == reference.host else pulled_from(session, host)
-
-    result = build_analyzed(session, analyzed, [configured]).checked()
-    source = StoreSource(session.store, origins_of(analyzed, reference.host), registry_at, session.places)
-    jobs = session.options.jobs or max(_TRANSFERS, session.jobs)
-    return _Push(reference, result.execution.digests[manifest], source, registry, jobs, tags)
+    return _Push(session, analyzed, configured, reference, tags, registry)
 
 
 def _manifest(configured: ConfiguredTarget) -> Artifact:

@@ -2,6 +2,7 @@
 
 from buildkit.registry.connection import connect
 from buildkit.registry.credentials import Credential, Credentials
+from buildkit.registry.early import Early
 from buildkit.registry.memory import MemoryRegistry
 from buildkit.registry.places import Places
 from buildkit.registry.plan import Plan, Step, Way
@@ -14,6 +15,7 @@ __all__ = [
     "Credential",
     "Credentials",
     "Document",
+    "Early",
     "MemoryRegistry",
     "OpenedSource",
     "Places",

@@ -17,10 +17,19 @@ from buildkit.registry.registry import Moved, OpenBlob, Reader
 
 CHUNK = 1 << 20
 _SMALL = 2 * CHUNK  # not worth a thread
+_UNNAMED = ""
+
+
+def unnamed(size: int) -> Digest:
+    """What stands for the digest of a blob as long as nobody knows it."""
+    return Digest(_UNNAMED, size)
 
 
 class BlobBody:
-    """The blob's bytes, read once from front to end as long as the windows that are asked for follow each other."""
+    """The blob's bytes, read once from front to end as long as the windows that are asked for follow each other.
+
+    Those of a digest that is not known yet, `unnamed`, are counted, and not hashed.
+    """
 
     def __init__(self, digest: Digest, open_blob: OpenBlob, moved: Moved) -> None:
         self.digest = digest
@@ -95,7 +104,7 @@ def _verified(digest: Digest, open_blob: OpenBlob) -> Generator[bytes]:
     done = 0
     with _ours(digest), open_blob() as blob:
         # A store's reader that proves the whole blob itself need not be hashed a second time.
-        sha256 = None if getattr(blob, "proves", None) == digest else hashlib.sha256()
+        sha256 = None if digest.hex == _UNNAMED or getattr(blob, "proves", None) == digest else hashlib.sha256()
         while chunk := _chunk(blob):
             done += len(chunk)
             if sha256:

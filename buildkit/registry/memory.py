@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
 from buildkit.oci.descriptor import MANIFEST, Descriptor, pairs
-from buildkit.registry.body import BlobBody
+from buildkit.records import dataclass
+from buildkit.registry.body import BlobBody, unnamed
 from buildkit.registry.registry import Document, Moved, OpenBlob
 
 
@@ -61,6 +62,19 @@ class MemoryRegistry:
         self._record(f"push_blob {digest}")
         self.blobs[repository, str(digest)] = data
         return False
+
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> _Unnamed:
+        """Keep the bytes until they are named."""
+        data = b"".join(BlobBody(unnamed(size), open_blob, moved))
+        self._record(f"send_blob {size}")
+
+        def keep(digest: Digest) -> None:
+            self._record(f"name {digest}")
+            if Digest.of(data) != digest:
+                raise EnvironmentFault(f"registry got other bytes than those of blob {digest}")
+            self.blobs[repository, str(digest)] = data
+
+        return _Unnamed(keep, lambda: self._record(f"cancel {size}"))
 
     def open_blob(self, repository: str, digest: Digest, offset: int = 0, length: int | None = None) -> io.BytesIO:
         """The blob's bytes; raises EnvironmentFault where they are not here, or not those of the digest."""
@@ -126,6 +140,12 @@ class MemoryRegistry:
     def _record(self, call: str) -> None:
         with self._lock:
             self.calls.append(call)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unnamed:
+    name: Callable[[Digest], None]
+    cancel: Callable[[], None]
 
 
 def _blobs(document: dict[str, Any]) -> list[dict[str, Any]]:

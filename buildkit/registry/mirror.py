@@ -16,7 +16,7 @@ from buildkit.events import Listener, Warned
 from buildkit.oci.blobs import Verified
 from buildkit.oci.descriptor import Descriptor
 from buildkit.reference import Reference
-from buildkit.registry.registry import Document, Moved, OpenBlob, Reader, Registry
+from buildkit.registry.registry import Document, Moved, OpenBlob, Reader, Registry, Sent
 
 
 class MirroredRegistry:
@@ -98,6 +98,10 @@ class MirroredRegistry:
     ) -> bool:
         """To the registry."""
         return self._registry.push_blob(repository, digest, open_blob, moved, source_repository)
+
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent:
+        """To the registry."""
+        return self._registry.send_blob(repository, size, open_blob, moved)
 
     def push_manifest(self, repository: str, name: str, manifest: bytes, media_type: str) -> bool:
         """To the registry."""

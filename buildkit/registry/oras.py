@@ -16,7 +16,7 @@ import requests
 from buildkit.digest import Digest
 from buildkit.events import Listener
 from buildkit.oci.descriptor import Descriptor
-from buildkit.registry.body import BlobBody
+from buildkit.registry.body import BlobBody, unnamed
 from buildkit.registry.credentials import Logins
 from buildkit.registry.download import BlobReader
 from buildkit.registry.exchange import Call, Exchange
@@ -26,11 +26,11 @@ from buildkit.registry.listings import list_referrers, list_tags
 from buildkit.registry.manifests import drop_manifest, read_manifest, store_manifest
 from buildkit.registry.manner import Manner
 from buildkit.registry.postponed import postpone
-from buildkit.registry.registry import Document, Moved, OpenBlob, Reader
+from buildkit.registry.registry import Document, Moved, OpenBlob, Reader, Sent
 from buildkit.registry.retry import Patience
 from buildkit.registry.session import prepare
 from buildkit.registry.trust import Trust
-from buildkit.registry.upload import mount_blob, push_blob
+from buildkit.registry.upload import mount_blob, push_blob, send_blob
 
 # oras checks manifests that it makes itself by it; we make our own, and it takes a tenth of a small push to read in.
 postpone("jsonschema")
@@ -82,6 +82,10 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
     ) -> bool:
         """Mount or upload; what breaks off goes on where the registry has kept what came, else begins again."""
         return push_blob(self._host, repository, BlobBody(digest, open_blob, moved), source_repository)
+
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent:
+        """POST and PATCH; the PUT is what names the blob."""
+        return send_blob(self._host, repository, BlobBody(unnamed(size), open_blob, moved))
 
     def open_blob(
         self, repository: str, digest: Digest, offset: int = 0, length: int | None = None

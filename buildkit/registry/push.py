@@ -17,6 +17,7 @@ from buildkit.events import Listener, Progress
 from buildkit.records import dataclass
 from buildkit.reference import Reference
 from buildkit.registry.contents import ManifestData, read_contents
+from buildkit.registry.early import Early
 from buildkit.registry.plan import Plan, Step, Way, plan_push
 from buildkit.registry.registry import Registry
 from buildkit.registry.sources import Blobs, Source, StoreSource
@@ -71,9 +72,13 @@ def planned(
     return replace(plan, further=tuple(tags))
 
 
-def carry_out(plan: Plan, source: Source, registry: Registry, listener: Listener, jobs: int) -> Pushed:
-    """Do what a plan says, write the tags, and see that each names the image."""
-    uploads = _Uploads(plan.reference.repository, source, registry, listener)
+def carry_out(
+    plan: Plan, source: Source, registry: Registry, listener: Listener, jobs: int, early: Early | None = None
+) -> Pushed:
+    """Do what a plan says, write the tags, and see that each names the image. What began `early` is ended."""
+    if early:
+        early.keep([step.blob.digest for step in plan.steps if step.way is Way.UPLOAD])
+    uploads = _Uploads(plan.reference.repository, source, registry, listener, early)
     _push_blobs(uploads, plan.steps, jobs)
     try:
         unlisted = _push_manifests(plan, registry)
@@ -122,11 +127,14 @@ class _Stopped(Exception):
 class _Uploads:
     """Uploads to one repository, which stop together."""
 
-    def __init__(self, repository: str, source: Source, registry: Registry, listener: Listener) -> None:
+    def __init__(
+        self, repository: str, source: Source, registry: Registry, listener: Listener, early: Early | None
+    ) -> None:
         self._repository = repository
         self._source = source
         self._registry = registry
         self._listener = listener
+        self._early = early
         self._lock = threading.Lock()
         self.stopped = threading.Event()
         self.sent = 0
@@ -147,7 +155,8 @@ class _Uploads:
         if step.way is not Way.SKIP:
             place = step.origin.repository if step.way is Way.MOUNT and step.origin else None
             opened = self._source.open
-            mounted = self._registry.push_blob(self._repository, digest, lambda: opened(digest), moved, place)
+            if not (self._early and self._early.finish(digest, moved)):
+                mounted = self._registry.push_blob(self._repository, digest, lambda: opened(digest), moved, place)
             with self._lock:
                 self.mounted += digest.size if mounted else 0
                 self.sent += 0 if mounted else digest.size

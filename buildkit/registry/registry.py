@@ -44,6 +44,18 @@ class Document:
     digest: Digest
 
 
+class Sent(Protocol):
+    """A blob whose bytes a registry has been given, and not what they are called."""
+
+    def name(self, digest: Digest) -> None:
+        """Say it. Raises EnvironmentFault where that gives no blob of the digest; then nothing is left of it."""
+        ...
+
+    def cancel(self) -> None:
+        """Have the registry drop the bytes."""
+        ...
+
+
 class Registry(Protocol):
     """One registry host. Every method may be called from several threads at once, and again after it failed."""
 
@@ -71,6 +83,10 @@ class Registry(Protocol):
 
         Gives whether no bytes were needed, since the registry mounted the blob from `source_repository`.
         """
+        ...
+
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent:
+        """Send bytes whose digest nobody knows yet. Raises EnvironmentFault where that does not succeed."""
         ...
 
     def open_blob(

@@ -2,13 +2,16 @@
 
 In: a host, a repository, the blob's body. Out: the registry has the blob under its digest, or nothing of it is left
 (distribution specification, "Pushing blobs", "Mounting a blob from another repository"). One streamed PUT is the way;
-chunks are for registries that ask for them, for proxies that limit a request, and for what is left after a break.
+chunks are for registries that ask for them, for proxies that limit a request, for what is left after a break, and for
+blobs that are sent before their digest is known.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import requests
@@ -29,6 +32,7 @@ _SMALLEST_CHUNK = 1 << 20
 _CUT = 50  # chunks of which only a part was kept: what is left of each goes again
 _WORTH_ASKING = 1 << 20  # what is smaller is sent again sooner than asked for
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
+_Result = TypeVar("_Result")
 _OCTETS = {"Content-Type": "application/octet-stream"}
 
 
@@ -43,32 +47,26 @@ def mount_blob(host: Host, repository: str, digest: Digest, source: str) -> bool
 
 def push_blob(host: Host, repository: str, body: BlobBody, source: str | None) -> bool:
     """Mount or upload, tried again as often as it takes; whether it was mounted."""
-    upload = _Upload(host, repository, body, source)
-    attempts, broken = Attempts(host.patience, host.listener), False
-    try:
-        while True:
-            try:
-                if broken:
-                    attempts.progressed(upload.found())
-                broken = True
-                return upload.tried()
-            except Transient as transient:
-                attempts.failed(transient)
-    except BaseException:
-        upload.cancel()
-        raise
-    finally:
-        body.close()
+    upload = Upload(host, repository, body, source)
+    return upload.persisted(upload.tried)
 
 
-class _Upload:
+def send_blob(host: Host, repository: str, body: BlobBody) -> Upload:
+    """Send all of a blob that is `unnamed` as yet, tried again as often as it takes."""
+    upload = Upload(host, repository, body, None)
+    upload.persisted(upload.sent)
+    return upload
+
+
+class Upload:
     """One blob's way into a repository: the session that the registry opened for it, and how far that has come."""
 
     def __init__(self, host: Host, repository: str, body: BlobBody, source: str | None) -> None:
         self._host = host
         self._body = body
         self._digest = body.digest
-        self._doing = f"pushing blob {body.digest} to '{repository}'"
+        name = body.digest if body.digest.hex else f"of {body.digest.size} bytes"
+        self._doing = f"pushing blob {name} to '{repository}'"
         self._start = _start(host, repository, body.digest, None, self._doing)
         self._mount = _start(host, repository, body.digest, source, self._doing) if source else None
         self._place = ""  # where the session goes on
@@ -78,6 +76,24 @@ class _Upload:
         self._strayed = False  # it stands elsewhere than we think
         self._least = 0  # the registry's minimum for a chunk
 
+    def persisted(self, step: Callable[[], _Result]) -> _Result:
+        """Do a step of the way, again as often as it takes; nothing is left of what fails for good."""
+        attempts, broken = Attempts(self._host.patience, self._host.listener), False
+        try:
+            while True:
+                try:
+                    if broken:
+                        attempts.progressed(self.found())
+                    broken = True
+                    return step()
+                except Transient as transient:
+                    attempts.failed(transient)
+        except BaseException:
+            self.cancel()
+            raise
+        finally:
+            self._body.close()
+
     def tried(self) -> bool:
         """Go on from where the session stands, or open one; whether the blob was mounted instead."""
         if not self._place and self._opened():
@@ -86,6 +102,22 @@ class _Upload:
             self._patched()
         self._finished()
         return False
+
+    def sent(self) -> None:
+        """Go on likewise, with all bytes in chunks, and leave the session open."""
+        if self._host.manner.whole_only or (not self._place and self._opened()):
+            raise self._host.peer.wrong(self._doing, "takes no bytes without their digest")
+        self._patched()
+
+    def name(self, digest: Digest) -> None:
+        """Say what was sent: the blob of this digest. Raises EnvironmentFault where the registry says it is not."""
+        self._digest = digest
+        self.persisted(self._named)
+
+    def _named(self) -> None:
+        if self._offset != self._digest.size:
+            raise self._host.peer.wrong(self._doing, "does not have what it was sent")
+        self._finished()
 
     def found(self) -> int:
         """After a break, ask where the registry stands; a session that is lost is forgotten.

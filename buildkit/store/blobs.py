@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self
@@ -11,6 +11,12 @@ from typing import BinaryIO, Protocol, Self
 from buildkit.content import Recipe
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
+
+Follower = Callable[[int, Callable[[], BinaryIO]], Callable[[Digest], None]]
+"""Hears of a stream whose digest is about to be found: its size in bytes, and a way to read it meanwhile.
+
+What it gives hears the digest, as soon as that is known; of a stream that turned out to be none, nothing more is said.
+"""
 
 
 class BlobWriter(Protocol):

@@ -10,9 +10,11 @@ In: bytes, source files, recipes. Out: the same by digest. Layout below the root
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +23,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, InternalError
 from buildkit.records import dataclass
 from buildkit.store import recipes
+from buildkit.store.blobs import Follower
 from buildkit.store.faults import reading, writing
 from buildkit.store.hashing import Range, hash_file, measure
 from buildkit.store.index import Index
@@ -50,6 +53,7 @@ class DiskStore:
         self._scratch = Scratch(self.root)
         self._index = Index(self.root)
         self._sources = Sources(self._index, now_ns or Clock(self._scratch, self.root).now_ns, large)
+        self._follower: Follower = _unheard
 
     # -- bytes in ----------------------------------------------------------------------------------------------------
 
@@ -105,7 +109,8 @@ class DiskStore:
         """Keep a recipe whose digest is unknown: streams it once, hashing promised sources in the same pass."""
         plan = self._plan(recipe)
         started = self._sources.started()
-        measured = measure(plan.parts)
+        known = self._follower(recipe.size, plan.opened)
+        measured = measure(plan.ranges)
         for path, digest in measured.files.items():
             self._sources.record(path, measured.stamps[path], digest, started)
         for wanted, path in plan.awaited:
@@ -113,11 +118,23 @@ class DiskStore:
                 self._sources.settle(wanted, measured.files[path])
             elif measured.files[path] != wanted:
                 raise changed(path, wanted, str(measured.files[path]))
-        for path, (wanted, stamp) in plan.trusted.items():
-            if measured.stamps[path] != stamp and self.adopt(path) != wanted:
+        rested = {path for path, stamp in plan.stamps.items() if measured.stamps[path] == stamp}
+        for path, wanted in plan.trusted.items():
+            if path not in rested and self.adopt(path) != wanted:
                 raise changed(path, wanted, "other bytes")
         self.put_recipe(Recipe(tuple(self._real(segment) for segment in recipe.segments)), measured.stream)
+        if rested == measured.stamps.keys():
+            known(measured.stream)
         return measured.stream
+
+    @contextmanager
+    def followed(self, follower: Follower) -> Iterator[None]:
+        """Until the block is left, `follower` hears of each stream that `seal` reads."""
+        self._follower = follower
+        try:
+            yield
+        finally:
+            self._follower = _unheard
 
     # -- bytes out ---------------------------------------------------------------------------------------------------
 
@@ -245,7 +262,7 @@ class DiskStore:
 
     def _plan(self, recipe: Recipe) -> _Plan:
         """What a pass over a recipe has to read, and what it has to find out on the way."""
-        plan = _Plan([], [], {})
+        plan = _Plan([], {}, [], {})
         for segment in self._flat(recipe):
             if isinstance(segment, Inline):
                 plan.parts.append(segment.data)
@@ -258,11 +275,13 @@ class DiskStore:
                 FileRange(path, segment.digest, 0, segment.length, verified=True) if path else self._readable(segment)
             )
             assert isinstance(part, FileRange)
-            plan.parts.append(Range(part.path, part.offset, part.length, measured=part.verified))
+            plan.parts.append(part)
+            if stamp := stamp_now(part.path):
+                plan.stamps[part.path] = stamp
             if part.verified:
                 plan.awaited.append((part.blob, part.path))
-            elif stamp := stamp_now(part.path):
-                plan.trusted[part.path] = (part.blob, stamp)
+            else:
+                plan.trusted[part.path] = part.blob
         return plan
 
     def _real(self, segment: Inline | Slice) -> Inline | Slice:
@@ -273,9 +292,30 @@ class DiskStore:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    parts: list[bytes | Range]
+    parts: list[bytes | FileRange]
+    stamps: dict[Path, Stamp]  # of all files, before they are read
     awaited: list[tuple[Digest, Path]]  # measured on the way: what it must be, where it is
-    trusted: dict[Path, tuple[Digest, Stamp]]  # believed by stat, which must be the same after the pass
+    trusted: dict[Path, Digest]  # believed by stat, which must be the same after the pass
+
+    @property
+    def ranges(self) -> list[bytes | Range]:
+        """What is to be hashed."""
+        return [
+            part if isinstance(part, bytes) else Range(part.path, part.offset, part.length, measured=part.verified)
+            for part in self.parts
+        ]
+
+    def opened(self) -> BinaryIO:
+        """The stream, whose reader raises where a file is not as it was when the pass began."""
+        parts = (
+            part if isinstance(part, bytes) else replace(part, verified=False, stamp=self.stamps.get(part.path))
+            for part in self.parts
+        )
+        return io.BufferedReader(SequentialReader(parts), _READ_BUFFER)
+
+
+def _unheard(size: int, opened: Callable[[], BinaryIO]) -> Callable[[Digest], None]:
+    return lambda digest: None
 
 
 def _whole(segment: Slice) -> bool:

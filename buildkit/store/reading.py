@@ -17,6 +17,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
 from buildkit.records import dataclass
 from buildkit.store.faults import reading
+from buildkit.store.stamp import Stamp
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -28,7 +29,8 @@ _AGAIN = "build again, so that its new content is taken up"
 class FileRange:
     """`length` bytes from `offset` on of a file that holds `blob`.
 
-    A `verified` range is the whole file, and is hashed on its own beside the stream that it is part of.
+    A `verified` range is the whole file, and is hashed on its own beside the stream that it is part of. With a `stamp`,
+    it is the file's before its first byte and after its last, or the reader raises.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class FileRange:
     offset: int
     length: int
     verified: bool = False
+    stamp: Stamp | None = None
 
 
 class StoredFile(io.FileIO):
@@ -201,9 +204,11 @@ class _OpenRange:
         os.close(self._descriptor)
 
     def _check_size(self) -> None:
-        size = os.fstat(self._descriptor).st_size
-        if size != self._part.blob.size:
-            raise changed(self._part.path, self._part.blob, f"{size} bytes")
+        found = Stamp.of(os.fstat(self._descriptor))
+        if found.size != self._part.blob.size:
+            raise changed(self._part.path, self._part.blob, f"{found.size} bytes")
+        if self._part.stamp not in (None, found):
+            raise changed(self._part.path, self._part.blob, "other bytes")
 
     def _check_end(self) -> None:
         """Before the range's last bytes go out, see that it is still the file that was believed in."""

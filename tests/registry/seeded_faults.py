@@ -15,6 +15,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from fault_proxy import Fault, FaultProxy, fault_proxy
 from little_registry import Shelf
@@ -23,7 +24,16 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
 from buildkit.events import Event, Warned, ignore
 from buildkit.reference import Reference
-from buildkit.registry import Credentials, MemoryRegistry, RegistrySource, StoreSource, copy_image
+from buildkit.registry import (
+    Credentials,
+    Early,
+    MemoryRegistry,
+    RegistrySource,
+    StoreSource,
+    carry_out,
+    copy_image,
+    planned,
+)
 from buildkit.registry.oras import OrasRegistry
 from buildkit.registry.retry import Patience
 
@@ -60,7 +70,7 @@ def run(seed: int, target: str, largest: int, outcomes: Outcomes) -> None:
     with fault_proxy(FaultProxy(target, seed, dice.choice((0.02, 0.1, 0.25, 0.5)), stall=1.5)) as proxy:
         through = _registry(proxy.address, events)
         to = Reference(proxy.address, repository, "v1")
-        error = _bounded(lambda: copy_image(StoreSource(store), image, to, through, events.append, 3), outcomes)
+        error = _bounded(lambda: _push(store, image, to, through, events, early=seed % 4 == 1), outcomes)
         outcomes.pushed, outcomes.push_errors = outcomes.pushed + (not error), outcomes.push_errors + bool(error)
         _look(seed, f"http://{target}/v2/{repository}", image, store, error is None, outcomes)
         if error:
@@ -77,6 +87,17 @@ def run(seed: int, target: str, largest: int, outcomes: Outcomes) -> None:
     told = [str(error), str(late), *(event.message for event in events if isinstance(event, Warned))]
     if any("secret-" in text for text in told):
         outcomes.wrong.append(f"seed {seed}: a token in a message")
+
+
+def _push(
+    store: Shelf, image: Digest, to: Reference, through: OrasRegistry, events: list[Event], *, early: bool
+) -> None:
+    """Push an image; `early`: as if all blobs had just been hashed."""
+    with Early(through, to, 3, least=0) as begun:
+        for digest in store.blobs if early else ():
+            begun.begin(digest.size, partial(store.open, digest))(digest)
+        source = StoreSource(store)
+        carry_out(planned(source, image, to, through, 3), source, through, events.append, 3, begun)
 
 
 def _registry(host: str, events: list[Event]) -> OrasRegistry:

@@ -317,3 +317,16 @@ def test_a_large_blob_takes_the_memory_of_a_few_chunks(docker_registry: str, tmp
         done = subprocess.run([sys.executable, "-c", SCRIPT, host], capture_output=True, text=True, check=True)
         shutil.rmtree(tmp_path / "data")
     assert int(done.stdout) < 20_000, f"{done.stdout} kB more than before the push"
+
+
+def test_bytes_that_are_sent_before_their_digest_is_known_become_the_blob(docker_registry: str, tmp_path: Path) -> None:
+    data = bytes(5 << 20)
+    with serving(docker_registry, tmp_path, {}, {}) as host:
+        registry = connect(host, nobody(tmp_path), ignore, plain_http=True)
+        registry.send_blob("ml/fraud", len(data), lambda: io.BytesIO(data), lambda done: None).name(Digest.of(data))
+        assert registry.has("ml/fraud", Digest.of(data))
+        wrong = registry.send_blob("ml/fraud", len(data), lambda: io.BytesIO(data), lambda done: None)
+        with pytest.raises(EnvironmentFault, match="DIGEST_INVALID"):
+            wrong.name(Digest.of(b"\1" * len(data)))
+        registry.send_blob("ml/fraud", len(data), lambda: io.BytesIO(data), lambda done: None).cancel()
+    assert list((tmp_path / "data").rglob("_uploads/*/data")) == []

@@ -222,3 +222,54 @@ def test_a_source_that_fails_at_once_leaves_no_request_half_sent(registry: Chunk
         client.oras.push_blob(REPOSITORY, DIGEST, opened, client.moved.append, None)
     assert caught.value.message == f"cannot read blob {DIGEST} while pushing it: Input/output error"
     assert (methods(registry), registry.uploads) == (["POST", "DELETE"], {})
+
+
+def test_bytes_whose_digest_is_not_known_are_sent_in_one_chunk_and_named_afterwards(registry: ChunkRegistry) -> None:
+    client = Client(registry)
+    sent = client.oras.send_blob(REPOSITORY, DIGEST.size, lambda: io.BytesIO(BLOB), client.moved.append)
+    assert (methods(registry), registry.blobs) == (["POST", "PATCH"], {})
+    sent.name(DIGEST)
+    assert (methods(registry), stored(registry), registry.received) == (["POST", "PATCH", "PUT"], True, DIGEST.size)
+    assert client.moved[-1] == DIGEST.size
+
+
+def test_bytes_without_a_name_go_on_after_a_break_like_others(registry: ChunkRegistry) -> None:
+    registry.cuts = [7 * MIB]
+    client = Client(registry)
+    client.oras.send_blob(REPOSITORY, DIGEST.size, lambda: io.BytesIO(BLOB), client.moved.append).name(DIGEST)
+    assert (stored(registry), registry.received) == (True, DIGEST.size)
+    assert methods(registry) == ["POST", "PATCH", "GET", "PATCH", "PUT"]
+
+
+def test_a_name_that_is_not_that_of_the_bytes_is_an_error_and_leaves_nothing(registry: ChunkRegistry) -> None:
+    client = Client(registry)
+    sent = client.oras.send_blob(REPOSITORY, DIGEST.size, lambda: io.BytesIO(b"\0" * DIGEST.size), client.moved.append)
+    with pytest.raises(EnvironmentFault, match="DIGEST_INVALID"):
+        sent.name(DIGEST)
+    assert (registry.blobs, registry.uploads) == ({}, {})
+
+
+def test_bytes_that_are_not_wanted_any_more_are_dropped(registry: ChunkRegistry) -> None:
+    client = Client(registry)
+    client.oras.send_blob(REPOSITORY, DIGEST.size, lambda: io.BytesIO(BLOB), client.moved.append).cancel()
+    assert (methods(registry), registry.uploads) == (["POST", "PATCH", "DELETE"], {})
+
+
+def test_a_session_that_is_forgotten_before_its_bytes_are_named_is_an_error(registry: ChunkRegistry) -> None:
+    client = Client(registry)
+    sent = client.oras.send_blob(REPOSITORY, DIGEST.size, lambda: io.BytesIO(BLOB), client.moved.append)
+    registry.uploads.clear()
+    with pytest.raises(EnvironmentFault, match="does not have what it was sent"):
+        sent.name(DIGEST)
+    assert registry.blobs == {}
+
+
+def test_a_registry_that_takes_no_chunks_takes_no_bytes_without_a_name(registry: ChunkRegistry) -> None:
+    registry.refuses_patch = 405
+    client = Client(registry)
+    with pytest.raises(EnvironmentFault, match="takes no bytes without their digest"):
+        client.oras.send_blob(REPOSITORY, DIGEST.size, lambda: io.BytesIO(BLOB), client.moved.append)
+    assert registry.uploads == {}
+    registry.lines.clear()
+    assert client.push() is False
+    assert methods(registry) == ["POST", "PUT"]

@@ -337,3 +337,64 @@ def test_a_path_need_not_be_text(store: DiskStore, tmp_path: Path) -> None:
     path.write_bytes(b"weights")
     assert store.read(store.adopt(path)) == b"weights"
     assert store.known(path) == Digest.of(b"weights")
+
+
+class Follower:
+    """Hears of streams; `at_begin` is done before they are read."""
+
+    def __init__(self, at_begin: Callable[[], None] = lambda: None) -> None:
+        self.sizes: list[int] = []
+        self.opened: list[Callable[[], BinaryIO]] = []
+        self.known: list[Digest] = []
+        self._at_begin = at_begin
+
+    def begin(self, size: int, opened: Callable[[], BinaryIO]) -> Callable[[Digest], None]:
+        self.sizes.append(size)
+        self.opened.append(opened)
+        self._at_begin()
+        return self.known.append
+
+
+def test_a_follower_reads_a_stream_while_it_is_hashed_and_hears_its_digest(
+    store: DiskStore, source: Callable[..., Path]
+) -> None:
+    path = source(b"weights" * 1000)
+    follower = Follower()
+    with store.followed(follower.begin):
+        digest = sealed(store, store.promise(path))
+    with follower.opened[0]() as stream:
+        assert Digest.of(stream.read()) == digest
+    assert (follower.sizes, follower.known) == ([digest.size], [digest])
+    sealed(store, store.promise(source(b"others" * 1000, "others.bin")))
+    assert follower.sizes == [digest.size], "the block was left"
+
+
+def test_a_follower_hears_no_digest_of_a_stream_whose_file_changed_meanwhile(
+    store: DiskStore, source: Callable[..., Path]
+) -> None:
+    path = source(b"weights" * 1000)
+    follower = Follower(lambda: source(b"changed" * 1000))
+    with store.followed(follower.begin):
+        digest = sealed(store, store.promise(path))
+    assert digest == Digest.of(b"head" + b"changed" * 1000 + b"tail")
+    assert follower.known == []
+    with (
+        follower.opened[0]() as stream,
+        pytest.raises(BuildFailure, match=r"'.*weights\.bin' has changed: .*other bytes"),
+    ):
+        stream.read()
+
+
+def test_a_follower_does_not_get_the_end_of_a_file_that_changes_as_it_reads(
+    store: DiskStore, source: Callable[..., Path]
+) -> None:
+    path = source(b"weights" * 1_000_000)
+    follower = Follower()
+    with store.followed(follower.begin):
+        sealed(store, store.promise(path))
+    with follower.opened[0]() as stream:
+        stream.read(1000)
+        with path.open("r+b") as file:
+            file.write(b"W")
+        with pytest.raises(BuildFailure, match="has changed"):
+            stream.read()
