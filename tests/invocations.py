@@ -17,7 +17,7 @@ from pathlib import Path
 
 from buildkit.cli.main import run
 
-MBUILD = (sys.executable, "-c", "from buildkit.cli.main import main; main()")
+MBUILD = (sys.executable, "-c", "from buildkit.cli.entry import main; main()")
 
 
 @dataclass(frozen=True)

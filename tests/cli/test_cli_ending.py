@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from invocations import Place
 
-MAIN = [sys.executable, "-c", "from buildkit.cli.main import main; main()", "version"]
+from buildkit import __version__
+
+MAIN = [sys.executable, "-c", "from buildkit.cli.entry import main; main()", "version"]
 BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 
@@ -28,6 +30,29 @@ def test_results_that_nobody_reads_any_more_are_no_fault() -> None:
     ran = subprocess.run(MAIN, check=False, env=BUFFERED, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+WHILE_IT_STARTS = """
+import os, signal, sys
+from buildkit.cli.entry import main
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "buildkit.cli.arguments":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+main()
+"""
+
+
+def test_ctrl_c_while_modules_are_read_in_is_told_in_a_word() -> None:
+    ran = subprocess.run([sys.executable, "-c", WHILE_IT_STARTS], check=False, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (8, "", "interrupted\n")
+
+
+def test_ctrl_c_that_is_to_be_ignored_is_ignored() -> None:
+    words = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-c", WHILE_IT_STARTS, "version"]
+    ran = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"mbuild {__version__}\n", "")
 
 
 MODEL = """

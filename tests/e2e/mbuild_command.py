@@ -15,7 +15,7 @@ from typing import IO
 
 ROOT = Path(__file__).parent.parent.parent
 FRAUD = ROOT / "examples" / "fraud"
-THIS = (sys.executable, "-c", "from buildkit.cli.main import main; main()")
+THIS = (sys.executable, "-c", "from buildkit.cli.entry import main; main()")
 
 
 def clone(source: Path, target: Path) -> Path:
