@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -34,6 +34,7 @@ from buildkit.registry.referrers import list_unlisted, referrers
 
 _TRANSFERS = 4  # waiting for a network is no work for a core
 _DEPTH = 4  # what is said of what is said of an image
+_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +112,27 @@ def _to_registry(session: Session, text: str, target: Reference, how: _How) -> C
     if how.with_referrers and isinstance(source, RegistrySource):
         bare = replace(target, tag=None, digest=None)
         subjects = [manifest.digest for manifest in read_contents(source, root.digest).manifests]
-        for referrer in _all_referrers(source, subjects, set(), 0):
+        for referrer in _all_referrers(source, subjects):
             more = copy_image(source, referrer.digest, bare, registry, session.listener, jobs)
             list_unlisted(registry, target.repository, more.unlisted)
             copied = copied.with_referrer(more)
     return copied
 
 
-def _all_referrers(
-    source: RegistrySource, subjects: list[Digest], seen: set[Digest], depth: int
-) -> Iterator[Descriptor]:
-    for subject in subjects if depth < _DEPTH else []:
-        for row in referrers(source.registry, source.place.repository, subject):
-            if row.digest not in seen:
-                seen.add(row.digest)
-                yield row
-                yield from _all_referrers(source, [row.digest], seen, depth + 1)
+def _all_referrers(source: RegistrySource, subjects: Sequence[Digest]) -> list[Descriptor]:
+    """What refers to some manifests, then what refers to that, and so on. BuildFailure for more than anybody has."""
+    found: dict[Digest, Descriptor] = {}
+    for _ in range(_DEPTH):
+        rows = (row for subject in subjects for row in referrers(source.registry, source.place.repository, subject))
+        new = {row.digest: row for row in rows if row.digest not in found}
+        found |= new
+        subjects = tuple(new)
+        if len(found) > _MOST:
+            raise BuildFailure(
+                f"more than {_MOST} manifests refer to the image, or to one another: they are not copied",
+                hint="copy those that you need, each by its digest; see 'mbuild referrers'",
+            )
+    return list(found.values())
 
 
 def _write(session: Session, source: str, output: str, plain_http: bool, platform: str) -> Copied:

@@ -28,6 +28,15 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 MANIFESTS = (MANIFEST, DOCKER_MANIFEST)
 
 
+def stays_where_it_is(media_type: str) -> bool:
+    """Whether a layer is one that may not be handed on: clients get it from its URLs, and registries need not have it.
+
+    >>> stays_where_it_is("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip")
+    True
+    """
+    return "nondistributable" in media_type or "foreign" in media_type
+
+
 @dataclass(frozen=True, slots=True)
 class Descriptor:
     """A pointer to a blob. Annotations and platform are sorted pairs."""

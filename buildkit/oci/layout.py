@@ -21,7 +21,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
 from buildkit.oci.appearing import new_file, partial_of, reason, settle
 from buildkit.oci.blobs import OpenBlob, read_document
-from buildkit.oci.descriptor import INDEXES, Descriptor, pairs
+from buildkit.oci.descriptor import INDEXES, Descriptor, pairs, stays_where_it_is
 from buildkit.oci.document import canonical
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
@@ -30,6 +30,7 @@ REFERENCE_NAME = "org.opencontainers.image.ref.name"
 ABOUT = canonical({"imageLayoutVersion": "1.0.0"})
 _CHUNK = 1 << 20
 _DEEPEST = 4  # indexes in indexes
+_MOST = 1000  # manifests of one image
 _PARTIAL = re.compile(r"\.[0-9a-f]{64}\.\w+")
 
 
@@ -57,7 +58,10 @@ def tagged(root: Descriptor, tag: str) -> Descriptor:
 
 
 def closure(root: Descriptor, open_blob: OpenBlob) -> Iterator[Digest]:
-    """The blobs that an image or index needs, each once, what is pointed at before what points at it."""
+    """The blobs that an image or index needs, each once, what is pointed at before what points at it.
+
+    Layers that may not be handed on are not among them. BuildFailure for more manifests than any image has.
+    """
     seen: set[Digest] = set()
     for digest in _closure(root, open_blob, set(), 0):
         if digest not in seen:
@@ -70,6 +74,8 @@ def _closure(root: Descriptor, open_blob: OpenBlob, entered: set[Digest], depth:
     if root.digest in entered:
         return
     entered.add(root.digest)
+    if len(entered) > _MOST:
+        raise BuildFailure(f"an image of more than {_MOST} manifests is none: refused at {root.digest}")
     if depth > _DEEPEST:
         raise BuildFailure(f"index {root.digest} is nested too deep: mbuild reads {_DEEPEST} indexes in a row")
     document = read_document(root.digest, open_blob, "index" if root.media_type in INDEXES else "manifest")
@@ -78,7 +84,7 @@ def _closure(root: Descriptor, open_blob: OpenBlob, entered: set[Digest], depth:
             yield from _closure(child, open_blob, entered, depth + 1)
     else:
         manifest = Manifest.from_json(document)
-        yield from (layer.digest for layer in manifest.layers)
+        yield from (layer.digest for layer in manifest.layers if not stays_where_it_is(layer.media_type))
         yield manifest.config.digest
     yield root.digest
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
-from buildkit.oci.descriptor import CONFIG, INDEX, MANIFEST
+from buildkit.oci.descriptor import CONFIG, INDEX, MANIFEST, stays_where_it_is
 from buildkit.records import dataclass
 from buildkit.registry.registry import MANIFEST_LIMIT
 from buildkit.registry.sources import Source
@@ -108,7 +108,7 @@ def _blobs(source: Source, manifest: Digest, document: Mapping[str, Any]) -> Ite
         for number, row in enumerate(layers, 1):
             told = next(names, "")
             name = (row.get("annotations") or {}).get(_TITLE) or told
-            if "nondistributable" not in str(row.get("mediaType")) and "foreign" not in str(row.get("mediaType")):
+            if not stays_where_it_is(str(row.get("mediaType"))):
                 yield NamedBlob(_digest(row), _plain(str(name)) or f"layer {number}")
     except (BuildError, ValueError, KeyError, TypeError, AttributeError):
         raise _no_image(manifest) from None

@@ -16,13 +16,12 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildError
 from buildkit.reference import Reference
 from buildkit.registry.contents import read_contents
+from buildkit.registry.referrers import is_fallback_tag
 from buildkit.registry.registry import Moved, OpenBlob, Registry, Sent
 from buildkit.registry.sources import RegistrySource
 
 _WORTH = 64 << 20  # bytes: what is less is hashed before a session is opened
 _GOODBYE = 1.0  # seconds that a registry has to hear that an upload is given up
-
-_REFERRERS = "sha256-"  # tags that stand for a list of referrers (distribution specification, "Referrers Tag Schema")
 
 
 class _Unneeded(Exception):
@@ -134,7 +133,7 @@ class Early:
         tag = self._reference.tag
         found = self._registry.manifest(repository, tag) if tag else None
         if found is None:
-            others = [name for name in self._registry.tags(repository) if not name.startswith(_REFERRERS)]
+            others = [name for name in self._registry.tags(repository) if not is_fallback_tag(name)]
             found = self._registry.manifest(repository, others[-1]) if others else None
         if found is None:
             return frozenset()

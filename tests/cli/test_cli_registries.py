@@ -11,7 +11,7 @@ from invocations import Ran, in_process
 from little_registry import Answer, LittleRegistry, serving
 
 from buildkit.digest import Digest
-from buildkit.oci.descriptor import MANIFEST
+from buildkit.oci.descriptor import INDEX, MANIFEST
 
 CONFIG = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
 
@@ -106,6 +106,21 @@ def test_a_file_is_attached_and_listed(registry: LittleRegistry, tmp_path: Path)
 
 
 ONE_CONFIG = str(Digest.of(CONFIG))
+
+
+def test_more_referrers_than_anybody_has_are_not_copied(registry: LittleRegistry) -> None:
+    rows = [{"mediaType": MANIFEST, "digest": f"sha256:{number:064x}", "size": 2} for number in range(1001)]
+    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": rows}).encode()
+    registry.manifests[ONE.replace(":", "-")] = str(Digest.of(index)), index
+    place = f"{registry.address}/ml/fraud:v1"
+    assert mbuild("copy", place, f"{registry.address}/ml/other:v1", "--referrers") == Ran(
+        1,
+        "",
+        "error: more than 1000 manifests refer to the image, or to one another: they are not copied\n"
+        "hint: copy those that you need, each by its digest; see 'mbuild referrers'\n",
+    )
+
+
 R = "r.example/ml/fraud"
 MISTAKES = {
     "push": (

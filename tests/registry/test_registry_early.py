@@ -107,7 +107,7 @@ def test_a_stream_that_the_registry_will_not_take_is_not_begun() -> None:
     assert build.registry.calls == []
 
 
-@pytest.mark.parametrize(("tag", "begun"), [("v2", False), ("v1", False), ("sha256-abc", True)])
+@pytest.mark.parametrize(("tag", "begun"), [("v2", False), ("v1", False), (f"sha256-{LAYER.hex}", True)])
 def test_where_an_image_has_a_layer_of_the_same_size_nothing_begins_since_it_is_most_likely_that(
     tag: str, begun: bool
 ) -> None:
