@@ -11,7 +11,7 @@ from buildkit.commands.origins import origins_of
 from buildkit.commands.registries import check_fits, pulled_from, registry_of, settings_of
 from buildkit.commands.session import Session
 from buildkit.errors import BuildError
-from buildkit.events import Output
+from buildkit.events import Output, ignore
 from buildkit.graph.action import Artifact
 from buildkit.graph.analysis import Analysis, ConfiguredTarget
 from buildkit.label import Label
@@ -19,10 +19,13 @@ from buildkit.records import dataclass
 from buildkit.reference import Reference
 from buildkit.registry import Early, Plan, Registry, StoreSource, carry_out, planned
 from buildkit.registry.referrers import list_unlisted
+from buildkit.registry.retry import Patience
 from buildkit.report.pushing import pushed_text
 
 _PLACEHOLDER = re.compile(r"\{[^}]*\}?")
 _TRANSFERS = 4  # waiting for a network is no work for a core
+# There is another way to send what is sent early, so a registry that does not answer is soon passed over.
+_EARLY = Patience(tries=2, first=0.1, stall=20.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class _Push:
     reference: Reference
     tags: tuple[str, ...]
     registry: Registry
+    plain_http: bool
 
     @property
     def jobs(self) -> int:
@@ -43,8 +47,12 @@ class _Push:
 
     def early(self) -> Early:
         """Uploads that begin during the build, of what the registry takes."""
-        most = settings_of(self.session, self.reference.host).limits.max_blob_size
-        return Early(self.registry, self.reference, self.jobs, most=most)
+        host = self.reference.host
+
+        def connected() -> Registry:
+            return registry_of(self.session, host, self.plain_http, _EARLY, ignore)
+
+        return Early(connected, self.reference, self.jobs, most=settings_of(self.session, host).limits.max_blob_size)
 
     def source(self) -> StoreSource:
         """Where its blobs are."""
@@ -95,7 +103,7 @@ def _meant(session: Session, target: str, reference_text: str | None, plain_http
     _manifest(configured)
     reference, tags = (asked, ()) if asked else _own_places(configured, target)
     registry = registry_of(session, reference.host, plain_http)
-    return _Push(session, analyzed, configured, reference, tags, registry)
+    return _Push(session, analyzed, configured, reference, tags, registry, plain_http)
 
 
 def _manifest(configured: ConfiguredTarget) -> Artifact:

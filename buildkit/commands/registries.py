@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from buildkit.commands.session import Session
+from buildkit.events import Listener
 from buildkit.graph.config import MARKER
 from buildkit.graph.registry_config import RegistryConfig, mirror_of
 from buildkit.registry import Credentials, Plan, Registry, Trust, connect
@@ -21,13 +22,20 @@ from buildkit.registry.retry import Patience
 _MIRROR = Patience(tries=2, most=5, connect=5.0, stall=20.0)
 
 
-def registry_of(session: Session, host: str, plain_http: bool = False, patience: Patience | None = None) -> Registry:
-    """The registry at a host."""
+def registry_of(
+    session: Session,
+    host: str,
+    plain_http: bool = False,
+    patience: Patience | None = None,
+    listener: Listener | None = None,
+) -> Registry:
+    """The registry at a host; `listener` hears of its faults that pass, in place of the session's."""
     settings = settings_of(session, host)
+    told = listener or session.listener
     return connect(
         host,
-        credentials_of(session),
-        session.listener,
+        credentials_of(session, told),
+        told,
         plain_http=plain_http or settings.plain_http,
         trust=trust_of(session, settings),
         chunk=settings.limits.chunk_size,
@@ -52,9 +60,9 @@ def check_fits(session: Session, plan: Plan) -> Plan:
     return plan
 
 
-def credentials_of(session: Session) -> Credentials:
-    """The logins that the machine keeps."""
-    return Credentials.of_machine(session.options.environment, session.listener)
+def credentials_of(session: Session, listener: Listener | None = None) -> Credentials:
+    """The logins that the machine keeps; `listener` hears of helpers that fail, in place of the session's."""
+    return Credentials.of_machine(session.options.environment, listener or session.listener)
 
 
 def settings_of(session: Session, host: str) -> RegistryConfig:

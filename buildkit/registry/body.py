@@ -17,22 +17,17 @@ from buildkit.registry.registry import Moved, OpenBlob, Reader
 
 CHUNK = 1 << 20
 _SMALL = 2 * CHUNK  # not worth a thread
-_UNNAMED = ""
-
-
-def unnamed(size: int) -> Digest:
-    """What stands for the digest of a blob as long as nobody knows it."""
-    return Digest(_UNNAMED, size)
 
 
 class BlobBody:
     """The blob's bytes, read once from front to end as long as the windows that are asked for follow each other.
 
-    Those of a digest that is not known yet, `unnamed`, are counted, and not hashed.
+    Where only their number is known yet, and not their digest, they are counted and not hashed.
     """
 
-    def __init__(self, digest: Digest, open_blob: OpenBlob, moved: Moved) -> None:
-        self.digest = digest
+    def __init__(self, blob: Digest | int, open_blob: OpenBlob, moved: Moved) -> None:
+        self.digest = blob if isinstance(blob, Digest) else None
+        self.size = blob if isinstance(blob, int) else blob.size
         self.position = 0  # bytes handed out so far
         self._open = open_blob
         self._moved = moved
@@ -40,7 +35,7 @@ class BlobBody:
         self._rest = b""
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self.window(0, self.digest.size))
+        return iter(self.window(0, self.size))
 
     def window(self, start: int, end: int) -> Window:
         """Bytes `start` to `end`, as the body of one request.
@@ -79,8 +74,8 @@ class BlobBody:
 
     def _source(self) -> Generator[bytes] | Ahead:
         if self._chunks is None:
-            chunks = _verified(self.digest, self._open)
-            self._chunks = Ahead(chunks) if self.digest.size > _SMALL else chunks
+            chunks = _verified(self.digest, self.size, self._open)
+            self._chunks = Ahead(chunks) if self.size > _SMALL else chunks
         return self._chunks
 
 
@@ -99,26 +94,25 @@ class Window:
         return self._body.read(self._start, self._end)
 
 
-def _verified(digest: Digest, open_blob: OpenBlob) -> Generator[bytes]:
+def _verified(digest: Digest | None, size: int, open_blob: OpenBlob) -> Generator[bytes]:
     """All chunks of a blob. Raises BuildFailure before the last one if it is not what its digest says."""
-    done = 0
-    with _ours(digest), open_blob() as blob:
+    done, name = 0, f"blob {digest}" if digest else f"a blob of {size} bytes"
+    with _ours(name), open_blob() as blob:
         # A store's reader that proves the whole blob itself need not be hashed a second time.
-        sha256 = None if digest.hex == _UNNAMED or getattr(blob, "proves", None) == digest else hashlib.sha256()
+        sha256 = None if digest is None or getattr(blob, "proves", None) == digest else hashlib.sha256()
         while chunk := _chunk(blob):
             done += len(chunk)
             if sha256:
                 sha256.update(chunk)
-            if done >= digest.size:
+            if done >= size:
                 break
             yield chunk
-        surplus = blob.read(1) if done == digest.size else b""
-    found = sha256.hexdigest() if sha256 else digest.hex
-    if surplus or (found, done) != (digest.hex, digest.size):
+        surplus = blob.read(1) if done == size else b""
+    found = f"sha256:{sha256.hexdigest()}" if sha256 else str(digest)
+    if surplus or done != size or found != str(digest):
         more = "more than " if surplus else ""
         raise BuildFailure(
-            f"blob {digest} is damaged: expected {digest.size} bytes of that digest,"
-            f" found {more}{done} bytes of sha256:{found}",
+            f"{name} is damaged: expected {size} bytes of that digest, found {more}{done} bytes of {found}",
             hint="build the target again; nothing was tagged",
         )
     if chunk:
@@ -138,10 +132,10 @@ def _chunk(blob: Reader) -> bytes:
 
 
 @contextmanager
-def _ours(digest: Digest) -> Iterator[None]:
+def _ours(name: str) -> Iterator[None]:
     """Told apart here: to whoever sends the body, an OSError of our disk would look like one of the network."""
     try:
         yield
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise EnvironmentFault(f"cannot read blob {digest} while pushing it: {why}") from error
+        raise EnvironmentFault(f"cannot read {name} while pushing it: {why}") from error

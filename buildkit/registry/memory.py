@@ -16,8 +16,8 @@ from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
 from buildkit.oci.descriptor import MANIFEST, Descriptor, pairs
 from buildkit.records import dataclass
-from buildkit.registry.body import BlobBody, unnamed
-from buildkit.registry.registry import Document, Moved, OpenBlob
+from buildkit.registry.body import BlobBody
+from buildkit.registry.registry import Document, Moved, OpenBlob, Sent
 
 
 class MemoryRegistry:
@@ -63,16 +63,17 @@ class MemoryRegistry:
         self.blobs[repository, str(digest)] = data
         return False
 
-    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> _Unnamed:
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
         """Keep the bytes until they are named."""
-        data = b"".join(BlobBody(unnamed(size), open_blob, moved))
+        data = b"".join(BlobBody(size, open_blob, moved))
         self._record(f"send_blob {size}")
 
-        def keep(digest: Digest) -> None:
+        def keep(digest: Digest) -> bool:
             self._record(f"name {digest}")
             if Digest.of(data) != digest:
                 raise EnvironmentFault(f"registry got other bytes than those of blob {digest}")
             self.blobs[repository, str(digest)] = data
+            return True
 
         return _Unnamed(keep, lambda: self._record(f"cancel {size}"))
 
@@ -144,7 +145,7 @@ class MemoryRegistry:
 
 @dataclass(frozen=True, slots=True)
 class _Unnamed:
-    name: Callable[[Digest], None]
+    name: Callable[[Digest], bool]
     cancel: Callable[[], None]
 
 

@@ -99,7 +99,7 @@ class MirroredRegistry:
         """To the registry."""
         return self._registry.push_blob(repository, digest, open_blob, moved, source_repository)
 
-    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent:
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
         """To the registry."""
         return self._registry.send_blob(repository, size, open_blob, moved)
 

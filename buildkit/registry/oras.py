@@ -16,7 +16,7 @@ import requests
 from buildkit.digest import Digest
 from buildkit.events import Listener
 from buildkit.oci.descriptor import Descriptor
-from buildkit.registry.body import BlobBody, unnamed
+from buildkit.registry.body import BlobBody
 from buildkit.registry.credentials import Logins
 from buildkit.registry.download import BlobReader
 from buildkit.registry.exchange import Call, Exchange
@@ -83,9 +83,9 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
         """Mount or upload; what breaks off goes on where the registry has kept what came, else begins again."""
         return push_blob(self._host, repository, BlobBody(digest, open_blob, moved), source_repository)
 
-    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent:
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
         """POST and PATCH; the PUT is what names the blob."""
-        return send_blob(self._host, repository, BlobBody(unnamed(size), open_blob, moved))
+        return send_blob(self._host, repository, BlobBody(size, open_blob, moved))
 
     def open_blob(
         self, repository: str, digest: Digest, offset: int = 0, length: int | None = None

@@ -47,8 +47,8 @@ class Document:
 class Sent(Protocol):
     """A blob whose bytes a registry has been given, and not what they are called."""
 
-    def name(self, digest: Digest) -> None:
-        """Say it. Raises EnvironmentFault where that gives no blob of the digest; then nothing is left of it."""
+    def name(self, digest: Digest) -> bool:
+        """Say it; False where the registry has lost them. Raises EnvironmentFault where they are not that blob."""
         ...
 
     def cancel(self) -> None:
@@ -85,8 +85,8 @@ class Registry(Protocol):
         """
         ...
 
-    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent:
-        """Send bytes whose digest nobody knows yet. Raises EnvironmentFault where that does not succeed."""
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
+        """Send bytes whose digest nobody knows yet; None where the registry takes none without."""
         ...
 
     def open_blob(

@@ -51,11 +51,10 @@ def push_blob(host: Host, repository: str, body: BlobBody, source: str | None) -
     return upload.persisted(upload.tried)
 
 
-def send_blob(host: Host, repository: str, body: BlobBody) -> Upload:
-    """Send all of a blob that is `unnamed` as yet, tried again as often as it takes."""
+def send_blob(host: Host, repository: str, body: BlobBody) -> Upload | None:
+    """Send all of a blob whose digest is not known yet, tried again as often as it takes; None where that is no way."""
     upload = Upload(host, repository, body, None)
-    upload.persisted(upload.sent)
-    return upload
+    return upload if upload.persisted(upload.sent) else None
 
 
 class Upload:
@@ -65,8 +64,7 @@ class Upload:
         self._host = host
         self._body = body
         self._digest = body.digest
-        name = body.digest if body.digest.hex else f"of {body.digest.size} bytes"
-        self._doing = f"pushing blob {name} to '{repository}'"
+        self._doing = f"pushing blob {body.digest or f'of {body.size} bytes'} to '{repository}'"
         self._start = _start(host, repository, body.digest, None, self._doing)
         self._mount = _start(host, repository, body.digest, source, self._doing) if source else None
         self._place = ""  # where the session goes on
@@ -98,26 +96,32 @@ class Upload:
         """Go on from where the session stands, or open one; whether the blob was mounted instead."""
         if not self._place and self._opened():
             return True
-        if self._offset or self._host.manner.chunk_for(self._digest.size, self._least):
+        if self._offset or self._host.manner.chunk_for(self._body.size, self._least):
             self._patched()
-        self._finished()
+        assert self._digest is not None
+        self._finished(self._digest)
         return False
 
-    def sent(self) -> None:
-        """Go on likewise, with all bytes in chunks, and leave the session open."""
+    def sent(self) -> bool:
+        """Go on likewise, with all bytes, and leave the session open; False where the digest must come first."""
         if self._host.manner.whole_only or (not self._place and self._opened()):
-            raise self._host.peer.wrong(self._doing, "takes no bytes without their digest")
+            return False
         self._patched()
+        return True
 
-    def name(self, digest: Digest) -> None:
-        """Say what was sent: the blob of this digest. Raises EnvironmentFault where the registry says it is not."""
+    def name(self, digest: Digest) -> bool:
+        """Say what was sent: the blob of this digest; False where that has been lost.
+
+        Raises EnvironmentFault where the registry says that it is not that blob.
+        """
         self._digest = digest
-        self.persisted(self._named)
+        return self.persisted(self._named)
 
-    def _named(self) -> None:
-        if self._offset != self._digest.size:
-            raise self._host.peer.wrong(self._doing, "does not have what it was sent")
-        self._finished()
+    def _named(self) -> bool:
+        if self._digest is None or self._offset != self._digest.size:
+            return False
+        self._finished(self._digest)
+        return True
 
     def found(self) -> int:
         """After a break, ask where the registry stands; a session that is lost is forgotten.
@@ -125,7 +129,7 @@ class Upload:
         Gives the bytes gained since this was asked for the last time. Raises Transient if there is no answer.
         """
         sent = max(self._body.position, self._offset)
-        if self._place and self._digest.size > _WORTH_ASKING:
+        if self._place and self._body.size > _WORTH_ASKING:
             call = replace(self._start, method="GET", url=self._place, body=None)
             response = self._host.exchange.answered(call)
             kept = self._told(response)
@@ -165,7 +169,8 @@ class Upload:
             call = self._start
             response = self._host.expect(self._host.exchange.answered(call), call, 201, 202)
         if response.status_code == 201:
-            self._host.check_digest(response.headers, call, self._digest, "stored")
+            if self._digest:
+                self._host.check_digest(response.headers, call, self._digest, "stored")
             return True
         self._place = self._host.exchange.target(response, call)
         minimum = response.headers.get("OCI-Chunk-Min-Length", "")
@@ -174,13 +179,14 @@ class Upload:
 
     def _patched(self) -> None:
         """PATCH chunk by chunk, in order; what is left after a break goes as one chunk unless less is asked for."""
-        size, cut = self._digest.size, 0
+        size, cut = self._body.size, 0
         while self._offset < size:
             chunk = self._host.manner.chunk_for(size, self._least) or size
             end = min(self._offset + chunk, size)
-            headers = {**_OCTETS, "Content-Range": f"{self._offset}-{end - 1}"}
+            # All of it is no part: some that refuse large parts take it as docker sends it.
+            part = {} if end - self._offset == size else {"Content-Range": f"{self._offset}-{end - 1}"}
             window = self._body.window(self._offset, end)
-            call = replace(self._start, method="PATCH", url=self._place, headers=headers, body=window)
+            call = replace(self._start, method="PATCH", url=self._place, headers={**_OCTETS, **part}, body=window)
             response = self._host.exchange.answered(call)
             self._refused(response, call, end - self._offset)
             self._place = self._following(response, call)
@@ -204,13 +210,13 @@ class Upload:
         self._strayed = status in _LOST
         raise Transient(fault) if self._strayed else fault
 
-    def _finished(self) -> None:
+    def _finished(self, digest: Digest) -> None:
         """PUT with the digest: all bytes, or none after they have been sent in chunks."""
-        query = urlencode({"digest": str(self._digest)})
+        query = urlencode({"digest": str(digest)})
         url = f"{self._place}{'&' if urlsplit(self._place).query else '?'}{query}"
-        left = self._digest.size - self._offset
+        left = self._body.size - self._offset
         # requests takes an empty iterable for one of unknown length, and would send it in chunks.
-        body = self._body.window(self._offset, self._digest.size) if left else b""
+        body = self._body.window(self._offset, self._body.size) if left else b""
         call = replace(self._start, method="PUT", url=url, headers=_OCTETS, body=body)
         response = self._host.exchange.answered(call)
         status = response.status_code
@@ -220,13 +226,13 @@ class Upload:
             self.cancel()  # what was kept was not what had been sent: all of it goes again
             raise Transient(self._host.unexpected(response, call))
         self._host.expect(response, call, 201, 202, 204)
-        self._host.check_digest(response.headers, call, self._digest, "stored")
+        self._host.check_digest(response.headers, call, digest, "stored")
 
     def _following(self, response: requests.Response, call: Call) -> str:
         return self._host.exchange.target(response, call) if "Location" in response.headers else self._place
 
 
-def _start(host: Host, repository: str, digest: Digest, source: str | None, doing: str) -> Call:
+def _start(host: Host, repository: str, digest: Digest | None, source: str | None, doing: str) -> Call:
     query = f"?{urlencode({'mount': str(digest), 'from': source})}" if source else ""
     return host.call("POST", repository, f"blobs/uploads/{query}", doing, push=True, source=source, body=b"")
 

@@ -93,7 +93,7 @@ def _push(
     store: Shelf, image: Digest, to: Reference, through: OrasRegistry, events: list[Event], *, early: bool
 ) -> None:
     """Push an image; `early`: as if all blobs had just been hashed."""
-    with Early(through, to, 3, least=0) as begun:
+    with Early(lambda: _registry(to.host, []), to, 3, least=0) as begun:
         for digest in store.blobs if early else ():
             begun.begin(digest.size, partial(store.open, digest))(digest)
         source = StoreSource(store)

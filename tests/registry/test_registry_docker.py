@@ -323,10 +323,15 @@ def test_bytes_that_are_sent_before_their_digest_is_known_become_the_blob(docker
     data = bytes(5 << 20)
     with serving(docker_registry, tmp_path, {}, {}) as host:
         registry = connect(host, nobody(tmp_path), ignore, plain_http=True)
-        registry.send_blob("ml/fraud", len(data), lambda: io.BytesIO(data), lambda done: None).name(Digest.of(data))
+        right, wrong, unwanted = (
+            registry.send_blob("ml/fraud", len(data), lambda: io.BytesIO(data), lambda done: None) for _ in range(3)
+        )
+        assert right
+        assert wrong
+        assert unwanted
+        assert right.name(Digest.of(data))
         assert registry.has("ml/fraud", Digest.of(data))
-        wrong = registry.send_blob("ml/fraud", len(data), lambda: io.BytesIO(data), lambda done: None)
         with pytest.raises(EnvironmentFault, match="DIGEST_INVALID"):
             wrong.name(Digest.of(b"\1" * len(data)))
-        registry.send_blob("ml/fraud", len(data), lambda: io.BytesIO(data), lambda done: None).cancel()
+        unwanted.cancel()
     assert list((tmp_path / "data").rglob("_uploads/*/data")) == []

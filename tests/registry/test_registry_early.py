@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
-from collections.abc import Callable
 
 import pytest
 from little_registry import Shelf
@@ -20,6 +20,7 @@ WEIGHTS = bytes(64 << 20)
 LAYER = Digest.of(WEIGHTS)
 CONFIG = Digest.of(b'{"architecture": "amd64"}')
 TAGGED = Reference("registry.example", "ml/fraud", "v2")
+INDEX = "application/vnd.oci.image.index.v1+json"
 OCI = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -30,7 +31,7 @@ class Telling(MemoryRegistry):
         super().__init__()
         self.has_come = threading.Event()
 
-    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent:
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
         sent = super().send_blob(repository, size, open_blob, moved)
         self.has_come.set()
         return sent
@@ -45,7 +46,7 @@ class Build:
         self.weights = weights
         self.image = self.store.image(weights)
         self.events: list[Event] = []
-        self.early = Early(registry, TAGGED, 4, most=most)
+        self.early = Early(lambda: registry, TAGGED, 4, most=most)
 
     def hash(self) -> None:
         """What a store does: say that it reads a stream, and then what it is."""
@@ -161,36 +162,138 @@ def test_a_build_that_fails_leaves_nothing_in_the_registry() -> None:
 class Refusing(MemoryRegistry):
     """A registry that takes no bytes without a digest."""
 
-    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent:
-        raise EnvironmentFault("no")
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
+        return None
 
 
 class Forgetful(MemoryRegistry):
     """A registry that forgets what it was sent."""
 
-    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent:
-        sent = super().send_blob(repository, size, open_blob, moved)
-        return _Lost(sent.cancel)
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
+        super().send_blob(repository, size, open_blob, moved)
+        return _Lost()
 
 
 class _Lost:
-    def __init__(self, cancel: Callable[[], None]) -> None:
-        self.cancel = cancel
+    def cancel(self) -> None:
+        """There is nothing."""
 
-    def name(self, digest: Digest) -> None:
-        raise EnvironmentFault("unknown upload")
+    def name(self, digest: Digest) -> bool:
+        return False
+
+
+class Other(MemoryRegistry):
+    """A registry that takes the bytes for other ones."""
+
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
+        return super().send_blob(repository, size, lambda: io.BytesIO(b"\1" * size), moved)
+
+
+class Broken(MemoryRegistry):
+    """A registry that stops in the midst of the bytes."""
+
+    def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
+        raise EnvironmentFault("cannot reach registry")
 
 
 class Failing(MemoryRegistry):
-    """A registry whose manifests cannot be read."""
+    """A registry whose tags cannot be listed."""
 
     def tags(self, repository: str) -> list[str]:
+        self._record("tags")
         raise EnvironmentFault("cannot list tags")
 
 
-@pytest.mark.parametrize("registry", [Refusing(), Forgetful(), Failing()])
+@pytest.mark.parametrize("registry", [Refusing(), Forgetful(), Other(), Broken(), Failing()])
 def test_what_did_not_arrive_is_sent_in_the_ordinary_way(registry: MemoryRegistry) -> None:
     build = Build(registry)
     build.push()
     assert f"push_blob {LAYER}" in registry.calls
     assert registry.blobs["ml/fraud", str(LAYER)] == WEIGHTS
+
+
+def test_a_registry_whose_tags_cannot_be_listed_is_asked_for_them_once() -> None:
+    registry = Failing()
+    build = Build(registry)
+    with build.early:
+        for _ in range(3):
+            build.hash()
+    assert registry.calls == ["tags"]
+
+
+def test_a_push_does_not_wait_for_a_registry_that_does_not_list_its_tags() -> None:
+    listed = threading.Event()
+
+    class Slow(MemoryRegistry):
+        def tags(self, repository: str) -> list[str]:
+            assert listed.wait(30)
+            return super().tags(repository)
+
+    registry = Slow()
+    build = Build(registry)
+    with build.early:
+        build.hash()
+        assert build.early.finish(LAYER, lambda done: None) is False
+        listed.set()
+    assert registry.calls == []
+
+
+def test_a_layer_that_is_mounted_is_given_up() -> None:
+    registry = Telling()
+    registry.blobs["ml/base", str(LAYER)] = WEIGHTS
+    build = Build(registry)
+    origins = {LAYER: Reference(TAGGED.host, "ml/base", "v1")}
+    with build.early:
+        build.hash()
+        assert registry.has_come.wait(30)
+        source = StoreSource(build.store, origins)
+        pushed = carry_out(planned(source, build.image, TAGGED, registry, 4), source, registry, ignore, 4, build.early)
+    assert (pushed.mounted, pushed.uploaded) == (LAYER.size, CONFIG.size)
+    assert f"cancel {LAYER.size}" in registry.calls
+    assert f"name {LAYER}" not in registry.calls
+
+
+def test_what_the_registry_lost_after_it_was_named_is_sent_in_the_ordinary_way() -> None:
+    class Losing(MemoryRegistry):
+        lost = False
+
+        def push_manifest(self, repository: str, name: str, manifest: bytes, media_type: str) -> bool:
+            if not self.lost:
+                self.lost = True
+                del self.blobs[repository, str(LAYER)]
+                raise EnvironmentFault("registry answered 400: MANIFEST_BLOB_UNKNOWN: blob unknown to registry")
+            return super().push_manifest(repository, name, manifest, media_type)
+
+    registry = Losing()
+    Build(registry).push()
+    assert [call for call in registry.calls if call.endswith(str(LAYER)) and not call.startswith("has")] == [
+        f"name {LAYER}",
+        f"push_blob {LAYER}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "begun"),
+    [(("v9", "v10"), False), (("v10", "v9"), True), (("1.9", "1.10"), False)],
+)
+def test_of_several_tags_the_last_by_its_numbers_is_looked_at(tags: tuple[str, ...], begun: bool) -> None:
+    """The second of them has a layer of the same size, and the first has not."""
+    registry = MemoryRegistry()
+    for tag, data in zip(tags, (b"other", b"\1" * LAYER.size), strict=True):
+        before = Shelf()
+        push(Reference("registry.example", "ml/fraud", tag), before.image(data), before, registry, ignore, 1)
+    build = Build(registry)
+    build.push()
+    assert (f"send_blob {LAYER.size}" in registry.calls) is begun
+
+
+def test_of_an_index_the_images_are_looked_at() -> None:
+    registry = MemoryRegistry()
+    before = Shelf()
+    image = before.image(b"\1" * LAYER.size)
+    row = {"mediaType": OCI, "digest": str(image), "size": image.size}
+    root = before.put(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [row]}).encode())
+    push(Reference("registry.example", "ml/fraud", "v1"), root, before, registry, ignore, 1)
+    build = Build(registry)
+    build.push()
+    assert f"send_blob {LAYER.size}" not in registry.calls
