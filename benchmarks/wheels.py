@@ -5,7 +5,8 @@ RECORD, makes layers that are the same on every machine, each with its list of c
 theirs makes one archive. Once without bytecode, with zstd and
 with gzip, which takes over what the wheels have deflated; once with: then ours is a runtime on a base that was built
 before, whose Python compiles the packages, each one as a layer of its own, but for the packages' own tests; uv compiles
-all, with the Python that runs this. Aim: half of its wall time.
+all, with the Python that runs this. Aim: half of its wall time. Beside them, what the libraries' work takes alone
+(`wheel_floor.py`).
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from pathlib import Path
 
 from measuring import Side, alternate, arguments, disk_of, machine, mbuild, table, verdict
 from ten_images import lay_out
+from wheel_floor import write_index
 
 from buildkit.graph.lockfile import Lock, parse_lock
 
+FLOOR = Path(__file__).resolve().parent / "wheel_floor.py"
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "fraud"
 
 
@@ -51,7 +54,10 @@ def main() -> None:
         lay_out((options.workspace / options.lock).parent, filled, folder / "blobs")
         _name(lock, folder / "wheels", folder / "blobs")
         described = machine()
-        groups = [[_ours(options.workspace, words, folder) for words in ([options.target], gzip)] + [_theirs(folder)]]
+        write_index(sorted((folder / "wheels").iterdir()), folder / "index.json")
+        floor = Side("inflating, sha256 and zstd -3 alone", [sys.executable, str(FLOOR), str(folder / "index.json")])
+        groups = [[_ours(options.workspace, words, folder) for words in ([options.target], gzip)]]
+        groups[0] += [floor, _theirs(folder)]
         if options.runtime:
             ours = _ours(options.workspace, [options.runtime], folder, based)
             groups.append([ours, _theirs(folder, bytecode=True)])
@@ -64,7 +70,10 @@ def main() -> None:
         *ours, theirs = measured = [results.pop(0) for _ in group]
         print(table(group, measured) + "\n")
         for side, one in zip(group, ours, strict=False):
-            print(verdict(f"wall ratio of {side.name}", one.wall / theirs.wall, 0.5))
+            if side is not floor:
+                print(verdict(f"wall ratio of {side.name}", one.wall / theirs.wall, 0.5))
+        if floor in group:
+            print(f"\nThe libraries' work alone takes {measured[group.index(floor)].wall / theirs.wall:.2f} of it.")
         print()
 
 
