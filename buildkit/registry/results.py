@@ -36,6 +36,7 @@ _BLOB = "application/octet-stream"
 _CHUNK = 1 << 20
 _AHEAD = 86_400  # seconds that clocks may differ by
 _MOST_BLOBS = 1000  # a manifest has 4 MiB at most
+_UNKNOWN = "BLOB_UNKNOWN"  # distribution specification, error codes
 _FAULTS = 3  # entries that fail before the registry is left alone
 _UPLOADS = 2
 
@@ -166,16 +167,25 @@ class RegistryResults:
         if not self._writes:
             return
         try:
-            for blob in blobs:
-                self._send(blob)
-            config = canonical({"key": key.hex, "made": int(self._policy.now()), "result": json.loads(encode(result))})
-            self._registry.push_blob(self._place.repository, Digest.of(config), _opened(config), _unheard)
-            layers = tuple(Descriptor(_BLOB, blob) for blob in blobs)
-            manifest = Manifest(Descriptor(CONFIG, Digest.of(config)), layers, artifact_type=ARTIFACT).to_json()
-            media_type = str(json.loads(manifest)["mediaType"])
-            self._registry.push_manifest(self._place.repository, _tag(key), manifest, media_type)
+            try:
+                self._keep(key, result, blobs)
+            except EnvironmentFault as fault:
+                # A registry that several machines fill at once may not find for a moment what it has: look again, once.
+                if _UNKNOWN not in fault.message:
+                    raise
+                self._keep(key, result, blobs)
         except (EnvironmentFault, BuildFailure) as fault:
             self._stop_writing(fault)
+
+    def _keep(self, key: Key, result: ActionResult, blobs: Sequence[Digest]) -> None:
+        for blob in blobs:
+            self._send(blob)
+        config = canonical({"key": key.hex, "made": int(self._policy.now()), "result": json.loads(encode(result))})
+        self._registry.push_blob(self._place.repository, Digest.of(config), _opened(config), _unheard)
+        layers = tuple(Descriptor(_BLOB, blob) for blob in blobs)
+        manifest = Manifest(Descriptor(CONFIG, Digest.of(config)), layers, artifact_type=ARTIFACT).to_json()
+        media_type = str(json.loads(manifest)["mediaType"])
+        self._registry.push_manifest(self._place.repository, _tag(key), manifest, media_type)
 
     def _send(self, blob: Digest) -> None:
         if not self._registry.has(self._place.repository, blob):

@@ -121,7 +121,7 @@ def _add_other(machines: list[Mbuild]) -> None:
 
 def _at_once(machines: list[Mbuild], targets: tuple[str, ...], digest: str) -> None:
     processes = [one.start(*targets) for one in machines]
-    for process in processes:
-        out, err = process.communicate(timeout=120)
+    told = [process.communicate(timeout=120) for process in processes]
+    for process, (out, err) in zip(processes, told, strict=True):
         assert (process.returncode, "warning" in err) == (0, False), err
         assert out.splitlines()[0] == f"//:image {digest}"

@@ -44,6 +44,18 @@ class World:
         return [event.message for event in self.events if isinstance(event, Warned)]
 
 
+class Hesitant(MemoryRegistry):
+    """Does not find for a moment what another machine sends at the same time."""
+
+    times = 1
+
+    def push_manifest(self, repository: str, name: str, manifest: bytes, media_type: str) -> bool:
+        self.times -= 1
+        if self.times >= 0:
+            raise EnvironmentFault("registry answered 400: MANIFEST_BLOB_UNKNOWN: blob unknown to registry")
+        return super().push_manifest(repository, name, manifest, media_type)
+
+
 @pytest.fixture
 def world() -> World:
     return World()
@@ -59,6 +71,16 @@ def test_what_one_machine_keeps_another_finds_with_its_bytes(world: World) -> No
     assert sorted(held) == sorted(result.digests())
     assert [store.read(digest) for digest in result.outputs.values()] == [b"a layer", b"its descriptor"]
     assert world.warnings == []
+
+
+@pytest.mark.parametrize(("times", "warnings"), [(1, 0), (2, 1)])
+def test_a_registry_that_does_not_find_a_blob_is_asked_once_more(world: World, times: int, warnings: int) -> None:
+    world.registry = Hesitant()
+    world.registry.times = times
+    result = world.kept(b"a layer")
+    with world.results(MemoryStore(), now=lambda: 1000.0) as shared:
+        assert shared.find(KEY) == (None if warnings else result)
+    assert len(world.warnings) == warnings
 
 
 def test_an_entry_is_an_artifact_under_a_tag_of_its_key(world: World) -> None:
