@@ -86,7 +86,7 @@ class Early:
         self._pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="early")
         self._lock = threading.Lock()
         self._place: Future[_Place] | None = None  # asked for once, whatever comes of it
-        self._begun: list[_Sending] = []
+        self._begun: set[_Sending] = set()
         self._known: dict[Digest, _Sending] = {}
         self._goodbyes: list[Future[None]] = []
 
@@ -106,7 +106,7 @@ class Early:
         with self._lock:
             self._place = place = self._place or self._pool.submit(self._look)
             sending.future = self._pool.submit(self._send, place, size, open_blob, sending)
-            self._begun.append(sending)
+            self._begun.add(sending)
 
         def known(digest: Digest) -> None:
             with self._lock:
@@ -134,7 +134,7 @@ class Early:
             moved(0)  # which raises where the push has been stopped
             return False
         with self._lock:
-            self._begun.remove(sending)
+            self._begun.discard(sending)
         moved(digest.size)
         return True
 
@@ -147,8 +147,9 @@ class Early:
     def _drop(self, sending: _Sending) -> None:
         sending.stopped.set()
         with self._lock:
-            self._begun.remove(sending)
-            self._goodbyes.append(self._pool.submit(sending.drop))
+            if sending in self._begun:  # whoever interrupts a push gives up what is being waited for
+                self._begun.remove(sending)
+                self._goodbyes.append(self._pool.submit(sending.drop))
 
     def _send(self, place: Future[_Place], size: int, open_blob: OpenBlob, sending: _Sending) -> Sent:
         found = place.result()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from little_registry import Shelf
@@ -297,3 +299,23 @@ def test_of_an_index_the_images_are_looked_at() -> None:
     build = Build(registry)
     build.push()
     assert f"send_blob {LAYER.size}" not in registry.calls
+
+
+def test_what_is_given_up_while_it_is_waited_for_is_given_up_once() -> None:
+    awaited = threading.Event()
+
+    class Endless(Telling):
+        def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
+            self.has_come.set()
+            while not time.sleep(0.01):
+                moved(0)
+
+    registry = Endless()
+    build = Build(registry)
+    with ThreadPoolExecutor(1) as pool, build.early:
+        build.hash()
+        assert registry.has_come.wait(30)
+        finished = pool.submit(build.early.finish, LAYER, lambda done: awaited.set())
+        assert awaited.wait(30)
+        build.early.keep(())
+        assert finished.result(30) is False
