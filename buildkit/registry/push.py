@@ -19,11 +19,10 @@ from buildkit.reference import Reference
 from buildkit.registry.contents import ManifestData, read_contents
 from buildkit.registry.early import Early
 from buildkit.registry.plan import Plan, Step, Way, plan_push
-from buildkit.registry.registry import Registry
+from buildkit.registry.registry import BLOB_UNKNOWN, Registry
 from buildkit.registry.sources import Blobs, Source, StoreSource
 
 _NAP = 1.0  # seconds
-_UNKNOWN = "BLOB_UNKNOWN"  # distribution specification, error codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def carry_out(
         unlisted = _push_manifests(plan, registry)
     except EnvironmentFault as fault:
         # A registry that said that it has a blob may have dropped it since: look again, once.
-        if _UNKNOWN not in fault.message:
+        if BLOB_UNKNOWN not in fault.message:
             raise
         again = plan_push(source, plan.contents, plan.reference, registry, jobs)
         if all(step.way is Way.SKIP for step in again.steps):

@@ -15,6 +15,7 @@ from buildkit.digest import Digest
 from buildkit.oci.descriptor import Descriptor
 from buildkit.records import dataclass
 
+BLOB_UNKNOWN = "BLOB_UNKNOWN"  # what registries say of a manifest whose blobs they lack (specification, error codes)
 MANIFEST_LIMIT = (
     4 << 20
 )  # bytes; what registries take as a manifest at most (distribution specification, "Pushing Manifests")

@@ -26,7 +26,7 @@ from buildkit.oci.document import canonical, parse_object
 from buildkit.oci.manifest import Manifest
 from buildkit.records import dataclass
 from buildkit.reference import Reference
-from buildkit.registry.registry import Registry
+from buildkit.registry.registry import BLOB_UNKNOWN, Registry
 from buildkit.store import ActionResult, BlobStore
 from buildkit.store.actions import decode, encode
 
@@ -36,7 +36,6 @@ _BLOB = "application/octet-stream"
 _CHUNK = 1 << 20
 _AHEAD = 86_400  # seconds that clocks may differ by
 _MOST_BLOBS = 1000  # a manifest has 4 MiB at most
-_UNKNOWN = "BLOB_UNKNOWN"  # distribution specification, error codes
 _FAULTS = 3  # entries that fail before the registry is left alone
 _UPLOADS = 2
 
@@ -171,7 +170,7 @@ class RegistryResults:
                 self._keep(key, result, blobs)
             except EnvironmentFault as fault:
                 # A registry that several machines fill at once may not find for a moment what it has: look again, once.
-                if _UNKNOWN not in fault.message:
+                if BLOB_UNKNOWN not in fault.message:
                     raise
                 self._keep(key, result, blobs)
         except (EnvironmentFault, BuildFailure) as fault:
