@@ -6,6 +6,7 @@ With `CI` set a skipped test is a failed one, unless it is marked `may_skip`: wh
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -36,6 +37,9 @@ def browser(kept_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Brows
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell without job control starts what stands before `&` deaf to Ctrl-C, and what that starts inherits it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "may_skip(why): may be skipped on CI too")
 
 
