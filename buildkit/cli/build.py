@@ -12,21 +12,22 @@ from buildkit.errors import ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`TARGET... [--output KIND:PATH]`."""
+    """`TARGET... [--output KIND:PATH]...`."""
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="//package:name, //package/..., -//left/out")
-    parser.add_argument("--output", metavar="KIND:PATH", help=f"also write {FORMS}")
+    several = f"also write {FORMS}; may be repeated"
+    parser.add_argument("--output", action="append", default=[], metavar="KIND:PATH", help=several)
 
 
 def run(arguments: Arguments) -> ExitCode:
     """Build, print, write."""
-    sink = parse_sink(arguments.own["output"]) if arguments.own["output"] else None
+    sinks = [parse_sink(output) for output in arguments.own["output"]]
     with opened(arguments) as (session, report):
         result = build(session, arguments.own["targets"])
         report.finish(not result.faults)
         print_results(arguments, result.built)
         result.checked()
-        if sink:
+        if sinks:
             from buildkit.commands.export import export  # late: few builds write what they built elsewhere
 
-            export(session, result, sink)
+            export(session, result, sinks)
     return ExitCode.SUCCESS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from buildkit.commands.build import BuildResult, media_type_of
 from buildkit.commands.origins import open_built
 from buildkit.commands.session import Session
@@ -10,12 +12,14 @@ from buildkit.errors import BuildError
 from buildkit.oci.descriptor import Descriptor
 
 
-def export(session: Session, result: BuildResult, sink: Sink) -> None:
-    """Write the images that were built, each with its target's name as tag."""
+def export(session: Session, result: BuildResult, sinks: Sequence[Sink]) -> None:
+    """Write the images that were built to each of some places, each with its target's name as tag."""
     images = _images(session, result)
-    if not images:
-        raise BuildError(f"--output {sink.kind}: none of the targets is an image")
-    write_to(sink, session.options.directory, images, open_built(session, result.analysis), result.analysis.platform)
+    open_blob = open_built(session, result.analysis)
+    for sink in sinks:
+        if not images:
+            raise BuildError(f"--output {sink.kind}: none of the targets is an image")
+        write_to(sink, session.options.directory, images, open_blob, result.analysis.platform)
 
 
 def _images(session: Session, result: BuildResult) -> list[tuple[Descriptor, str]]:

@@ -65,6 +65,20 @@ def test_an_output_that_cannot_be_read_is_told_before_anything_is_built(place: P
     assert (ran.code, ran.told, ran.actions) == (2, told, [])
 
 
+def test_an_image_is_written_to_as_many_places_as_are_named(place: Place) -> None:
+    ran = place.mbuild("//:volume", "--output", "oci:a:v1", "--output=oci:a:v2", "--output", "rootfs:b")
+    assert ran.code == 0, ran.stderr
+    layout = json.loads((place.root / "a" / "index.json").read_text())
+    assert [row["annotations"]["org.opencontainers.image.ref.name"] for row in layout["manifests"]] == ["v1", "v2"]
+    assert (place.root / "b" / "models" / "m" / "w.bin").read_text() == "weights"
+
+
+def test_of_several_outputs_the_last_is_read_too_before_anything_is_built(place: Place) -> None:
+    ran = place.mbuild("//:volume", "--output", "oci:x", "--output", "oci:")
+    assert (ran.code, ran.told, ran.actions) == (2, f"error: cannot read the output 'oci:'\n{FORMS}", [])
+    assert not (place.root / "x").exists()
+
+
 @pytest.mark.parametrize("output", ["docker-archive:x.tar", "rootfs:x", "oci:x:v1"])
 def test_one_image_is_taken_where_there_is_one_place(place: Place, output: str) -> None:
     ran = place.mbuild("//:volume", "//:other", "--output", output)
