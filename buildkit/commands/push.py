@@ -25,7 +25,7 @@ from buildkit.report.pushing import pushed_text
 _PLACEHOLDER = re.compile(r"\{[^}]*\}?")
 _TRANSFERS = 4  # waiting for a network is no work for a core
 # There is another way to send what is sent early, so a registry that does not answer is soon passed over.
-_EARLY = Patience(tries=2, first=0.1, stall=20.0)
+_EARLY = Patience(tries=2, first=0.1, stall=20.0, ending=60.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,13 @@ from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
 from buildkit.records import dataclass
 from buildkit.reference import Reference
-from buildkit.registry.referrers import is_fallback_tag
 from buildkit.registry.registry import Document, Moved, OpenBlob, Registry, Sent
 
 _WORTH = 64 << 20  # bytes: what is less is hashed before a session is opened
 _PLATFORMS = 4  # of an index, whose layers are looked at
+# A tag (distribution specification, "Pulling manifests"), but none that is made of a digest: those list referrers, or
+# are what cosign signs and attests with.
+_TAG = re.compile(r"(?!sha256-[0-9a-f]{64})\w[\w.-]{0,127}", re.ASCII)
 _GOODBYE = 1.0  # seconds that a registry has to hear that an upload is given up
 
 
@@ -84,6 +86,7 @@ class Early:
         self._least = least
         self._most = most
         self._pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="early")
+        self._asking = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="early-asking")  # waits for no transfer
         self._lock = threading.Lock()
         self._place: Future[_Place] | None = None  # asked for once, whatever comes of it
         self._begun: set[_Sending] = set()
@@ -97,6 +100,7 @@ class Early:
         self.keep(())
         wait(self._goodbyes, _GOODBYE)
         self._pool.shutdown(wait=False)
+        self._asking.shutdown(wait=False)
 
     def begin(self, size: int, open_blob: OpenBlob) -> Callable[[Digest], None]:
         """Send a stream; what is given back is to be told its digest."""
@@ -104,13 +108,18 @@ class Early:
             return lambda digest: None
         sending = _Sending()
         with self._lock:
-            self._place = place = self._place or self._pool.submit(self._look)
-            sending.future = self._pool.submit(self._send, place, size, open_blob, sending)
+            try:
+                self._place = place = self._place or self._asking.submit(self._look)
+                sending.future = self._pool.submit(self._send, place, size, open_blob, sending)
+            except RuntimeError:  # the push has just been interrupted, or there are no more threads
+                return lambda digest: None
             self._begun.add(sending)
 
         def known(digest: Digest) -> None:
             with self._lock:
-                self._known[digest] = sending
+                self._known.setdefault(digest, sending)  # of equal streams the first one is further
+            with suppress(RuntimeError):  # likewise
+                self._asking.submit(self._stop_in_vain, place, digest, sending)
 
         return known
 
@@ -122,14 +131,16 @@ class Early:
         for sending in doomed:
             self._drop(sending)
 
-    def finish(self, digest: Digest, moved: Moved) -> bool:
-        """Wait until a blob is there; False where it was not begun, or did not arrive."""
+    def finish(self, digest: Digest, moved: Moved, registry: Registry) -> bool:
+        """Wait until a blob's bytes are there, and name them to `registry`; False where they were not begun, or did not
+        arrive. The connection that brought them has often been silent for too long by then.
+        """
         with self._lock:
             sending = self._known.pop(digest, None)
         if sending is None:
             return False
         sending.moved = moved
-        if not sending.started.is_set() or not self._named(sending, digest):
+        if not sending.started.is_set() or not _named(sending, digest, registry):
             self._drop(sending)
             moved(0)  # which raises where the push has been stopped
             return False
@@ -138,18 +149,15 @@ class Early:
         moved(digest.size)
         return True
 
-    def _named(self, sending: _Sending, digest: Digest) -> bool:
-        try:
-            return sending.future.result().name(digest)
-        except Exception:  # whatever it is, the ordinary way meets it again, and tells it
-            return False
-
     def _drop(self, sending: _Sending) -> None:
         sending.stopped.set()
         with self._lock:
-            if sending in self._begun:  # whoever interrupts a push gives up what is being waited for
-                self._begun.remove(sending)
-                self._goodbyes.append(self._pool.submit(sending.drop))
+            if sending not in self._begun:
+                return  # whoever interrupts a push gives up what is being waited for
+            self._begun.remove(sending)
+            goodbye = self._asking.submit(sending.drop)
+            if sending.started.is_set():
+                self._goodbyes.append(goodbye)
 
     def _send(self, place: Future[_Place], size: int, open_blob: OpenBlob, sending: _Sending) -> Sent:
         found = place.result()
@@ -161,15 +169,27 @@ class Early:
             raise _Unneeded
         return sent
 
+    def _stop_in_vain(self, place: Future[_Place], digest: Digest, sending: _Sending) -> None:
+        """Stop what the repository turns out to have, which a push would find out when the whole build is done."""
+        if place.result().registry.has(self._reference.repository, digest):
+            sending.stopped.set()
+
     def _look(self) -> _Place:
         """At the image that the tag names now, else at the one with the last of the repository's tags."""
         registry, repository, tag = self._connect(), self._reference.repository, self._reference.tag
         registry.access(repository, push=True)
         found = registry.manifest(repository, tag) if tag else None
         if found is None:
-            tags = [name for name in registry.tags(repository) if not is_fallback_tag(name)]
+            tags = [name for name in registry.tags(repository) if _TAG.fullmatch(name)]
             found = registry.manifest(repository, max(tags, key=_numbered)) if tags else None
         return _Place(registry, frozenset(_layer_sizes(registry, repository, found) if found else ()))
+
+
+def _named(sending: _Sending, digest: Digest, registry: Registry) -> bool:
+    try:
+        return registry.name_blob(sending.future.result(), digest)
+    except Exception:  # whatever it is, the ordinary way meets it again, and tells it
+        return False
 
 
 def _layer_sizes(registry: Registry, repository: str, document: Document) -> Iterator[int]:

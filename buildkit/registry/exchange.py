@@ -120,8 +120,8 @@ class Exchange:
         return url
 
     def _exchanged(self, method: str, url: str, headers: Mapping[str, str], call: Call) -> requests.Response:
-        # A registry may hash or move a large blob before it answers the request that ends the upload.
-        answer = self._patience.ending if isinstance(call.body, Window) else self._patience.stall
+        # A registry may hash or move a large blob before it answers the request that ends the upload, or a part of it.
+        answer = self._patience.ending if method in ("PATCH", "PUT") else self._patience.stall
         try:
             response: requests.Response = self._session.request(
                 method,

@@ -68,14 +68,17 @@ class MemoryRegistry:
         data = b"".join(BlobBody(size, open_blob, moved))
         self._record(f"send_blob {size}")
 
-        def keep(digest: Digest) -> bool:
-            self._record(f"name {digest}")
-            if Digest.of(data) != digest:
-                raise EnvironmentFault(f"registry got other bytes than those of blob {digest}")
-            self.blobs[repository, str(digest)] = data
-            return True
+        return _Unnamed(repository, data, lambda: self._record(f"cancel {size}"))
 
-        return _Unnamed(keep, lambda: self._record(f"cancel {size}"))
+    def name_blob(self, sent: Sent, digest: Digest) -> bool:
+        """Keep the bytes under their digest."""
+        if not isinstance(sent, _Unnamed):
+            return False
+        self._record(f"name {digest}")
+        if Digest.of(sent.data) != digest:
+            raise EnvironmentFault(f"registry got other bytes than those of blob {digest}")
+        self.blobs[sent.repository, str(digest)] = sent.data
+        return True
 
     def open_blob(self, repository: str, digest: Digest, offset: int = 0, length: int | None = None) -> io.BytesIO:
         """The blob's bytes; raises EnvironmentFault where they are not here, or not those of the digest."""
@@ -145,7 +148,8 @@ class MemoryRegistry:
 
 @dataclass(frozen=True, slots=True)
 class _Unnamed:
-    name: Callable[[Digest], bool]
+    repository: str
+    data: bytes
     cancel: Callable[[], None]
 
 

@@ -103,6 +103,10 @@ class MirroredRegistry:
         """To the registry."""
         return self._registry.send_blob(repository, size, open_blob, moved)
 
+    def name_blob(self, sent: Sent, digest: Digest) -> bool:
+        """To the registry."""
+        return self._registry.name_blob(sent, digest)
+
     def push_manifest(self, repository: str, name: str, manifest: bytes, media_type: str) -> bool:
         """To the registry."""
         return self._registry.push_manifest(repository, name, manifest, media_type)

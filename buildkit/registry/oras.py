@@ -30,7 +30,7 @@ from buildkit.registry.registry import Document, Moved, OpenBlob, Reader, Sent
 from buildkit.registry.retry import Patience
 from buildkit.registry.session import prepare
 from buildkit.registry.trust import Trust
-from buildkit.registry.upload import mount_blob, push_blob, send_blob
+from buildkit.registry.upload import Upload, has_blob, mount_blob, push_blob, send_blob
 
 # oras checks manifests that it makes itself by it; we make our own, and it takes a tenth of a small push to read in.
 postpone("jsonschema")
@@ -64,9 +64,7 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
 
     def has(self, repository: str, digest: Digest) -> bool:
         """HEAD the blob; a size other than its own counts as absent."""
-        call = self._host.call("HEAD", repository, f"blobs/{digest}", f"asking for blob {digest}")
-        answer = self._host.small(call, 200, 404, limit=0)
-        return answer.status == 200 and answer.headers.get("Content-Length", str(digest.size)) == str(digest.size)
+        return has_blob(self._host, repository, digest)
 
     def mount(self, repository: str, digest: Digest, source_repository: str) -> bool:
         """POST that asks for the blob of another repository; an upload that is offered instead is given up."""
@@ -86,6 +84,10 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
     def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
         """POST and PATCH; the PUT is what names the blob."""
         return send_blob(self._host, repository, BlobBody(size, open_blob, moved))
+
+    def name_blob(self, sent: Sent, digest: Digest) -> bool:
+        """That PUT."""
+        return isinstance(sent, Upload) and sent.name(digest, self._host)
 
     def open_blob(
         self, repository: str, digest: Digest, offset: int = 0, length: int | None = None

@@ -154,7 +154,7 @@ class _Uploads:
         if step.way is not Way.SKIP:
             place = step.origin.repository if step.way is Way.MOUNT and step.origin else None
             opened = self._source.open
-            if not (self._early and self._early.finish(digest, moved)):
+            if not (self._early and self._early.finish(digest, moved, self._registry)):
                 mounted = self._registry.push_blob(self._repository, digest, lambda: opened(digest), moved, place)
             with self._lock:
                 self.mounted += digest.size if mounted else 0

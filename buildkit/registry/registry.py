@@ -48,10 +48,6 @@ class Document:
 class Sent(Protocol):
     """A blob whose bytes a registry has been given, and not what they are called."""
 
-    def name(self, digest: Digest) -> bool:
-        """Say it; False where the registry has lost them. Raises EnvironmentFault where they are not that blob."""
-        ...
-
     def cancel(self) -> None:
         """Have the registry drop the bytes."""
         ...
@@ -88,6 +84,13 @@ class Registry(Protocol):
 
     def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
         """Send bytes whose digest nobody knows yet; None where the registry takes none without."""
+        ...
+
+    def name_blob(self, sent: Sent, digest: Digest) -> bool:
+        """Say what bytes are that were sent, be it over another connection; False where the registry has lost them.
+
+        Raises EnvironmentFault where they are not that blob.
+        """
         ...
 
     def open_blob(

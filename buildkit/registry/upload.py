@@ -36,6 +36,14 @@ _Result = TypeVar("_Result")
 _OCTETS = {"Content-Type": "application/octet-stream"}
 
 
+def has_blob(host: Host, repository: str, digest: Digest) -> bool:
+    """Whether a repository holds a blob; one of another size counts as absent."""
+    answer = host.small(
+        host.call("HEAD", repository, f"blobs/{digest}", f"asking for blob {digest}"), 200, 404, limit=0
+    )
+    return answer.status == 200 and answer.headers.get("Content-Length", str(digest.size)) == str(digest.size)
+
+
 def mount_blob(host: Host, repository: str, digest: Digest, source: str) -> bool:
     """Mount; the upload that a registry offers where it does not mount is given up."""
     call = _start(host, repository, digest, source, f"mounting blob {digest} from '{source}' in '{repository}'")
@@ -62,6 +70,7 @@ class Upload:
 
     def __init__(self, host: Host, repository: str, body: BlobBody, source: str | None) -> None:
         self._host = host
+        self._repository = repository
         self._body = body
         self._digest = body.digest
         self._doing = f"pushing blob {body.digest or f'of {body.size} bytes'} to '{repository}'"
@@ -72,6 +81,7 @@ class Upload:
         self._noted = 0  # how many they were when the last failure was looked into
         self._resumed = False
         self._strayed = False  # it stands elsewhere than we think
+        self._ended = False  # all bytes have left, and the request that ends the upload
         self._least = 0  # the registry's minimum for a chunk
 
     def persisted(self, step: Callable[[], _Result]) -> _Result:
@@ -94,6 +104,8 @@ class Upload:
 
     def tried(self) -> bool:
         """Go on from where the session stands, or open one; whether the blob was mounted instead."""
+        if self._arrived():
+            return False
         if not self._place and self._opened():
             return True
         if self._offset or self._host.manner.chunk_for(self._body.size, self._least):
@@ -109,15 +121,17 @@ class Upload:
         self._patched()
         return True
 
-    def name(self, digest: Digest) -> bool:
-        """Say what was sent: the blob of this digest; False where that has been lost.
+    def name(self, digest: Digest, host: Host) -> bool:
+        """Say over a connection to `host` what was sent: the blob of this digest; False where that has been lost.
 
         Raises EnvironmentFault where the registry says that it is not that blob.
         """
-        self._digest = digest
+        self._digest, self._host = digest, host
         return self.persisted(self._named)
 
     def _named(self) -> bool:
+        if self._arrived():
+            return True
         if self._digest is None or self._offset != self._digest.size:
             return False
         self._finished(self._digest)
@@ -129,6 +143,7 @@ class Upload:
         Gives the bytes gained since this was asked for the last time. Raises Transient if there is no answer.
         """
         sent = max(self._body.position, self._offset)
+        self._ended &= sent == self._body.size > _WORTH_ASKING
         if self._place and self._body.size > _WORTH_ASKING:
             call = replace(self._start, method="GET", url=self._place, body=None)
             response = self._host.exchange.answered(call)
@@ -155,6 +170,12 @@ class Upload:
         if self._place:
             _cancel(self._host, replace(self._start, method="DELETE", url=self._place, body=None))
         self._place, self._offset, self._noted, self._resumed, self._strayed = "", 0, 0, False, False
+
+    def _arrived(self) -> bool:
+        """Whether the blob is there after all, though the answer that says so was lost."""
+        if self._place or not self._ended or self._digest is None:
+            return False
+        return has_blob(self._host, self._repository, self._digest)
 
     def _opened(self) -> bool:
         """POST, which mounts if there is a source; a mount that is refused is followed by an ordinary POST."""
@@ -218,6 +239,7 @@ class Upload:
         # requests takes an empty iterable for one of unknown length, and would send it in chunks.
         body = self._body.window(self._offset, self._body.size) if left else b""
         call = replace(self._start, method="PUT", url=url, headers=_OCTETS, body=body)
+        self._ended = True
         response = self._host.exchange.answered(call)
         status = response.status_code
         if status == _TOO_LARGE and left and self._host.manner.smaller_chunks(left, _SMALLEST_CHUNK):

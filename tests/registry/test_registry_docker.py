@@ -329,9 +329,9 @@ def test_bytes_that_are_sent_before_their_digest_is_known_become_the_blob(docker
         assert right
         assert wrong
         assert unwanted
-        assert right.name(Digest.of(data))
+        assert registry.name_blob(right, Digest.of(data))
         assert registry.has("ml/fraud", Digest.of(data))
         with pytest.raises(EnvironmentFault, match="DIGEST_INVALID"):
-            wrong.name(Digest.of(b"\1" * len(data)))
+            registry.name_blob(wrong, Digest.of(b"\1" * len(data)))
         unwanted.cancel()
     assert list((tmp_path / "data").rglob("_uploads/*/data")) == []

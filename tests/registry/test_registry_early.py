@@ -71,13 +71,13 @@ def manifests(build: Build, tag: str = "v2") -> list[str]:
     return [f"push_manifest {build.image} {OCI}", f"push_manifest {tag} {OCI}"]
 
 
-def test_what_is_hashed_is_on_its_way_before_the_registry_is_asked_for_it() -> None:
+def test_what_is_hashed_is_on_its_way_while_the_build_goes_on() -> None:
     registry = Telling()
     build = Build(registry)
     with build.early:
         build.hash()
         assert registry.has_come.wait(30)
-        assert registry.calls == [f"send_blob {LAYER.size}"]
+        assert moves(registry) == [f"send_blob {LAYER.size}"]
 
 
 def test_what_was_begun_is_named_and_not_sent_again() -> None:
@@ -110,7 +110,9 @@ def test_a_stream_that_the_registry_will_not_take_is_not_begun() -> None:
     assert build.registry.calls == []
 
 
-@pytest.mark.parametrize(("tag", "begun"), [("v2", False), ("v1", False), (f"sha256-{LAYER.hex}", True)])
+@pytest.mark.parametrize(
+    ("tag", "begun"), [("v2", False), ("v1", False), (f"sha256-{LAYER.hex}", True), (f"sha256-{LAYER.hex}.sig", True)]
+)
 def test_where_an_image_has_a_layer_of_the_same_size_nothing_begins_since_it_is_most_likely_that(
     tag: str, begun: bool
 ) -> None:
@@ -146,6 +148,41 @@ def test_what_turns_out_to_be_there_is_given_up() -> None:
     assert (pushed.uploaded, pushed.skipped) == (CONFIG.size, LAYER.size)
 
 
+def test_what_the_repository_has_is_sent_no_further_than_to_its_digest() -> None:
+    stopped = threading.Event()
+
+    class Endless(MemoryRegistry):
+        def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
+            try:
+                while not time.sleep(0.01):
+                    moved(0)
+            finally:
+                stopped.set()
+
+    registry = Endless()
+    registry.blobs["ml/fraud", str(LAYER)] = WEIGHTS
+    build = Build(registry)
+    with build.early:
+        build.hash()
+        assert stopped.wait(30), "while the build goes on"
+
+
+def test_of_two_equal_layers_the_one_that_was_begun_first_is_named() -> None:
+    class Numbering(Telling):
+        def send_blob(self, repository: str, size: int, open_blob: OpenBlob, moved: Moved) -> Sent | None:
+            if self.has_come.is_set():
+                raise EnvironmentFault("the second is late")
+            return super().send_blob(repository, size, open_blob, moved)
+
+    registry = Numbering()
+    build = Build(registry)
+    with build.early:
+        build.hash()
+        assert registry.has_come.wait(30)
+        build.hash()
+        assert build.early.finish(LAYER, lambda done: None, registry)
+
+
 def test_a_build_that_fails_leaves_nothing_in_the_registry() -> None:
     registry = Telling()
     build = Build(registry)
@@ -158,7 +195,7 @@ def test_a_build_that_fails_leaves_nothing_in_the_registry() -> None:
 
     with pytest.raises(BuildError, match="the build failed"):
         failing()
-    assert (registry.calls, registry.blobs) == ([f"send_blob {LAYER.size}", f"cancel {LAYER.size}"], {})
+    assert (moves(registry), registry.blobs) == ([f"cancel {LAYER.size}", f"send_blob {LAYER.size}"], {})
 
 
 class Refusing(MemoryRegistry):
@@ -179,9 +216,6 @@ class Forgetful(MemoryRegistry):
 class _Lost:
     def cancel(self) -> None:
         """There is nothing."""
-
-    def name(self, digest: Digest) -> bool:
-        return False
 
 
 class Other(MemoryRegistry):
@@ -235,7 +269,7 @@ def test_a_push_does_not_wait_for_a_registry_that_does_not_list_its_tags() -> No
     build = Build(registry)
     with build.early:
         build.hash()
-        assert build.early.finish(LAYER, lambda done: None) is False
+        assert build.early.finish(LAYER, lambda done: None, registry) is False
         listed.set()
     assert registry.calls == []
 
@@ -315,7 +349,7 @@ def test_what_is_given_up_while_it_is_waited_for_is_given_up_once() -> None:
     with ThreadPoolExecutor(1) as pool, build.early:
         build.hash()
         assert registry.has_come.wait(30)
-        finished = pool.submit(build.early.finish, LAYER, lambda done: awaited.set())
+        finished = pool.submit(build.early.finish, LAYER, lambda done: awaited.set(), registry)
         assert awaited.wait(30)
         build.early.keep(())
         assert finished.result(30) is False

@@ -234,7 +234,7 @@ def test_bytes_whose_digest_is_not_known_are_sent_in_one_chunk_and_named_afterwa
     sent = client.send()
     assert (registry.lines, registry.blobs) == ([f"POST {UPLOADS}", f"PATCH {UPLOADS}1"], {}), "no part, but all of it"
     assert sent
-    assert sent.name(DIGEST)
+    assert client.oras.name_blob(sent, DIGEST)
     assert (methods(registry), stored(registry), registry.received) == (["POST", "PATCH", "PUT"], True, DIGEST.size)
     assert client.moved[-1] == DIGEST.size
 
@@ -244,9 +244,26 @@ def test_bytes_without_a_name_go_on_after_a_break_like_others(registry: ChunkReg
     client = Client(registry)
     sent = client.send()
     assert sent
-    assert sent.name(DIGEST)
+    assert client.oras.name_blob(sent, DIGEST)
     assert (stored(registry), registry.received) == (True, DIGEST.size)
     assert methods(registry) == ["POST", "PATCH", "GET", "PATCH", "PUT"]
+
+
+def test_bytes_are_named_over_another_connection_than_the_one_that_brought_them(registry: ChunkRegistry) -> None:
+    sent = Client(registry).send()
+    other = Client(registry)
+    assert sent
+    registry.loses = 1
+    assert other.oras.name_blob(sent, DIGEST)
+    assert (methods(registry), other.warnings()) == (["POST", "PATCH", "PUT", "GET", "DELETE", "HEAD"], 1)
+
+
+def test_bytes_whose_names_answer_was_lost_are_not_sent_again(registry: ChunkRegistry) -> None:
+    registry.loses = 1
+    client = Client(registry)
+    assert client.push() is False
+    assert (methods(registry), stored(registry)) == (["POST", "PUT", "GET", "DELETE", "HEAD"], True)
+    assert (registry.received, client.warnings()) == (DIGEST.size, 1)
 
 
 def test_a_name_that_is_not_that_of_the_bytes_is_an_error_and_leaves_nothing(registry: ChunkRegistry) -> None:
@@ -254,7 +271,7 @@ def test_a_name_that_is_not_that_of_the_bytes_is_an_error_and_leaves_nothing(reg
     sent = client.send(b"\0" * DIGEST.size)
     assert sent
     with pytest.raises(EnvironmentFault, match="DIGEST_INVALID"):
-        sent.name(DIGEST)
+        client.oras.name_blob(sent, DIGEST)
     assert (registry.blobs, registry.uploads) == ({}, {})
 
 
@@ -271,7 +288,7 @@ def test_a_session_that_is_forgotten_before_its_bytes_are_named_is_told(registry
     sent = client.send()
     registry.uploads.clear()
     assert sent
-    assert sent.name(DIGEST) is False
+    assert client.oras.name_blob(sent, DIGEST) is False
     assert registry.blobs == {}
 
 
