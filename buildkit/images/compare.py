@@ -7,7 +7,7 @@ unless `deep`: then all is read, and nothing is left open.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from buildkit.images.compare_weights import weights_changes
@@ -66,11 +66,15 @@ def compare(first: Compared, second: Compared, *, deep: bool = False) -> Differe
     )
 
 
-def _open_questions(files: Iterable[FileChange]) -> Iterator[str]:
+def _open_questions(files: Sequence[FileChange]) -> Iterator[str]:
     uncompared = sum("content?" in file.what for file in files)
     if uncompared:
         shown = "one file" if uncompared == 1 else f"{uncompared} files"
         yield f"not fetched to compare the content: {shown} of the same size on both sides; --deep reads all"
+    linked = sum("link?" in file.what for file in files)
+    if linked:
+        shown = "one hard link leads" if linked == 1 else f"{linked} hard links lead"
+        yield f"not compared: {shown} into a layer that both share and that was not read: --deep reads all"
 
 
 def _settings(facts: ImageFacts) -> dict[str, str]:
@@ -140,16 +144,23 @@ def _files(
     for path in {*shownleft, *shownright}:
         one, two = shownleft.get(path), shownright.get(path)
         if one and two:
-            what = tuple(_changed(left, right, path, one, two))
+            what = tuple(_changed(left, right, one, two))
             if what:
-                yield FileChange(path, one.size, two.size, what)
+                yield FileChange(path, _size(one), _size(two), what)
         elif one and one.kind != "d":
-            yield FileChange(path, one.size, None)
+            yield FileChange(path, _size(one), None)
         elif two and two.kind != "d":
-            yield FileChange(path, None, two.size)
+            yield FileChange(path, None, _size(two))
 
 
-def _changed(left: Side, right: Side, path: str, one: File, two: File) -> Iterator[str]:
+def _size(file: File) -> int:
+    return UNKNOWN if file.kind == "h" else file.size
+
+
+def _changed(left: Side, right: Side, one: File, two: File) -> Iterator[str]:
+    if "h" in (one.kind, two.kind) and (one.kind, one.target) != (two.kind, two.target):
+        yield "link?"
+        return
     if one.kind != two.kind:
         yield "type"
         return

@@ -35,7 +35,7 @@ class FileChange:
     path: str
     before: int | None
     after: int | None
-    what: tuple[str, ...] = ()  # of 'content', 'content?', 'mode', 'type', 'target'
+    what: tuple[str, ...] = ()  # of 'content', 'content?', 'link?', 'mode', 'type', 'target', 'whiteout'
 
     @property
     def kind(self) -> str:

@@ -1,7 +1,8 @@
 """The layers of an image → the files that a container would see.
 
 In: layers, lowest first. Out: `File`s by path: what a higher layer puts in a path's place or whites out
-(image-spec, layer.md, "Whiteouts") is gone. What a layer puts below a symlink, without a folder of that name, lies
+(image-spec, layer.md, "Whiteouts") is gone. A hard link is the file that it led to when it was made, whatever becomes
+of that path later. What a layer puts below a symlink, without a folder of that name, lies
 where the symlink leads, as it does for containerd and umoci and in `buildkit.oci.rootfs`.
 """
 
@@ -22,7 +23,10 @@ _LINKS = 40  # symlinks that one path may lead through, as in Linux
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A path of an image: `kind` as in `ls -l` (h for a hard link), `layer` the number of the one that it is in."""
+    """A path of an image: `kind` as in `ls -l`, `layer` the number of the one that put it there.
+
+    Kind h is a hard link as a layer has it; in a `Root`, one to what no layer that was added holds.
+    """
 
     path: str
     kind: str
@@ -31,11 +35,12 @@ class File:
     layer: int
     target: str = ""
     offset: int = 0
+    source: int = 0  # the layer that holds the content, where a hard link leads to another
 
     @property
     def place(self) -> tuple[int, int]:
         """Where its content is: the layer, and from which byte on."""
-        return self.layer, self.offset
+        return self.source or self.layer, self.offset
 
 
 @dataclass(slots=True)
@@ -79,12 +84,22 @@ class Root:
         return File(path, kind_of(member), member.mode, member.size, number, member.target, member.offset)
 
     def _put(self, file: File) -> None:
+        file = self._linked(file) if file.kind == "h" else file
         folder, _, name = file.path.rpartition("/")
         names, above = self._made(folder)
         node = above.below.setdefault(name, _Node())
         if file.kind != "d":
             node.below = {}
         node.file = replace(file, path="/".join([*names, name]))
+
+    def _linked(self, link: File) -> File:
+        """What a hard link stands for from now on: itself where no file is there to link to."""
+        folder, _, name = plain_path(link.target).rpartition("/")
+        above = self._find(folder)
+        node = above.below.get(name) if above else None
+        if node is None or node.file is None or node.file.kind == "d":
+            return link
+        return replace(node.file, path=link.path, layer=link.layer, source=node.file.place[0])
 
     def _remove(self, path: str) -> None:
         self.removed.add(path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import field, replace
+from dataclasses import field
 
 from buildkit.errors import BuildFailure
 from buildkit.images.facts import LayerFacts
@@ -39,13 +39,8 @@ class Side:
     notes: list[str] = field(default_factory=list)
 
     def files(self) -> dict[str, File]:
-        """What is seen of these layers, by path; hard links as the files that they are."""
-        found = {file.path: file for file in self.root.files()}
-        for path, file in found.items():
-            target = found.get(plain_path(file.target)) if file.kind == "h" else None
-            if target:
-                found[path] = replace(target, path=path)
-        return found
+        """What is seen of these layers, by path; kind h are hard links into layers that are not looked at."""
+        return {file.path: file for file in self.root.files()}
 
 
 def side_of(opened: OpenedImage, layers: Iterable[LayerFacts], *, deep: bool = False) -> Side:

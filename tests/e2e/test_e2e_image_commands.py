@@ -20,7 +20,7 @@ LAYERS = [
 ]
 LISTED = """\
 drwxr-xr-x            0   1 etc
--rw-r--r--            0   1 h = etc/os
+-rw-r--r--            1   1 h
 lrw-r--r--            0   1 l -> etc/os
 -rw-r--r--      2097267   2 m/m.safetensors
 -rw-r--r--            1   1 é

@@ -155,6 +155,30 @@ def test_a_hard_link_is_the_file_that_it_leads_to() -> None:
     assert found(linked, then=[{"a": "1", "b": "2"}]).files == (FileChange("b", 1, 1, ("content",)),)
 
 
+def test_a_hard_link_keeps_what_a_higher_layer_replaces_or_removes() -> None:
+    linked: Files = {"a": "OLD", "b": ("hard", "a"), "c": ("hard", "b"), "l": ("link", "x"), "m": ("hard", "l")}
+    rest: Files = {"c": "OLD", "l": ("link", "x"), "m": ("link", "x")}
+    assert found(linked, {"a": "NEW"}, then=[{"a": "NEW", "b": "OLD", **rest}]).files == ()
+    assert found(linked, {".wh.a": ""}, then=[{"b": "OLD", **rest}]).files == ()
+    changed = found(linked, {"a": "NEW"}, then=[{"a": "NEW", "b": "NEW", **rest}])
+    assert changed.files == (FileChange("b", 3, 3, ("content",)),)
+    # A link to what a lower layer holds, which a higher one replaces.
+    lower = found({"a": "OLD"}, {"b": ("hard", "a")}, {"a": "NEW"}, then=[{"a": "NEW", "b": "OLD"}])
+    assert lower.files == ()
+
+
+def test_a_hard_link_into_a_shared_layer_is_no_guess() -> None:
+    difference = found(BASE, {"b": ("hard", "base")}, then=[BASE, {"b": "x" * 1000}])
+    assert difference.files == (FileChange("b", -1, 1000, ("link?",)),)
+    assert difference.notes == (
+        "not compared: one hard link leads into a layer that both share and that was not read: --deep reads all",
+    )
+    assert found(BASE, {"b": ("hard", "base")}, then=[BASE, {"b": "x" * 1000}], deep=True).files == ()
+    assert found(BASE, {"b": ("hard", "base")}, then=[BASE, {"b": ("hard", "base"), "c": "1"}]).files == (
+        FileChange("c", None, 1),
+    )
+
+
 def test_layers_that_are_split_or_compressed_in_another_way_hold_the_same() -> None:
     one, two = Made([{"a": "1"}, {"b": "2"}], "gzip"), Made([{"a": "1", "b": "2"}], "zstd")
     difference = compared(one, two)

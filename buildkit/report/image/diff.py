@@ -79,7 +79,11 @@ def file_remark(change: FileChange) -> str:
     """The sizes and what changed, as one looks at them."""
     sizes = [_size(size) for size in (change.before, change.after) if size is not None]
     shown = sizes[0] if len(set(sizes)) == 1 else " → ".join(sizes)
-    words = {"content?": "content not compared", "whiteout": "whited out of a shared layer"}
+    words = {
+        "content?": "content not compared",
+        "link?": "a hard link into a shared layer, not compared",
+        "whiteout": "whited out of a shared layer",
+    }
     what = ", ".join(words.get(word, word) for word in change.what)
     return f"({shown}{'; ' + what if what else ''})"
 
