@@ -16,7 +16,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _LOGIN = re.compile(r"(?:[a-z]+://)?[^/]*@(?=[^/]*/)")  # what must not be told again
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_FOR_DOCKER = re.compile(f"(?:(?:{_HOST.pattern})/)?{_REPOSITORY.pattern}(?::{_TAG.pattern})?")
+_FOR_DOCKER = re.compile(f"(?:(?=[^/]*[.:]|localhost/)(?:{_HOST.pattern})/)?{_REPOSITORY.pattern}(?::{_TAG.pattern})?")
 _HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _LONGEST = 255  # characters of host and repository, which many clients take ("Pulling manifests")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -76,7 +76,10 @@ def _is_place(host: str) -> bool:
 
 
 def is_image_name(text: str) -> bool:
-    """Whether docker and podman take a text as the name of an image on their machine: `[host/]repository[:tag]`."""
+    """Whether docker and podman take a text as the name of an image on their machine: `[host/]repository[:tag]`.
+
+    What stands before a slash is a host by its dot or port.
+    """
     return bool(_FOR_DOCKER.fullmatch(text))
 
 

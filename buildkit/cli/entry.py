@@ -5,10 +5,13 @@ Python has modules to read in before a command is there that could be interrupte
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # without what its face reads in
 import os
-import signal
-from types import FrameType
-from typing import NoReturn
+
+TYPE_CHECKING = False  # typing itself takes longer to read in than all of this
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
 
 _INTERRUPTED = 8  # ExitCode.INTERRUPTED, whose module is one of those that are still to be read
 

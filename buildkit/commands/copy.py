@@ -123,15 +123,18 @@ def _all_referrers(source: RegistrySource, subjects: Sequence[Digest]) -> list[D
     """What refers to some manifests, then what refers to that, and so on. BuildFailure for more than anybody has."""
     found: dict[Digest, Descriptor] = {}
     for _ in range(_DEPTH):
-        rows = (row for subject in subjects for row in referrers(source.registry, source.place.repository, subject))
-        new = {row.digest: row for row in rows if row.digest not in found}
+        new: dict[Digest, Descriptor] = {}
+        for subject in subjects:
+            rows = referrers(source.registry, source.place.repository, subject)
+            new |= {row.digest: row for row in rows if row.digest not in found}
+            if len(found) + len(new) > _MOST:
+                raise BuildFailure(
+                    f"the image was copied, but more than {_MOST} manifests refer to it, or to one another: "
+                    "these are not copied",
+                    hint="copy those that you need, each by its digest; see 'mbuild referrers'",
+                )
         found |= new
         subjects = tuple(new)
-        if len(found) > _MOST:
-            raise BuildFailure(
-                f"more than {_MOST} manifests refer to the image, or to one another: they are not copied",
-                hint="copy those that you need, each by its digest; see 'mbuild referrers'",
-            )
     return list(found.values())
 
 

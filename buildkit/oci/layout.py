@@ -12,8 +12,8 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,9 +40,10 @@ def write_layout(folder: Path, root: Descriptor, open_blob: OpenBlob, *, tag: st
     What the folder already holds stays; an entry of the same tag is replaced.
     """
     entry = tagged(root, tag)
+    made = [above for above in (folder / "blobs" / "sha256", folder / "blobs", folder) if not above.exists()]
     try:
         (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-        with _alone(folder):
+        with _alone(folder), _without_empty(made):
             _sweep(folder / "blobs" / "sha256")
             for digest in closure(root, open_blob):
                 _copy(folder, digest, open_blob)
@@ -144,6 +145,18 @@ def verified(digest: Digest, open_blob: OpenBlob) -> Generator[bytes, None, None
         raise BuildFailure(f"blob {digest} is damaged: found sha256:{hasher.hexdigest()}")
     if left > 0:
         raise BuildFailure(f"blob {digest} is damaged: it ends {left} bytes early")
+
+
+@contextmanager
+def _without_empty(made: Sequence[Path]) -> Iterator[None]:
+    """What fails before anything came leaves no folders, which are named innermost first; what came is used later."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 @contextmanager

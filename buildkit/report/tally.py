@@ -24,8 +24,8 @@ class Tally:
     def __call__(self, event: Event) -> None:
         """Count an event."""
         match event:
-            case GraphReady():
-                self.graph = event
+            case GraphReady():  # a command that looks at two targets builds twice
+                self.graph = GraphReady(event.packages, event.targets, self.graph.actions + event.actions)
             case ActionEnded():
                 self._outcomes[event.outcome] += 1
 

@@ -52,6 +52,11 @@ WRONG = [
         f"{FORMS.partition(': an OCI')[0]}",
     ),
     (
+        "docker-archive:x:ACME/scores:v1",
+        f"error: cannot read the output 'docker-archive:x:ACME/scores:v1': 'ACME/scores:v1' is no tag\n"
+        f"{FORMS.partition(': an OCI')[0]}",
+    ),
+    (
         "docker-archive:x:acme//scores:v1",
         f"error: cannot read the output 'docker-archive:x:acme//scores:v1': 'acme//scores:v1' is no tag\n"
         f"{FORMS.partition(': an OCI')[0]}",

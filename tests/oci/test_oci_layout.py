@@ -92,6 +92,16 @@ def test_a_damaged_blob_never_gets_its_name(tmp_path: Path) -> None:
     assert files(tmp_path) == {}
 
 
+def test_what_fails_before_anything_came_leaves_no_folder(tmp_path: Path) -> None:
+    blobs, root = image()
+    layer = Manifest.from_json(blobs[root.digest]).layers[0].digest
+    blobs[layer] = b"x" * layer.size
+    with pytest.raises(BuildFailure):
+        write_layout(tmp_path / "out" / "layout", root, blobs.open)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_made_is_the_environments_fault(tmp_path: Path) -> None:
     blobs, root = image()
     (tmp_path / "file").write_text("")

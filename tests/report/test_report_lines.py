@@ -65,6 +65,12 @@ def test_the_summary_of_a_build_that_went_well() -> None:
     assert counts.summary(True, 58.2) == expected
 
 
+def test_a_command_that_builds_twice_counts_both() -> None:
+    first, second = ([ended(number, outcome) for number in range(3)] for outcome in (Outcome.RAN, Outcome.CACHED))
+    counts = tally(GraphReady(1, 1, 3), *first, GraphReady(1, 2, 3), *second)
+    assert counts.summary(True, 1.0).split("  ")[1] == "✓ 1 package · 2 targets · 6 actions (3 run, 3 cached)"
+
+
 def test_the_summary_of_a_build_that_failed_counts_what_did_not_run() -> None:
     outcomes = (Outcome.RAN, Outcome.CACHED, Outcome.FAILED, Outcome.SKIPPED, Outcome.SKIPPED)
     counts = tally(GraphReady(1, 1, 5), *(ended(number, outcome) for number, outcome in enumerate(outcomes)))
