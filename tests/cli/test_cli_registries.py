@@ -116,7 +116,8 @@ def test_more_referrers_than_anybody_has_are_not_copied(registry: LittleRegistry
     assert mbuild("copy", place, f"{registry.address}/ml/other:v1", "--referrers") == Ran(
         1,
         "",
-        "error: the image was copied, but more than 1000 manifests refer to it, or to one another: these are not copied\n"
+        "error: the image was copied, but more than 1000 manifests refer to it, or to one another: "
+        "these are not copied\n"
         "hint: copy those that you need, each by its digest; see 'mbuild referrers'\n",
     )
 
