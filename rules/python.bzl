@@ -16,6 +16,7 @@ load(":wheels.bzl", "minor_of", "needed_glibc", "wheel_fault")
 
 # What decides where a wheel goes is its own size and name, so that one more package makes one layer anew and leaves the
 # rest as they are: big wheels are layers by themselves, the others are spread over a fixed number of layers by a hash.
+# Only where big wheels are more than layers do the smallest of them join the others: one for each that is added.
 _SHARED_LAYERS = 6
 _MIB = 1024 * 1024
 
@@ -48,7 +49,7 @@ def _python_packages(ctx):
             sha256 = entry.sha256,
             size = entry.size,
         )
-        if entry.name in ctx.attr.own_layer or entry.size >= plan.threshold:
+        if entry.name in plan.alone:
             big[entry.name] = [(entry, wheel)]
         else:
             other.setdefault("shared-%d" % (hash(entry.name) % plan.shared), []).append((entry, wheel))
@@ -81,10 +82,7 @@ def _python_packages(ctx):
     ]
 
 def _plan(ctx):
-    """From which size on a wheel is a layer by itself, and how many layers the others share.
-
-    The size grows by halves until the layers are few enough: most packages that are added leave it as it is.
-    """
+    """Which wheels are layers by themselves, and how many layers the others share."""
     most = ctx.attr.layers
     check_limits(ctx, ["layers", "own_layer_size", "max_layer_size"])
     names = [entry.name for entry in ctx.attr.lock.entries]
@@ -97,13 +95,10 @@ def _plan(ctx):
     named = len(ctx.attr.own_layer)
     if named + shared > most:
         fail("'own_layer' names %d packages, %d layers are shared: more than the %d of 'layers'" % (named, shared, most))
-    sizes = [entry.size for entry in ctx.attr.lock.entries if entry.name not in ctx.attr.own_layer]
-    threshold = ctx.attr.own_layer_size
-    for _ in range(64):
-        if named + len([size for size in sizes if size >= threshold]) + shared <= most:
-            break
-        threshold = (threshold * 3 // 2 + _MIB - 1) // _MIB * _MIB
-    return struct(threshold = threshold, shared = shared)
+    big = [entry for entry in ctx.attr.lock.entries if entry.size >= ctx.attr.own_layer_size and entry.name not in ctx.attr.own_layer]
+    big = sorted(big, key = lambda entry: (-entry.size, entry.name))[:most - shared - named]
+    alone = {name: None for name in ctx.attr.own_layer + [entry.name for entry in big]}
+    return struct(alone = alone, shared = shared)
 
 def _layer(ctx, name, wheels, plan):
     """The layer of some wheels (more than one only where it would be too large)."""
@@ -111,10 +106,14 @@ def _layer(ctx, name, wheels, plan):
     first = wheels[0][0]
     if first.name in ctx.attr.own_layer:
         why = "named in 'own_layer'"
-    elif first.size >= plan.threshold:
-        why = "a wheel of %s or more is a layer by itself" % _shown(plan.threshold)
+    elif first.name in plan.alone:
+        why = "a wheel of %s or more is a layer by itself" % _shown(ctx.attr.own_layer_size)
     else:
-        why = "wheels below %s share %d layers by their names" % (_shown(plan.threshold), plan.shared)
+        why = "wheels below %s%s share %d layers by their names" % (
+            _shown(ctx.attr.own_layer_size),
+            ", and the smallest of more big ones than 'layers' has room for," if _has_big(ctx, wheels) else "",
+            plan.shared,
+        )
     title = _named([entry for entry, _ in wheels])
     layer = make_layers(ctx, name, "wheel_layers", {
         "wheels": [wheel for _, wheel in wheels],
@@ -125,6 +124,9 @@ def _layer(ctx, name, wheels, plan):
         "about": {"name": title, "role": "packages", "why": why},
     })
     return struct(name = name, title = title, layer = layer)
+
+def _has_big(ctx, wheels):
+    return any([entry.size >= ctx.attr.own_layer_size for entry, _ in wheels])
 
 def _named(entries):
     """What a layer of wheels is called: by its first one."""
@@ -188,8 +190,9 @@ python_packages = rule(
         ),
         "compression": COMPRESSION,
         "layers": attr.int(
-            default = 20,
-            doc = "How many layers the packages have at most. Where big wheels are more, only bigger ones have their own.",
+            default = 30,
+            doc = "How many layers the packages have at most; others share six of them. Where big wheels are more than " +
+                  "the rest of them, the smallest of them join the others.",
         ),
         "own_layer": attr.string_list(doc = "Packages that are a layer by themselves, whatever their size."),
         "own_layer_size": attr.int(

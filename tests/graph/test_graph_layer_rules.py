@@ -1,6 +1,7 @@
 """How the standard rules spread packages over layers, and what they find wrong before anything runs."""
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -65,6 +66,12 @@ def groups(analysis: Analysis, owner: str) -> dict[str, list[str]]:
     return found
 
 
+def reasons(analysis: Analysis) -> list[str]:
+    """Why there are layers of wheels, each answer once."""
+    found: list[dict[str, Any]] = [dict(action.arguments) for action in analysis.actions.actions]
+    return sorted({arguments["about"]["why"] for arguments in found if "wheels" in arguments})
+
+
 def without_paths(action: Action) -> Any:
     return [(name, value) for name, value in action.arguments.items() if name != "wheels"]
 
@@ -100,15 +107,56 @@ def test_one_more_package_changes_one_layer(tmp_path: Path) -> None:
     assert len(after - before) == 1
 
 
-def test_where_big_wheels_are_too_many_only_bigger_ones_have_layers_of_their_own(tmp_path: Path) -> None:
+def test_where_big_wheels_are_too_many_only_the_biggest_have_layers_of_their_own(tmp_path: Path) -> None:
     wheels = [(f"big-{number}", (4 + number) * MIB, NATIVE) for number in range(30)]
     made = place(tmp_path, {"BUILD": packages("a"), "a.lock": python_lock(*wheels, *SMALL)})
-    found = groups(analyzed(made, "//:a"), "a")
-    assert len(found) <= 20
+    analysis = analyzed(made, "//:a")
+    found = groups(analysis, "a")
+    assert len(found) == 30
     alone = sorted(names[0] for names in found.values() if len(names) == 1 and names[0].startswith("big"))
-    assert alone == [f"big_{number}" for number in range(17, 30)]
+    assert alone == sorted(f"big_{number}" for number in range(6, 30))
+    assert reasons(analysis) == [
+        "a wheel of 4 MiB or more is a layer by itself",
+        "wheels below 4 MiB, and the smallest of more big ones than 'layers' has room for, "
+        "share 6 layers by their names",
+    ]
     made = place(tmp_path / "few", {"BUILD": packages("a", ", layers = 1"), "a.lock": python_lock(*wheels, *SMALL)})
     assert [len(names) for names in groups(analyzed(made, "//:a"), "a").values()] == [70]
+
+
+def test_one_more_wheel_of_any_size_makes_two_layers_anew_at_most(tmp_path: Path) -> None:
+    """Any sizes, any number of wheels, any `layers`: its own layer, and that of the one that had to make room."""
+    random = Random(8)
+    for number in range(40):
+        limit, count = random.choice([2, 7, 12, 30]), random.randrange(45)
+        wheels = [(f"w-{index}", random.choice([1000, 4 * MIB, 5 * MIB, 300 * MIB]), NATIVE) for index in range(count)]
+        added = ("added", random.choice([1000, 4 * MIB, 6 * MIB, 900 * MIB]), NATIVE)
+        files = {
+            "BUILD": packages("a", f", layers = {limit}") + packages("b", f", layers = {limit}"),
+            "a.lock": python_lock(("first", 10, NATIVE), *wheels),
+            "b.lock": python_lock(("first", 10, NATIVE), *wheels, added),
+        }
+        analysis = analyzed(place(tmp_path / str(number), files), "//:a", "//:b")
+        before, after = (set(map(tuple, groups(analysis, name).values())) for name in ("a", "b"))
+        assert len(after) <= limit
+        assert len(after - before) <= 2
+        assert len(before - after) <= 2
+
+
+def test_a_wheel_more_leaves_every_other_big_wheel_its_layer_where_there_are_layers(tmp_path: Path) -> None:
+    files = {
+        f"{count}/{name}": text
+        for count in (13, 14, 15)
+        for name, text in {
+            "BUILD": packages("a"),
+            "a.lock": python_lock(*[(f"big-{index}", 5 * MIB, NATIVE) for index in range(count)], *SMALL),
+        }.items()
+    }
+    made = place(tmp_path, files)
+    found = [groups(analyzed(made, f"//{count}:a"), "a") for count in (13, 14, 15)]
+    shared = [set(map(tuple, one.values())) for one in found]
+    assert [len(one) for one in shared] == [19, 20, 21]
+    assert shared[0] < shared[1] < shared[2]
 
 
 def test_a_package_can_be_given_a_layer_of_its_own(tmp_path: Path) -> None:
