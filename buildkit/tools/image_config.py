@@ -19,10 +19,11 @@ from buildkit.oci.blobs import bounded
 from buildkit.oci.config import EPOCH, History, ImageConfig
 from buildkit.oci.layer import Layer
 from buildkit.store import BlobStore
-from buildkit.tools.layer_output import names_of, read_layers
+from buildkit.tools.layer_output import names_of
 from buildkit.tools.machines import check_machines
 from buildkit.tools.overlays import check_layers
 from buildkit.tools.remarks import put_remarks
+from buildkit.tools.stack import documents_of, stacked
 from buildkit.tools.tool import Json, tool
 
 _KNOWN = frozenset(
@@ -34,7 +35,7 @@ _KNOWN = frozenset(
 MOST_LAYERS = 100
 
 
-@tool(version=5, outputs=("config", "warnings"))
+@tool(version=6, outputs=("config", "warnings"))
 def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], settings: Json) -> dict[str, Digest]:
     """The OCI config of an image with the given layers, lowest first; and what its user is to be warned of.
 
@@ -47,14 +48,12 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
         raise BuildFailure(
             f"an image has no setting '{unknown[0]}'", hint=f"its settings are: {', '.join(sorted(_KNOWN))}"
         )
-    layers = read_layers(store, descriptors)
+    layers = stacked(store, descriptors)
     names = names_of(layers)
     _refuse_too_many(layers)
-    documents = [document for blob in trees for document in blob.parts(store.read)]
+    documents = documents_of(store, layers, trees, "an image")
     known = [name for layer, name in zip(layers, names, strict=True) if layer.tree]  # not those of a base
-    if len(known) != len(documents):
-        raise BuildFailure(f"an image has {len(known)} descriptors and {len(documents)} trees: expected as many")
-    paths = check_layers([store.read(document) for document in documents], known)
+    paths = check_layers([document for document in documents if document is not None], known)
     platform = settings.get("platform")
     if not isinstance(platform, Mapping) or not {"os", "architecture"} <= set(platform):
         raise BuildFailure(f"'platform' of an image must have 'os' and 'architecture', found {platform!r}")

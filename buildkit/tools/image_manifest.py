@@ -10,21 +10,20 @@ from __future__ import annotations
 
 from buildkit.content import Blob, Kind, Tree
 from buildkit.digest import Digest
-from buildkit.errors import BuildFailure
 from buildkit.oci.blobs import bounded
 from buildkit.oci.descriptor import CONFIG, LAYER, Descriptor, pairs
 from buildkit.oci.document import canonical
 from buildkit.oci.layer import Layer
 from buildkit.oci.manifest import Manifest
 from buildkit.store import BlobStore
-from buildkit.tools.layer_output import read_layers
+from buildkit.tools.stack import documents_of, stacked
 from buildkit.tools.tool import tool
 
 _EPOCH = "1970-01-01T00:00:00Z"
 _REGULAR = 0  # what ModelPack's tools write as the type of a plain file
 
 
-@tool(version=2, outputs=("manifest",))
+@tool(version=3, outputs=("manifest",))
 def image_manifest(
     store: BlobStore,
     *,
@@ -39,12 +38,10 @@ def image_manifest(
     file_annotation: str | None = None,
 ) -> dict[str, Digest]:
     """The OCI manifest of an image: `descriptors` are the layers' descriptor outputs, lowest first."""
-    layers = read_layers(store, descriptors)
-    documents = [document for blob in trees or () for document in blob.parts(store.read)]
-    if trees is not None and len(documents) != len(layers):
-        raise BuildFailure(f"a manifest has {len(layers)} descriptors and {len(documents)} trees: expected as many")
+    layers = stacked(store, descriptors)
     told: list[dict[str, str]] = [
-        _told(Tree.from_json(store.read(document)), path_annotation, file_annotation) for document in documents
+        _told(Tree.from_json(document), path_annotation, file_annotation) if document else {}
+        for document in (() if trees is None else documents_of(store, layers, trees, "a manifest"))
     ]
     manifest = Manifest(
         Descriptor(config_type or CONFIG, config.digest),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from buildkit.content import Blob, Entry, Kind, Tree
+from buildkit.content import Entry, Kind, Tree
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci import gzip_members, tar
@@ -115,11 +115,6 @@ def in_folders(store: BlobStore, layers: Sequence[Mapping[str, Digest]]) -> dict
         return store.put(Tree.of(entries).to_json())
 
     return {output: folder(output) for output in OUTPUTS}
-
-
-def read_layers(store: BlobStore, descriptors: Iterable[Blob]) -> list[Layer]:
-    """The layers that descriptor outputs tell of, lowest first; each output is one or a folder of them."""
-    return [Layer.from_json(store.read(digest)) for blob in descriptors for digest in blob.parts(store.read)]
 
 
 def names_of(layers: Sequence[Layer]) -> list[str]:

@@ -10,8 +10,9 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, did_you_mean
 from buildkit.oci.document import canonical
 from buildkit.store import BlobStore
-from buildkit.tools.layer_output import names_of, read_layers
+from buildkit.tools.layer_output import names_of
 from buildkit.tools.remarks import put_remarks
+from buildkit.tools.stack import documents_of, stacked
 from buildkit.tools.tool import Json, tool
 
 # The specification forbids any other key.
@@ -20,7 +21,7 @@ _DESCRIPTOR += ("name", "revision", "sourceURL", "title", "vendor", "version")
 _CONFIG = ("architecture", "capabilities", "format", "paramSize", "precision", "quantization")
 
 
-@tool(version=2, outputs=("config", "warnings"))
+@tool(version=3, outputs=("config", "warnings"))
 def model_config(
     store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], descriptor: Json, config: Json
 ) -> dict[str, Digest]:
@@ -29,7 +30,7 @@ def model_config(
 
     Raises BuildFailure for keys that the specification does not know, and where there is no layer.
     """
-    layers = read_layers(store, descriptors)
+    layers = stacked(store, descriptors)
     if not layers:
         raise BuildFailure("a model artifact has no layers: expected one at least")
     document = {
@@ -37,10 +38,8 @@ def model_config(
         "config": _known("config", config, _CONFIG),
         "modelfs": {"type": "layers", "diffIds": [layer.diff_id for layer in layers]},
     }
-    documents = [document for blob in trees for document in blob.parts(store.read)]
-    if len(documents) != len(layers):
-        raise BuildFailure(f"a config has {len(layers)} descriptors and {len(documents)} trees: expected as many")
-    paths = [[entry.path for entry in Tree.from_json(store.read(tree)).entries] for tree in documents]
+    documents = documents_of(store, layers, trees, "a config")
+    paths = [[entry.path for entry in Tree.from_json(document).entries] for document in documents if document]
     return {"config": store.put(canonical(document)), "warnings": put_remarks(store, layers, names_of(layers), paths)}
 
 
