@@ -9,6 +9,7 @@ from buildkit.images.difference import Difference
 
 
 def diff(session: Session, first: str, second: str, asked: Asked, *, deep: bool = False) -> Difference:
-    """Read both and compare them; with `deep` all of both is read."""
+    """Read both and compare them; with `deep` all of both is read. Asked for a platform, only its images count."""
     one, two = (read(session, text, asked) for text in (first, second))
-    return compare(Compared(one.name, one.opened, one.image), Compared(two.name, two.opened, two.image), deep=deep)
+    sides = (Compared(side.name, side.opened, side.image, not asked.platform) for side in (one, two))
+    return compare(*sides, deep=deep)

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from buildkit.images.compare_weights import weights_changes
-from buildkit.images.difference import Change, Difference, FileChange, changes
+from buildkit.images.difference import Change, Difference, FileChange, Members, changes
 from buildkit.images.facts import ImageFacts, facts_of, names_of, rows_of
+from buildkit.images.members import IndexMember, index_annotations, members_changes, members_of
 from buildkit.images.merged import File
 from buildkit.images.packages import ecosystem_of
 from buildkit.images.side import Side, side_of
+from buildkit.oci.descriptor import INDEXES, Descriptor
 from buildkit.oci.image import Image, OpenedImage
 from buildkit.records import dataclass
 
@@ -25,18 +27,26 @@ UNKNOWN = -1  # a size that only a shared layer, which is not read, could tell
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One of the two: its name, its blobs, its documents."""
+    """One of the two: its name, its blobs, its documents; `whole` if the index that the image is of counts too."""
 
     name: str
     opened: OpenedImage
     image: Image
+    whole: bool = True
+
+    @property
+    def root(self) -> Descriptor:
+        """What is compared: the index, else the image."""
+        return (self.image.index if self.whole else None) or self.image.descriptor
 
 
 def compare(first: Compared, second: Compared, *, deep: bool = False) -> Difference:
     """Compare two images. BuildFailure for a layer that is damaged or hostile."""
     one, two = facts_of(first.image), facts_of(second.image)
-    found = Difference((first.name, one.digest), (second.name, two.digest))
-    if found.identical:
+    found = Difference((first.name, first.root.digest), (second.name, second.root.digest))
+    if not found.identical and {first.root.media_type, second.root.media_type} & {*INDEXES}:
+        found = replace(found, members=_members(first, second, one, two))
+    if one.digest == two.digest:
         return replace(found, shared=one.layers)
     both = {row.descriptor.digest for row in one.layers} & {row.descriptor.digest for row in two.layers}
     own = tuple(row for row in one.layers if row.descriptor.digest not in both)
@@ -64,6 +74,20 @@ def compare(first: Compared, second: Compared, *, deep: bool = False) -> Differe
             *_open_questions(files),
         ),
     )
+
+
+def _members(first: Compared, second: Compared, one: ImageFacts, two: ImageFacts) -> Members:
+    """How the indexes differ. What is no index counts as one with a single member."""
+    listed = [
+        members_of(side.root, side.opened.open_blob) or (IndexMember(_called(facts), Descriptor("", facts.digest)),)
+        for side, facts in ((first, one), (second, two))
+    ]
+    said = [index_annotations(side.root, side.opened.open_blob) for side in (first, second)]
+    return Members(changes(*said), members_changes(*listed), (_called(one), _called(two)), (one.digest, two.digest))
+
+
+def _called(facts: ImageFacts) -> str:
+    return facts.platform if not facts.artifact_type else f"artifact {facts.artifact_type}"
 
 
 def _open_questions(files: Sequence[FileChange]) -> Iterator[str]:

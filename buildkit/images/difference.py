@@ -54,11 +54,25 @@ class WeightsChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """How two indexes differ, or an index and an image; and which image of each all else was compared of."""
+
+    index: tuple[Change, ...]  # what the indexes say of themselves
+    changes: tuple[Change, ...]
+    platforms: tuple[str, str]
+    digests: tuple[Digest, Digest]
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
-    """All that differs between two images; `shared` are layers that both have, which were not read."""
+    """All that differs between two images; `shared` are layers that both have, which were not read.
+
+    `first` and `second` are the names and digests of what was compared: where `members` is there, of indexes.
+    """
 
     first: tuple[str, Digest]
     second: tuple[str, Digest]
+    members: Members | None = None
     config: tuple[Change, ...] = ()
     packages: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
     files: tuple[FileChange, ...] = ()
@@ -72,6 +86,11 @@ class Difference:
     def identical(self) -> bool:
         """Whether both are one image, to the byte."""
         return self.first[1] == self.second[1]
+
+    @property
+    def inner_identical(self) -> bool:
+        """Whether the images of two indexes that were compared are one, though the indexes differ."""
+        return self.members is not None and self.members.digests[0] == self.members.digests[1]
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:

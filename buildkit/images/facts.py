@@ -126,7 +126,8 @@ def platform_of(image: Image) -> str:
     config = config_object(image)
     what = f"config {image.manifest.config.digest}"
     if not is_image_config(image):
-        return image.descriptor.platform_text
+        said = image.descriptor.platform_text
+        return "" if said.startswith("unknown/") else said
     told = (string(config, key, what) for key in ("os", "architecture", "variant"))
     return "/".join(part for part in told if part)
 

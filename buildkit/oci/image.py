@@ -20,6 +20,7 @@ from buildkit.records import dataclass
 DEFAULT_PLATFORM = "linux/amd64"
 _DEEPEST = 4  # indexes in indexes
 _MOST_INDEXES = 64
+_REFERENCE = "vnd.docker.reference.type"  # on what says something of another image
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,33 @@ def image_for(
 ) -> Descriptor:
     """`root`, or of an index and the indexes in it the image for `platform`, chosen as `read_image` does.
 
-    What says something of another image is left out. Raises BuildError, which lists the platforms that there are.
+    What says something of another image is left out, and so are artifacts, unless there is nothing else but one of
+    them, or they are asked for as what they are: `unknown/unknown`. Raises BuildError, which lists the platforms that
+    there are.
     """
     if root.media_type not in INDEXES:
         return root
-    found = [one for one in _walk(root, open_blob, set(), 1) if not is_about_another(one)]
+    listed = manifests_of(root, open_blob)
+    found = [one for one in listed if not is_about_another(one) or (platform and one.platform_text == platform)]
+    artifacts = [one for one in listed if one.artifact_type and _REFERENCE not in dict(one.annotations)]
+    if not found and artifacts:
+        return _alone(artifacts, name)
     return _chosen(found, platform, name, default)
+
+
+def manifests_of(root: Descriptor, open_blob: OpenBlob) -> list[Descriptor]:
+    """All manifests that an index lists, and the indexes in it, in their order; of no index itself."""
+    return _walk(root, open_blob, set(), 1)
+
+
+def _alone(artifacts: Sequence[Descriptor], name: str) -> Descriptor:
+    if len(artifacts) > 1:
+        what = f"'{name}'" if name else "the index"
+        raise BuildError(
+            f"{what} has {len(artifacts)} artifacts and no image",
+            hint="name one by itself, in a registry by its digest; 'mbuild image inspect --raw' prints what it lists",
+        )
+    return artifacts[0]
 
 
 def _walk(descriptor: Descriptor, open_blob: OpenBlob, seen: set[Digest], depth: int) -> list[Descriptor]:
@@ -117,9 +139,7 @@ def _walk(descriptor: Descriptor, open_blob: OpenBlob, seen: set[Digest], depth:
 
 def is_about_another(descriptor: Descriptor) -> bool:
     """Whether an index's entry is no image to run: an attestation, a signature, a model's artifact."""
-    return dict(descriptor.platform).get("os") == "unknown" or "vnd.docker.reference.type" in dict(
-        descriptor.annotations
-    )
+    return dict(descriptor.platform).get("os") == "unknown" or _REFERENCE in dict(descriptor.annotations)
 
 
 def _chosen(found: Sequence[Descriptor], platform: str, name: str, default: str) -> Descriptor:

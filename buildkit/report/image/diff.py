@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from buildkit.images.difference import Change, Difference, FileChange
+from buildkit.images.difference import Change, Difference, FileChange, Members
 from buildkit.images.facts import LayerFacts
 from buildkit.report.image.layers import layer_data
 from buildkit.report.image.text import printable, short
@@ -33,6 +33,12 @@ def diff_lines(found: Difference) -> Iterator[str]:
 
 def parts(found: Difference) -> Iterator[tuple[str, list[str]]]:
     """The parts in which something differs: a title, a line for each change."""
+    if found.members:
+        members = [*found.members.index, *found.members.changes]
+        yield members_title(found.members), list(map(change_line, members))
+        yield inner_title(found.members), []
+    if found.inner_identical:
+        return
     if found.config:
         yield "config", list(map(change_line, found.config))
     for kind, changes in found.packages.items():
@@ -50,6 +56,22 @@ def tally(changes: Sequence[Change | FileChange]) -> str:
     """How many were added, removed and changed."""
     count = {kind: sum(change.kind == kind for change in changes) for kind in SIGNS}
     return ", ".join(f"{number} {kind}" for kind, number in count.items() if number) or "none changed"
+
+
+def members_title(members: Members) -> str:
+    """How many members of two indexes differ."""
+    if members.changes:
+        return f"members of the index: {tally(members.changes)}"
+    return "index: the same members, another document"
+
+
+def inner_title(members: Members) -> str:
+    """Of which images all that follows is told."""
+    (one, two), (first, second) = members.platforms, members.digests
+    if first == second:
+        return f"compared in depth: {printable(one)}, which is identical: {first}"
+    shown = printable(one if one == two else f"{one} with {two}")
+    return f"compared in depth: {shown}, {first} and {second}"
 
 
 def layers_title(found: Difference) -> str:
@@ -104,6 +126,7 @@ def diff_data(found: Difference) -> dict[str, Any]:
         "identical": found.identical,
         "first": {"image": found.first[0], "digest": str(found.first[1])},
         "second": {"image": found.second[0], "digest": str(found.second[1])},
+        "index": _members_data(found.members) if found.members else None,
         "config": list(map(_change_data, found.config)),
         "packages": {kind: list(map(_change_data, changes)) for kind, changes in found.packages.items()},
         "weights": [
@@ -131,6 +154,17 @@ def diff_data(found: Difference) -> dict[str, Any]:
             "added": list(map(layer_data, found.added_layers)),
         },
         "notes": list(found.notes),
+    }
+
+
+def _members_data(members: Members) -> dict[str, Any]:
+    return {
+        "says": list(map(_change_data, members.index)),
+        "members": list(map(_change_data, members.changes)),
+        "compared": [
+            {"member": name, "digest": str(digest)}
+            for name, digest in zip(members.platforms, members.digests, strict=True)
+        ],
     }
 
 

@@ -13,7 +13,7 @@ from html import escape
 
 from buildkit.images.difference import Change, Difference
 from buildkit.images.facts import LayerFacts
-from buildkit.report.image.diff import SIGNS, file_remark, layers_title, tally
+from buildkit.report.image.diff import SIGNS, file_remark, inner_title, layers_title, members_title, tally
 from buildkit.report.image.text import printable, short
 from buildkit.report.tally import size_text
 
@@ -65,6 +65,12 @@ def diff_html(found: Difference) -> str:
 
 
 def _sections(found: Difference) -> Iterator[tuple[str, list[Row]]]:
+    if found.members:
+        rows = list(_changes([*found.members.index, *found.members.changes]))
+        yield _capitalized(members_title(found.members)), rows
+        yield _capitalized(inner_title(found.members)), []
+    if found.inner_identical:
+        return
     if found.config:
         yield f"Config: {tally(found.config)}", list(_changes(found.config))
     for kind, changes in found.packages.items():
@@ -77,12 +83,17 @@ def _sections(found: Difference) -> Iterator[tuple[str, list[Row]]]:
         rows = [(change.kind, change.path, file_remark(change)) for change in found.files]
         yield f"Files: {tally(found.files)}", rows
     yield (
-        layers_title(found).capitalize(),
+        _capitalized(layers_title(found)),
         [
             *_layers("removed", found.removed_layers),
             *_layers("added", found.added_layers),
         ],
     )
+
+
+def _capitalized(text: str) -> str:
+    """A title's first letter; `capitalize` would write the others small, units too."""
+    return text[:1].upper() + text[1:]
 
 
 def _changes(changes: Iterable[Change]) -> Iterator[Row]:
