@@ -27,6 +27,7 @@ CHUNK = 1 << 20
 C = TypeVar("C", bound=Sized)
 
 _NAME, _PREFIX, _LINK = 100, 155, 100
+_LONGEST = 255  # bytes of a name, on every usual filesystem
 _LARGEST = 8**11 - 1  # eleven octal digits: one byte short of 8 GiB
 _TYPES = {Kind.FILE: b"0", Kind.DIRECTORY: b"5", Kind.SYMLINK: b"2"}
 
@@ -52,6 +53,8 @@ def _check(path: str) -> None:
     if path.startswith(".wh.") or "/.wh." in path:
         # image-spec layer.md: the prefix marks a whiteout, so such a file would delete another.
         raise BuildFailure(f"'{path}' cannot be in a layer: names that start with '.wh.' are reserved for whiteouts")
+    if len(path) > _LONGEST // 4 and (length := max(len(name.encode()) for name in path.split("/"))) > _LONGEST:
+        raise BuildFailure(f"'{path}' cannot be in a layer: a name in it has {length} bytes, Linux takes {_LONGEST}")
 
 
 def _check_target(path: str, target: str) -> None:

@@ -21,7 +21,7 @@ from buildkit.tools.placed import placed, refuse_pointers, settled
 from buildkit.tools.tool import tool
 
 
-@tool(version=versioned(3), outputs=(*OUTPUTS, "rest"), streams=True)
+@tool(version=versioned(4), outputs=(*OUTPUTS, "rest"), streams=True)
 def big_file_layers(
     store: BlobStore,
     *,

@@ -40,7 +40,7 @@ _FOLDERS = ("dev", "etc", "home", "proc", "root", "run", "sys", "tmp", "var/tmp"
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
-@tool(version=versioned(4), outputs=OUTPUTS, costly=True)
+@tool(version=versioned(5), outputs=OUTPUTS, costly=True)
 def debian_layers(
     store: BlobStore,
     *,

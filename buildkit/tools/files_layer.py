@@ -18,7 +18,7 @@ from buildkit.tools.placed import placed, programs_of, settled
 from buildkit.tools.tool import tool
 
 
-@tool(version=versioned(4), outputs=OUTPUTS, streams=True)
+@tool(version=versioned(5), outputs=OUTPUTS, streams=True)
 def files_layer(
     store: BlobStore,
     *,

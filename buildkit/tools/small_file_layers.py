@@ -13,7 +13,7 @@ from buildkit.tools.placed import placed, refuse_pointers
 from buildkit.tools.tool import tool
 
 
-@tool(version=versioned(2), outputs=OUTPUTS, streams=True)
+@tool(version=versioned(3), outputs=OUTPUTS, streams=True)
 def small_file_layers(
     store: BlobStore,
     *,

@@ -18,7 +18,7 @@ from buildkit.tools.merge import Content, MergedTar, archived, merged
 from buildkit.tools.tool import tool
 
 
-@tool(version=versioned(3), outputs=OUTPUTS, costly=True)
+@tool(version=versioned(4), outputs=OUTPUTS, costly=True)
 def tar_layer(
     store: BlobStore,
     *,

@@ -43,7 +43,7 @@ class _Owned(NamedTuple):
     file: Installed
 
 
-@tool(version=versioned(6), outputs=OUTPUTS, costly=True)
+@tool(version=versioned(7), outputs=OUTPUTS, costly=True)
 def wheel_layers(
     store: BlobStore,
     *,

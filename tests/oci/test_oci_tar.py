@@ -126,12 +126,20 @@ def test_pax_records_count_their_own_digits(count: int) -> None:
         ("a//b", "unsafe path 'a//b': expected a plain relative path below the root"),
         ("a/.wh.b", "'a/.wh.b' cannot be in a layer: names that start with '.wh.' are reserved for whiteouts"),
         ("\udcff", "path '\\udcff' is not valid UTF-8"),
+        (f"a/{'b' * 256}", f"'a/{'b' * 256}' cannot be in a layer: a name in it has 256 bytes, Linux takes 255"),
+        (f"{'ü' * 128}/b", f"'{'ü' * 128}/b' cannot be in a layer: a name in it has 256 bytes, Linux takes 255"),
     ],
 )
 def test_paths_that_a_layer_must_not_hold_are_refused(path: str, message: str) -> None:
     with pytest.raises(BuildFailure) as caught:
         tar.header(path, Kind.FILE, 0o644)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize("path", [f"a/{'b' * 255}", "ü" * 127 + "b", "a/" * 300 + "a"])
+def test_the_longest_names_that_linux_takes_are_in_layers(path: str) -> None:
+    with tarfile.open(fileobj=io.BytesIO(tar.header(path, Kind.FILE, 0o644) + tar.END)) as archive:
+        assert archive.getnames() == [path]
 
 
 def test_a_folder_whose_name_is_a_whiteout_is_refused_with_what_it_holds() -> None:

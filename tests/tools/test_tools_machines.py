@@ -22,10 +22,10 @@ from buildkit.tools import TOOLS
 ORDER = {"little": 1, "big": 2}
 
 
-def elf(number: int, order: str = "little", bits: int = 64) -> bytes:
+def elf(number: int, order: str = "little", bits: int = 64, system: int = 0, kind: int = 3) -> bytes:
     """The head of a program for the machine of a number, and some more bytes."""
-    ident = b"\x7fELF" + bytes([bits // 32, ORDER[order], 1]) + bytes(9)
-    return ident + (3).to_bytes(2, order) + number.to_bytes(2, order) + bytes(44)  # type: ignore[arg-type]
+    ident = b"\x7fELF" + bytes([bits // 32, ORDER[order], 1, system]) + bytes(8)
+    return ident + kind.to_bytes(2, order) + number.to_bytes(2, order) + bytes(44)  # type: ignore[arg-type]
 
 
 AMD64, ARM64, I386, GPU, BPF = elf(62), elf(183), elf(3, bits=32), elf(190), elf(247)
@@ -42,6 +42,16 @@ AMD64, ARM64, I386, GPU, BPF = elf(62), elf(183), elf(3, bits=32), elf(190), elf
         (elf(22, "big"), "s390x"),
         (GPU, None),
         (BPF, None),
+        (elf(0), None),
+        (elf(224), None),
+        (elf(20, "big", bits=32), "powerpc"),
+        (elf(43, "big"), "sparc64"),
+        (elf(50, system=3, kind=2), "ia64"),
+        (elf(36902), "alpha"),
+        (elf(65520), "ELF machine 65520"),
+        (elf(65520, kind=1), None),
+        (elf(65520, system=64), None),
+        (elf(183, kind=1), "arm64"),
         (AMD64[:19], None),
         (b"\x7fELF" + bytes(60), None),
         (b"#!/bin/sh\n" + bytes(60), None),
