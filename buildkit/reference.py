@@ -83,9 +83,14 @@ def is_image_name(text: str) -> bool:
     return bool(_FOR_DOCKER.fullmatch(text))
 
 
+def is_tag(text: str) -> bool:
+    """Whether a text is a tag by itself."""
+    return bool(_TAG.fullmatch(text))
+
+
 def check_tag(text: str) -> str:
     """A tag by itself. Raises BuildError."""
-    if not _TAG.fullmatch(text):
+    if not is_tag(text):
         raise BuildError(f"'{text}' is not a tag", hint="a tag has letters, digits, '_', '.' and '-', 128 at most")
     return text
 

@@ -11,6 +11,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class ChunkRegistry:
     cuts: list[int] = field(default_factory=list)  # bytes of bodies, in or out, after which a connection is dropped
     keeps: bool = True  # what came before a cut
     tells: bool = True  # what it keeps, when asked
+    ponders: float = 0  # seconds before an upload is ended
     loses: int = 0  # so many uploads are ended without a word
     forgets: int = 0  # so many uploads are unknown when they go on
     mounts: bool = True
@@ -91,6 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
             place = self._place(repository, name)
             return self._answer(registry.status, {**place, "Range": f"0-{len(kept) - 1}"})
         found = "sha256:" + hashlib.sha256(kept).hexdigest()
+        time.sleep(registry.ponders)
         del registry.uploads[name]
         if found != query["digest"]:
             return self._answer(400, {}, b'{"errors": [{"code": "DIGEST_INVALID"}]}')

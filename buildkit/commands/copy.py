@@ -17,7 +17,7 @@ from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.image import OpenedImage, read_image
 from buildkit.oci.layout import closure
 from buildkit.records import dataclass
-from buildkit.reference import Reference
+from buildkit.reference import Reference, is_tag
 from buildkit.registry import (
     Document,
     OpenedSource,
@@ -104,6 +104,8 @@ def _to_registry(session: Session, text: str, target: Reference, how: _How) -> C
         place = Reference.parse(text)
         target = target if target.tag or target.digest else replace(target, tag=place.tag)
         source = RegistrySource(pulled_from(session, place.host, how.plain_http), place)
+    elif not (target.tag or target.digest) and is_tag(tag := parse_sink(text).tag):
+        target = replace(target, tag=tag)
     registry, jobs = registry_of(session, target.host, how.plain_http), session.options.jobs or _TRANSFERS
     plan = check_fits(session, planned(source, root.digest, target, registry, jobs))
     pushed = carry_out(plan, source, registry, session.listener, jobs)
@@ -195,7 +197,8 @@ def _by_digest(place: Reference, digest: Digest) -> str:
 
 def named(registry: Registry, place: Reference) -> Document:
     """The manifest that a reference names now. Raises BuildFailure if there is none."""
-    found = registry.manifest(place.repository, place.digest or place.tag or "latest")
+    meant = place if place.digest or place.tag else replace(place, tag="latest")
+    found = registry.manifest(place.repository, meant.digest or meant.tag or "")
     if found is None:
-        raise BuildFailure(f"'{place}' does not exist", hint=f"see 'mbuild tags {place.host}/{place.repository}'")
+        raise BuildFailure(f"'{meant}' does not exist", hint=f"see 'mbuild tags {place.host}/{place.repository}'")
     return found

@@ -30,12 +30,12 @@ class Tagged:
 
 
 def tags(session: Session, text: str, *, plain_http: bool, every: bool) -> list[str]:
-    """The tags of a repository, in the registry's order; those that only list referrers if `every` is asked for."""
+    """The tags of a repository, sorted; those that only list referrers if `every` is asked for."""
     place = Reference.parse(text)
     if place.tag or place.digest:
         raise BuildError(f"'{text}' is not a repository", hint=f"write '{place.host}/{place.repository}'")
     session.needs_network("listing tags")
-    found = registry_of(session, place.host, plain_http).tags(place.repository)
+    found = sorted(registry_of(session, place.host, plain_http).tags(place.repository))
     return [name for name in found if every or not is_fallback_tag(name)]
 
 

@@ -91,8 +91,8 @@ def _manifests(
         children = [(_digest(row), str(row.get("mediaType", ""))) for row in document.get("manifests") or ()]
         if not children and "config" not in document and "layers" not in document and "manifests" not in document:
             raise _no_image(digest)
-    except (BuildError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise _no_image(digest) from None
+    except (BuildError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _no_image(digest, error) from None
     for child, child_type in children:
         yield from _manifests(source, child, child_type, depth + 1, seen)
     yield ManifestData(digest, data, str(kind), bool(document.get("subject"))), document
@@ -110,8 +110,8 @@ def _blobs(source: Source, manifest: Digest, document: Mapping[str, Any]) -> Ite
             name = (row.get("annotations") or {}).get(_TITLE) or told
             if not stays_where_it_is(str(row.get("mediaType"))):
                 yield NamedBlob(_digest(row), _plain(str(name)) or f"layer {number}")
-    except (BuildError, ValueError, KeyError, TypeError, AttributeError):
-        raise _no_image(manifest) from None
+    except (BuildError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _no_image(manifest, error) from None
 
 
 def _history(source: Source, config: Mapping[str, Any]) -> list[str]:
@@ -136,9 +136,12 @@ def _digest(row: Mapping[str, Any]) -> Digest:
     return Digest.parse(str(row["digest"]), size)
 
 
-def _no_image(digest: Digest) -> BuildFailure:
+def _no_image(digest: Digest, why: Exception | None = None) -> BuildFailure:
+    if isinstance(why, BuildFailure):  # it knows better: one that is damaged, or none itself
+        return why
+    told = f": {why.message}" if isinstance(why, BuildError) else ""
     return BuildFailure(
-        f"{digest} is no image manifest or index",
+        f"{digest} is no image manifest or index{told}",
         hint="what can be sent: OCI images, indexes and artifacts, and Docker's of schema 2, with sha256 digests",
     )
 

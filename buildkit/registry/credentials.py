@@ -138,7 +138,9 @@ class Credentials:
     def _from_helper(self, name: str, host: str) -> Credential | None:
         try:
             answer = json.loads(self.run_helper(name, login_key(host)))
-            username, secret = str(answer["Username"]), str(answer["Secret"])
+            username, secret = answer["Username"], answer["Secret"]
+            if not isinstance(username, str) or not isinstance(secret, str):
+                raise TypeError("texts are wanted")
             return Credential.of(username, secret) if secret else None
         except OSError as error:
             if NOT_FOUND not in str(error):
@@ -217,7 +219,7 @@ def _credential(entry: dict[str, Any]) -> Credential | None:
     if entry.get("identitytoken"):
         return Credential(identity_token=str(entry["identitytoken"]))
     if entry.get("auth"):
-        text = base64.b64decode(str(entry["auth"]), validate=True).decode()
+        text = base64.b64decode("".join(str(entry["auth"]).split()), validate=True).decode()  # it may have lines
         username, colon, password = text.rstrip("\0").partition(":")
         if not colon:
             raise ValueError("no colon")

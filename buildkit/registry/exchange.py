@@ -41,6 +41,7 @@ class Call:
     body: bytes | Window | str | Mapping[str, str] | None = None
     stream: bool = False
     scopes: tuple[str, ...] = ()  # what a token must allow; none where the registry's challenge says it
+    large: bool = False  # a registry may hash or move a large blob before it answers
 
 
 class Exchange:
@@ -120,8 +121,7 @@ class Exchange:
         return url
 
     def _exchanged(self, method: str, url: str, headers: Mapping[str, str], call: Call) -> requests.Response:
-        # A registry may hash or move a large blob before it answers the request that ends the upload, or a part of it.
-        answer = self._patience.ending if method in ("PATCH", "PUT") else self._patience.stall
+        answer = self._patience.ending if call.large else self._patience.stall
         try:
             response: requests.Response = self._session.request(
                 method,

@@ -93,10 +93,12 @@ class Peer:
     def unexpected(self, doing: str, status: int, body: bytes) -> EnvironmentFault:
         """Any other answer that is not the one hoped for."""
         hint = None
-        if self.plain_http and status == 400:  # what servers say to plain HTTP on a TLS port
-            hint = "if it speaks TLS, leave out '--plain-http'"
-        elif status == 404:
+        if self.plain_http and status == 400 and _errors(body) is None:  # what servers say to plain HTTP on a TLS port
+            hint = "if it speaks TLS, leave out '--plain-http', and 'plain_http' in mbuild.toml"
+        elif status == 404 and doing.startswith("pushing"):
             hint = "check the host and the repository; some registries want a repository to be created first"
+        elif status == 404:
+            hint = "check the host and the repository"
         elif status == 413:
             hint = "a proxy before the registry limits the size of uploads"
         return EnvironmentFault(
@@ -113,15 +115,22 @@ class Peer:
 
     def _said(self, body: bytes) -> str:
         """The registry's own words: the errors of the distribution specification, or the first line of a text."""
-        try:
-            rows = json.loads(body)["errors"]
-            words = "; ".join(f"{row['code']}: {row.get('message', '')}".rstrip(": ") for row in rows)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        words = _errors(body)
+        if words is None:
             # Hidden before it is cut: the beginning of a secret is not known for one.
             words = self.secrets.hide(body.decode("utf-8", "replace")).strip().partition("\n")[0]
             words = "" if words.startswith("<") else words
         words = _plain(self.secrets.hide(words))
         return f": {words}" if words else ""
+
+
+def _errors(body: bytes) -> str | None:
+    """The errors of the distribution specification; None where an answer has none."""
+    try:
+        rows = json.loads(body)["errors"]
+        return "; ".join(f"{row['code']}: {row.get('message', '')}".rstrip(": ") for row in rows)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def is_refused_tls(error: BaseException) -> bool:

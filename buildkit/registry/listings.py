@@ -16,6 +16,7 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.document import parse_object
+from buildkit.reference import is_tag
 from buildkit.registry.exchange import Call
 from buildkit.registry.host import Answer, Host
 
@@ -32,7 +33,7 @@ def list_tags(host: Host, repository: str) -> list[str]:
     found: dict[str, None] = {}
     for answer in _pages(host, call):
         if answer.status != 404:
-            found |= dict.fromkeys(map(str, _rows(host, call, answer, "tags")))
+            found |= dict.fromkeys(_tags(host, call, answer))
     return list(found)
 
 
@@ -52,6 +53,13 @@ def list_referrers(host: Host, repository: str, digest: Digest, artifact_type: s
         filtered = "artifactType" in answer.headers.get("OCI-Filters-Applied", "")
         found += [row for row in rows if filtered or not artifact_type or row.artifact_type == artifact_type]
     return tuple(found)
+
+
+def _tags(host: Host, call: Call, answer: Answer) -> list[str]:
+    rows = _rows(host, call, answer, "tags")
+    if not all(isinstance(row, str) and is_tag(row) for row in rows):
+        raise host.peer.wrong(call.doing, "sent names that are no tags")
+    return rows
 
 
 def _rows(host: Host, call: Call, answer: Answer, field: str) -> list[Any]:

@@ -31,6 +31,7 @@ class MirroredRegistry:
         self._place_of = place_of
         self._listener = listener
         self._failed = False
+        self._lacking: set[str] = set()  # repositories of which the mirror lacks a manifest, and so most likely blobs
 
     def access(self, repository: str, *, push: bool = False, sources: Iterable[str] = ()) -> None:
         """Of the registry; a mirror is only read."""
@@ -43,13 +44,15 @@ class MirroredRegistry:
         except EnvironmentFault as fault:
             self._give_up(repository, fault)
             found = None
+        if not found:
+            self._lacking.add(repository)
         return found or self._registry.manifest(repository, name)
 
     def open_blob(
         self, repository: str, digest: Digest, offset: int = 0, length: int | None = None
     ) -> AbstractContextManager[Reader]:
         """From the mirror; where it fails, on from there from the registry. Whole reads are verified."""
-        if self._failed:
+        if self._failed or repository in self._lacking:
             return self._registry.open_blob(repository, digest, offset, length)
         return self._opened(repository, digest, offset, length)
 

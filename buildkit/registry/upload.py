@@ -9,7 +9,7 @@ blobs that are sent before their digest is known.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -18,7 +18,7 @@ import requests
 
 from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
-from buildkit.registry.body import BlobBody
+from buildkit.registry.body import BlobBody, Window
 from buildkit.registry.exchange import Call
 from buildkit.registry.host import Host
 from buildkit.registry.retry import Attempts, Transient
@@ -30,10 +30,12 @@ _NO_CHUNKS = (400, 405, 411, 415, 501)
 _TOO_LARGE = 413
 _SMALLEST_CHUNK = 1 << 20
 _CUT = 50  # chunks of which only a part was kept: what is left of each goes again
+_LARGE = 8 << 20  # bytes: what is less is hashed and stored in the time that any answer has
 _WORTH_ASKING = 1 << 20  # what is smaller is sent again sooner than asked for
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
 _Result = TypeVar("_Result")
 _OCTETS = {"Content-Type": "application/octet-stream"}
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 def has_blob(host: Host, repository: str, digest: Digest) -> bool:
@@ -207,7 +209,7 @@ class Upload:
             # All of it is no part: some that refuse large parts take it as docker sends it.
             part = {} if end - self._offset == size else {"Content-Range": f"{self._offset}-{end - 1}"}
             window = self._body.window(self._offset, end)
-            call = replace(self._start, method="PATCH", url=self._place, headers={**_OCTETS, **part}, body=window)
+            call = self._ending("PATCH", self._place, window, part)
             response = self._host.exchange.answered(call)
             self._refused(response, call, end - self._offset)
             self._place = self._following(response, call)
@@ -238,7 +240,7 @@ class Upload:
         left = self._body.size - self._offset
         # requests takes an empty iterable for one of unknown length, and would send it in chunks.
         body = self._body.window(self._offset, self._body.size) if left else b""
-        call = replace(self._start, method="PUT", url=url, headers=_OCTETS, body=body)
+        call = self._ending("PUT", url, body)
         self._ended = True
         response = self._host.exchange.answered(call)
         status = response.status_code
@@ -249,6 +251,11 @@ class Upload:
             raise Transient(self._host.unexpected(response, call))
         self._host.expect(response, call, 201, 202, 204)
         self._host.check_digest(response.headers, call, digest, "stored")
+
+    def _ending(self, method: str, url: str, body: Window | bytes, headers: Mapping[str, str] = _NO_HEADERS) -> Call:
+        """A request at whose end a registry may have the whole blob to look after."""
+        large = self._body.size > _LARGE
+        return replace(self._start, method=method, url=url, headers={**_OCTETS, **headers}, body=body, large=large)
 
     def _following(self, response: requests.Response, call: Call) -> str:
         return self._host.exchange.target(response, call) if "Location" in response.headers else self._place

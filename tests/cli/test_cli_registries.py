@@ -84,6 +84,36 @@ def test_tags_are_listed_without_those_that_list_referrers(registry: LittleRegis
     assert json.loads(mbuild("tags", place, "--json").stdout.splitlines()[0]) == first
 
 
+def test_tags_are_sorted_whatever_the_registrys_order(registry: LittleRegistry) -> None:
+    registry.plant("GET", "tags/list?n=", Answer(200, {}, b'{"tags": ["b", "a"]}'))
+    assert mbuild("tags", f"{registry.address}/ml/fraud").stdout == "a\nb\n"
+
+
+@pytest.mark.parametrize("names", [b'["a", 5]', b'["a\\nforged"]', b'[""]'])
+def test_names_that_are_no_tags_are_refused(registry: LittleRegistry, names: bytes) -> None:
+    registry.plant("GET", "tags/list?n=", Answer(200, {}, b'{"tags": %s}' % names))
+    assert mbuild("tags", f"{registry.address}/ml/fraud") == Ran(
+        36,
+        "",
+        f"error: registry '{registry.address}' sent names that are no tags, while listing the tags of 'ml/fraud'\n"
+        "hint: check that the host is a registry; if so, it or a proxy before it is at fault\n",
+    )
+
+
+def test_a_layouts_tag_is_kept_where_the_target_has_none(registry: LittleRegistry) -> None:
+    place = f"{registry.address}/ml/fraud"
+    assert mbuild("copy", f"{place}:v1", "oci:layout:v7").code == 0
+    assert mbuild("copy", "oci:layout:v7", place).code == 0
+    assert registry.manifests["v7"] == (ONE, image("v1"))
+
+
+def test_a_reference_without_a_tag_means_the_latest_and_says_so(registry: LittleRegistry) -> None:
+    place = f"{registry.address}/ml/fraud"
+    assert mbuild("promote", place, "--to", "prod") == Ran(
+        1, "", f"error: '{place}:latest' does not exist\nhint: see 'mbuild tags {place}'\n"
+    )
+
+
 def test_all_pages_of_tags_are_read(registry: LittleRegistry) -> None:
     link = {"Link": '</v2/ml/fraud/tags/list?last=b>; rel="next"'}
     registry.plant("GET", "tags/list?n=", Answer(200, link, b'{"tags": ["a", "b"]}'))

@@ -178,6 +178,17 @@ def test_a_tag_that_names_another_image_at_the_end_is_told() -> None:
     )
 
 
+def test_a_digest_that_leads_elsewhere_is_told() -> None:
+    store = Shelf()
+    hostile = {"layers": [{"digest": "sha256:../../etc/hostname", "size": 1}]}
+    root = store.put(json.dumps(hostile).encode())
+    with pytest.raises(BuildFailure) as caught:
+        copy_image(StoreSource(store), root, TO, MemoryRegistry(), ignore, 2)
+    assert caught.value.message == (
+        f"{root} is no image manifest or index: 'sha256:../../etc/hostname' is not a digest"
+    )
+
+
 @pytest.mark.parametrize(
     "document",
     [

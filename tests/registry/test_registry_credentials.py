@@ -178,6 +178,14 @@ def test_a_helpers_token_user_gives_an_identity_token(machine: Machine) -> None:
         ("echo secret >&2; exit 3", f"credential helper 'docker-credential-store' failed for '{HOST}': exit code 3"),
         ("echo '[]'", f"credential helper 'docker-credential-store' gave no login for '{HOST}'"),
         ("echo secret", f"credential helper 'docker-credential-store' gave no login for '{HOST}'"),
+        (
+            """echo '{"Username": 5, "Secret": null}'""",
+            f"credential helper 'docker-credential-store' gave no login for '{HOST}'",
+        ),
+        (
+            "yes secret",
+            f"credential helper 'docker-credential-store' failed for '{HOST}': an answer of more than 1024 KiB",
+        ),
     ],
 )
 def test_a_helper_that_fails_is_warned_of_and_passed_over(machine: Machine, script: str | None, warning: str) -> None:

@@ -194,7 +194,7 @@ def test_a_password_goes_over_tls_that_is_checked(docker_registry: str, tmp_path
             plain.has("ml/fraud", config)
         assert str(caught.value) == (
             f"error: registry '{host}' answered 400 while asking for blob {config}\n"
-            "hint: if it speaks TLS, leave out '--plain-http'"
+            "hint: if it speaks TLS, leave out '--plain-http', and 'plain_http' in mbuild.toml"
         )
 
 

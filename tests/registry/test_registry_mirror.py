@@ -143,6 +143,14 @@ def test_manifests_come_from_the_mirror_else_from_the_registry(pair: Pair) -> No
     assert pair.events == []
 
 
+def test_a_mirror_that_lacks_an_image_is_not_asked_for_its_layers(pair: Pair) -> None:
+    pair.registry.push_manifest("a/b", "v1", EMPTY_INDEX, INDEX)
+    pair.mirrored.manifest("a/b", "v1")
+    pair.mirror.calls.clear()
+    assert pair.read() == BLOB
+    assert (pair.mirror.calls, pair.events) == ([], [])
+
+
 def test_a_mirror_that_is_down_is_asked_once(pair: Pair) -> None:
     pair.mirror.down = True
     pair.registry.push_manifest("a/b", "v1", EMPTY_INDEX, INDEX)

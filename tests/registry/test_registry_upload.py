@@ -31,12 +31,12 @@ def registry() -> Iterator[ChunkRegistry]:
 
 
 class Client:
-    def __init__(self, registry: ChunkRegistry, chunk: int | None = None) -> None:
+    def __init__(self, registry: ChunkRegistry, chunk: int | None = None, stall: float = 10.0) -> None:
         self.events: list[Event] = []
         self.slept: list[float] = []
         self.moved: list[int] = []
         self.opened = 0
-        patience = Patience(sleep=self.slept.append, jitter=lambda: 1.0, stall=10.0)
+        patience = Patience(sleep=self.slept.append, jitter=lambda: 1.0, stall=stall)
         credentials = Credentials((), lambda name, host: "", self.events.append)
         self.oras = OrasRegistry(
             registry.address, credentials, self.events.append, plain_http=True, patience=patience, chunk=chunk
@@ -264,6 +264,15 @@ def test_bytes_whose_names_answer_was_lost_are_not_sent_again(registry: ChunkReg
     assert client.push() is False
     assert (methods(registry), stored(registry)) == (["POST", "PUT", "GET", "DELETE", "HEAD"], True)
     assert (registry.received, client.warnings()) == (DIGEST.size, 1)
+
+
+def test_a_registry_has_more_time_to_end_a_large_upload_than_a_small_one(registry: ChunkRegistry) -> None:
+    registry.ponders = 0.6
+    client = Client(registry, stall=0.3)
+    client.push()
+    assert (stored(registry), client.warnings()) == (True, 0)
+    with pytest.raises(EnvironmentFault, match="no answer in time"):
+        client.push(blob=bytes(1000))
 
 
 def test_a_name_that_is_not_that_of_the_bytes_is_an_error_and_leaves_nothing(registry: ChunkRegistry) -> None:
