@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 from buildkit.errors import BuildFailure
 from buildkit.images.facts import compression_of
 from buildkit.images.merged import OPAQUE
-from buildkit.images.walk import MOST_MEMBERS, is_unsafe, most_bytes, plain_path
+from buildkit.images.walk import MOST_MEMBERS, is_unsafe, plain_path
 from buildkit.oci.blobs import OpenPart, Passing
 from buildkit.oci.compression import Readable, decompressed
 from buildkit.oci.descriptor import Descriptor
@@ -50,7 +50,7 @@ def _read(layer: Descriptor, source: _Counted, compression: str, faults: list[st
         chunks = decompressed(source, what)
         packed = found != "none"  # else the digest is the diff id, and one hash is enough
         chunks = _hashed(chunks, hasher) if packed else chunks
-        stream = Passing(chunks, what, most_bytes(layer))
+        stream = Passing(chunks, what)
         try:
             for message in tar_faults(members(cast(BinaryIO, stream), what)):
                 faults.append(message)

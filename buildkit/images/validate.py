@@ -147,7 +147,7 @@ class _Checking:
 
     def _add(self, where: str, messages: Iterable[str]) -> None:
         for message in messages:  # one by one: those before a failure stay
-            fault = Fault(where, message)
+            fault = Fault(where, message.removeprefix(where).lstrip(": "))
             if fault not in self.faults[-8:]:
                 self.faults.append(fault)
 

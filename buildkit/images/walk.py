@@ -19,7 +19,6 @@ from buildkit.oci.tar_reader import Member, Type, members
 from buildkit.records import dataclass
 
 MOST_MEMBERS = 2_000_000
-_EXPANSION, _FREE = 1100, 1 << 28  # gzip makes up to 1032 bytes of one
 FILEPATH = "org.cncf.model.filepath"
 
 
@@ -56,7 +55,7 @@ def opened_layer(descriptor: Descriptor, open_blob: OpenPart) -> Iterator[OpenLa
         yield OpenLayer(what, _bounded(members(file, what), what), file, True)
     else:
         with open_blob(digest) as source:
-            file = cast(BinaryIO, Passing(decompressed(source, what), what, most_bytes(descriptor)))
+            file = cast(BinaryIO, Passing(decompressed(source, what), what))
             yield OpenLayer(what, _bounded(members(file, what), what), file, False)
 
 
@@ -64,11 +63,6 @@ def is_readable(descriptor: Descriptor) -> bool:
     """Whether a layer is a tar, or one file as it is, by its media type."""
     raw = descriptor.media_type.endswith(".raw") and FILEPATH in dict(descriptor.annotations)
     return raw or bool(compression_of(descriptor.media_type))
-
-
-def most_bytes(descriptor: Descriptor) -> int:
-    """How large a compressed layer's tar may be: as large as honest compression makes it."""
-    return _EXPANSION * descriptor.digest.size + _FREE
 
 
 def _bounded(found: Iterator[Member], what: str) -> Iterator[Member]:

@@ -159,21 +159,19 @@ class Parts(io.RawIOBase):
 class Passing(io.RawIOBase):
     """A stream of chunks as a file that can be sought in, onwards only; its end is unknown until it is there.
 
-    What seeks to the end is told `UNKNOWN`. Passing over more than is left is damage, which `what` names; so is more
-    than `most` bytes: a bomb.
+    What seeks to the end is told `UNKNOWN`. Passing over more than is left is damage, which `what` names. Nothing is
+    kept, so that any length will do: how far compressed bytes may unfold is `decompressed`'s to tell.
     """
 
     UNKNOWN = 1 << 62
 
-    def __init__(self, chunks: Iterator[bytes], what: str, most: int) -> None:
+    def __init__(self, chunks: Iterator[bytes], what: str) -> None:
         super().__init__()
         self._chunks = chunks
         self._what = what
-        self._most = most
         self._position = 0
         self._held = b""
         self._begin = 0
-        self._passed = 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go on to a later place."""
@@ -207,7 +205,4 @@ class Passing(io.RawIOBase):
             if chunk is None:
                 return False
             self._held, self._begin = chunk, 0
-            self._passed += len(chunk)
-            if self._passed > self._most:
-                raise BuildFailure(f"{self._what} unpacks to more than {self._most} bytes: refused as a bomb")
         return True

@@ -40,7 +40,7 @@ def write_rootfs(folder: Path, root: Descriptor, open_blob: OpenBlob, *, platfor
         for number, (descriptor, diff_id) in enumerate(zip(image.layers, ids, strict=True), 1):
             layer = _Layer(top, number, f"layer {descriptor.digest}", members)
             with closing(layer_chunks(descriptor, diff_id, open_blob)) as chunks:
-                members = layer.apply(Passing(chunks, layer.what, Passing.UNKNOWN))
+                members = layer.apply(Passing(chunks, layer.what))
         top.settle()
 
 

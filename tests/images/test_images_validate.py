@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
-import zstandard
 from image_layouts import Blobs, Files, Made
 
 from buildkit.digest import Digest
+from buildkit.errors import BuildFailure
+from buildkit.images.compare import Compared, compare
+from buildkit.images.difference import FileChange
 from buildkit.images.validate import validate
-from buildkit.oci.descriptor import INDEX, LAYER, LAYER_GZIP, MANIFEST, Descriptor
-from buildkit.oci.image import OpenedImage
+from buildkit.oci.descriptor import INDEX, LAYER, MANIFEST, Descriptor
+from buildkit.oci.image import OpenedImage, read_image
 from buildkit.oci.index import Index
 
 SOUND: list[Files] = [{"a": None, "a/f": "1", "l": ("link", "a/f"), "h": ("hard", "a/f")}, {"a/.wh.f": "", "b": "2"}]
@@ -40,7 +43,7 @@ def test_nothing_is_wrong_with_a_sound_image(compression: str) -> None:
         ),
         (
             {"rootfs": 3},
-            ["config: want rootfs.type 'layers', got 3", "config: config …: 'rootfs' is not an object"],
+            ["config: want rootfs.type 'layers', got 3", "config: 'rootfs' is not an object"],
         ),
         (
             {"history": [{"empty_layer": True}]},
@@ -104,7 +107,7 @@ def test_a_blob_that_is_not_what_its_name_says() -> None:
     made.blobs[layer] = good[:700]
     cut = Digest.of(good[:700])
     assert [fault.message for fault in validate(OpenedImage(root, made.blobs.open)).faults] == [
-        f"layer {layer} is damaged: expected a tar header at byte 512",
+        "is damaged: expected a tar header at byte 512",
         f"want {layer}, {layer.size} bytes, got {cut}, 700 bytes",
     ]
 
@@ -174,12 +177,24 @@ def test_every_image_of_an_index_is_read() -> None:
     ]
 
 
-def test_a_bomb_is_told_and_not_unpacked() -> None:
-    blobs = Blobs()
-    compressor = zstandard.ZstdCompressor(level=3).compressobj()
-    block = bytes(1 << 22)
-    bomb = b"".join(compressor.compress(block) for _ in range(100)) + compressor.flush()
-    layer = Descriptor(LAYER_GZIP.replace("gzip", "zstd"), blobs.add(bomb))
-    made = Made([], blobs=blobs, manifest={"layers": [layer.to_data()]})
-    found = faults(made)
-    assert "refused as a bomb" in " ".join(found)
+def test_a_bomb_is_told_and_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("buildkit.content.BOMB_FREE", 64 << 20)
+    made = Made([{"zeros": bytes(200 << 20)}], "zstd")
+    layer = read_image(made.opened()).manifest.layers[0]
+    (told,) = (str(fault) for fault in validate(made.opened()).faults if "bomb" in fault.message)
+    assert re.fullmatch(f"layer {layer.digest}: is a bomb: [0-9]+ bytes of it unfold to [0-9]+ and more", told)
+    opened = made.opened()
+    with pytest.raises(BuildFailure, match=f"layer {layer.digest} is a bomb"):
+        compare(Compared("a", opened, read_image(opened)), Compared("b", other := Made([]).opened(), read_image(other)))
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_a_large_file_of_zeros_is_no_bomb(compression: str) -> None:
+    size = 300 << 20
+    made = Made([{"zeros": bytes(size)}], compression)
+    opened = made.opened()
+    assert validate(opened).faults == ()
+    difference = compare(
+        Compared("a", opened, read_image(opened)), Compared("b", other := Made([]).opened(), read_image(other))
+    )
+    assert difference.files == (FileChange("zeros", size, None),)
