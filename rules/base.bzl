@@ -137,7 +137,8 @@ def _info(ctx, settings, digest):
     environment = {}
     for variable in settings.get("Env") or []:
         name, _, value = variable.partition("=")
-        environment[name] = value
+        if name:  # a variable without a name is none that a process could have
+            environment[name] = value
     user = settings.get("User") or ""
     version = environment.get("PYTHON_VERSION", "")
     return BaseInfo(

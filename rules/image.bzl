@@ -1,7 +1,7 @@
 """`model_image` and `model_volume`: images of models, runnable or data only."""
 
 load(":annotations.bzl", "annotations_of", "created_of", "labels_of")
-load(":layers.bzl", "COMPRESSION", "blobs", "descriptors", "make_layer", "trees")
+load(":layers.bzl", "blobs", "compression_attribute", "descriptors", "make_layer", "trees")
 load(":model.bzl", "ModelInfo", "models_of")
 load(":platform.bzl", "platform_name", "with_variant")
 load(":runtime.bzl", "InterpreterInfo", "RuntimeInfo", "command_of")
@@ -121,7 +121,10 @@ model_image = rule(
         "environment": attr.string_dict(doc = "More variables."),
         "labels": attr.string_dict(doc = "Labels of the image, such as org.opencontainers.image.source."),
         "annotations": attr.string_dict(doc = "More annotations of the manifest."),
-        "compression": COMPRESSION,
+        "compression": compression_attribute(
+            "the layer with its server's settings is compressed, and no other (runtime, packages and sources say it of " +
+            "theirs; `--define=compression=gzip` or mbuild.toml say it for all)",
+        ),
         "foreign_files": _FOREIGN_FILES,
     },
 )

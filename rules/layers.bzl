@@ -18,11 +18,15 @@ LayersInfo = provider(
     fields = {"layers": "structs of layer, descriptor and tree"},
 )
 
-COMPRESSION = attr.string(
-    values = ["", "zstd", "gzip", "none"],
-    doc = "How its layers are compressed: \"zstd\", \"gzip\" for consumers that know no zstd, or \"none\" for what does " +
-          "not shrink. By default what `[image] compression` in mbuild.toml or `--define=compression=…` says, or zstd.",
-)
+def compression_attribute(layers):
+    """The attribute `compression` of a rule that makes layers, of which `layers` tells in its documentation."""
+    return attr.string(
+        values = ["", "zstd", "gzip", "none"],
+        doc = "How " + layers + ": \"zstd\", \"gzip\" for consumers that know no zstd, or \"none\" for what does " +
+              "not shrink. By default what `[image] compression` in mbuild.toml or `--define=compression=…` says, or zstd.",
+    )
+
+COMPRESSION = compression_attribute("its layers are compressed")
 
 def compression_of(ctx):
     """How a target's layers are compressed: as its attribute says, or else the configuration."""

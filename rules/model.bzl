@@ -101,6 +101,8 @@ _OTHERS = {end: "doc" for end in [
     "LICENSE.txt",
     "NOTICE",
     "NOTICE.txt",
+    "README",
+    "README.txt",
 ]} | {end: "code" for end in [
     ".ipynb",
     ".py",

@@ -2,7 +2,7 @@
 
 load(":base.bzl", "BaseInfo")
 load(":debian.bzl", "DebianInfo")
-load(":layers.bzl", "COMPRESSION", "LayersInfo", "blobs", "make_layer", "own_blobs")
+load(":layers.bzl", "LayersInfo", "blobs", "compression_attribute", "make_layer", "own_blobs")
 load(":mlserver.bzl", "mlserver")
 load(":platform.bzl", "platform_name", "target_and_exec")
 load(":python.bzl", "PackagesInfo")
@@ -249,7 +249,10 @@ runtime = rule(
                   "base_image is downloaded for it. What lies in folders called test or tests is left out: Python " +
                   "compiles it where it is imported after all. By default True, but False on a base_image.",
         ),
-        "compression": COMPRESSION,
+        "compression": compression_attribute(
+            "the layers of bytecode are compressed, and no others (base, packages and sources say it of theirs; " +
+            "`--define=compression=gzip` or mbuild.toml say it for all)",
+        ),
         "_compiler": attr.label(default = "@mbuild//rules:compile_bytecode.py", allow_single_file = True),
     },
 )

@@ -9,7 +9,7 @@ processors). What the layers are called, in errors and in the history, they say 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from buildkit.content import Blob
@@ -19,6 +19,7 @@ from buildkit.oci.blobs import bounded
 from buildkit.oci.config import EPOCH, History, ImageConfig
 from buildkit.oci.layer import Layer
 from buildkit.store import BlobStore
+from buildkit.tools.keys import check_keys, check_variables
 from buildkit.tools.layer_output import names_of
 from buildkit.tools.machines import check_machines
 from buildkit.tools.overlays import check_layers
@@ -35,7 +36,7 @@ _KNOWN = frozenset(
 MOST_LAYERS = 100
 
 
-@tool(version=6, outputs=("config", "warnings"))
+@tool(version=7, outputs=("config", "warnings"))
 def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], settings: Json) -> dict[str, Digest]:
     """The OCI config of an image with the given layers, lowest first; and what its user is to be warned of.
 
@@ -82,9 +83,22 @@ def _refuse_too_many(layers: Sequence[Layer]) -> None:
     raise BuildFailure(
         f"an image of {len(layers)} layers: expected {MOST_LAYERS} at most; Docker and containerd refuse about 127",
         notes=[f"its layers are: {told}"],
-        hint="let more share one: lower 'layers' of the packages or 'max_layers' of the models, and raise "
-        "'max_layer_size' where layers were split at that",
+        hint="; ".join(_advice(layers, counts)) or "let more files share a layer",
     )
+
+
+def _advice(layers: Sequence[Layer], counts: Mapping[str, int]) -> Iterator[str]:
+    """What can make them fewer, of what there is."""
+    if counts.get("packages", 0) > 1:
+        yield "lower 'layers' of the packages, so that more of them share one"
+    if counts.get("bytecode"):
+        yield "leave out the bytecode with 'bytecode = False' in the runtime"
+    if counts.get("weights", 0) > 1:
+        yield "lower 'max_layers' of the models"
+    if any("split at" in layer.about.why for layer in layers):
+        yield "raise 'max_layer_size' where layers were split at that"
+    if counts.get("base", 0) > MOST_LAYERS // 2:
+        yield "choose a base of fewer layers"
 
 
 def _history(layer: Layer) -> list[History]:
@@ -94,15 +108,18 @@ def _history(layer: Layer) -> list[History]:
 
 
 def _process(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The config's own object (image-spec, config.md), without what is empty."""
+    """The config's own object (image-spec, config.md), without what is empty. Raises BuildFailure for odd names."""
+    environment, labels = settings.get("environment") or {}, settings.get("labels") or {}
+    check_variables(environment)
+    check_keys("a label", labels)
     process: dict[str, Any] = {
         "User": settings.get("user"),
-        "Env": [f"{name}={value}" for name, value in sorted((settings.get("environment") or {}).items())],
+        "Env": [f"{name}={value}" for name, value in sorted(environment.items())],
         "Entrypoint": list(settings.get("entrypoint") or ()),
         "Cmd": list(settings.get("command") or ()),
         "WorkingDir": settings.get("working_dir"),
         "ExposedPorts": {_port(port): {} for port in settings.get("ports") or ()},
-        "Labels": dict(settings.get("labels") or {}),
+        "Labels": dict(labels),
         "StopSignal": settings.get("stop_signal"),
     }
     return {name: value for name, value in process.items() if value}

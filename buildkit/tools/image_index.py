@@ -10,10 +10,11 @@ from buildkit.oci.descriptor import MANIFEST, Descriptor, pairs
 from buildkit.oci.document import parse_object
 from buildkit.oci.index import Index
 from buildkit.store import BlobStore
+from buildkit.tools.keys import check_keys
 from buildkit.tools.tool import tool
 
 
-@tool(version=1, outputs=("index",))
+@tool(version=2, outputs=("index",))
 def image_index(
     store: BlobStore,
     *,
@@ -24,6 +25,7 @@ def image_index(
     """The OCI index of manifests, in this order. `platforms` has that of each: `linux/arm64/v8`, or '' for none, as for
     an index inside the index; an artifact is for 'unknown/unknown'. Raises BuildFailure for what is no manifest.
     """
+    check_keys("an annotation", annotations or {})
     rows = [_descriptor(store, blob, platform) for blob, platform in zip(manifests, platforms, strict=True)]
     return {"index": store.put(bounded(Index(tuple(rows), pairs(annotations or {})).to_json(), "index"))}
 

@@ -16,6 +16,7 @@ from buildkit.oci.document import canonical
 from buildkit.oci.layer import Layer
 from buildkit.oci.manifest import Manifest
 from buildkit.store import BlobStore
+from buildkit.tools.keys import check_keys
 from buildkit.tools.stack import documents_of, stacked
 from buildkit.tools.tool import tool
 
@@ -23,7 +24,7 @@ _EPOCH = "1970-01-01T00:00:00Z"
 _REGULAR = 0  # what ModelPack's tools write as the type of a plain file
 
 
-@tool(version=3, outputs=("manifest",))
+@tool(version=4, outputs=("manifest",))
 def image_manifest(
     store: BlobStore,
     *,
@@ -38,6 +39,7 @@ def image_manifest(
     file_annotation: str | None = None,
 ) -> dict[str, Digest]:
     """The OCI manifest of an image: `descriptors` are the layers' descriptor outputs, lowest first."""
+    check_keys("an annotation", annotations or {})
     layers = stacked(store, descriptors)
     told: list[dict[str, str]] = [
         _told(Tree.from_json(document), path_annotation, file_annotation) if document else {}

@@ -13,6 +13,7 @@ from buildkit.graph.analysis import Analysis, analyze
 from buildkit.graph.lockfile import Lock, LockEntry, render_lock, request_key
 from buildkit.label import Label, TargetPattern
 from buildkit.tools import TOOLS
+from buildkit.tools.grouping import role_of
 
 MIB = 1 << 20
 PURE = "py3-none-any"
@@ -157,6 +158,22 @@ def test_a_wheel_more_leaves_every_other_big_wheel_its_layer_where_there_are_lay
     shared = [set(map(tuple, one.values())) for one in found]
     assert [len(one) for one in shared] == [19, 20, 21]
     assert shared[0] < shared[1] < shared[2]
+
+
+def test_a_readme_is_a_document_and_no_weights(tmp_path: Path) -> None:
+    srcs = '["w.bin", "README", "LICENSE", "README.txt"]'
+    text = f'model(name = "a", srcs = {srcs}, framework = "custom", implementation = "x.Y")'
+    files = {"BUILD": text, "w.bin": "", "README": "", "LICENSE": "", "README.txt": ""}
+    found: dict[str, dict[str, Any]] = {
+        action.tool: dict(action.arguments)
+        for action in analyzed(place(tmp_path, files), "//:a").actions.actions
+        if action.tool
+    }
+    assert [*found["big_file_layers"]["files"]] == ["models/a/w.bin"]
+    beside = sorted(found["small_file_layers"]["files"])
+    assert beside == ["models/a/LICENSE", "models/a/README", "models/a/README.txt"]
+    roles = found["small_file_layers"]["roles"]
+    assert [role_of(path, roles) for path in beside] == ["doc", "doc", "doc"]
 
 
 def test_a_package_can_be_given_a_layer_of_its_own(tmp_path: Path) -> None:

@@ -23,9 +23,11 @@ class Layers:
         self.made: list[dict[str, Digest]] = []
         self.folders: set[Digest] = set()
 
-    def add(self, links: dict[str, str] | None = None, name: str = "", why: str = "", **files: bytes) -> None:
+    def add(
+        self, links: dict[str, str] | None = None, name: str = "", why: str = "", role: str = "", **files: bytes
+    ) -> None:
         placed = {path.replace("__", "/"): blob(self.store, data) for path, data in files.items()}
-        about = {"name": name, "why": why}
+        about = {"name": name, "role": role, "why": why}
         self.made.append(TOOLS["files_layer"](self.store, files=placed, links=links, about=about))
 
     def config(self, **settings: Any) -> dict[str, Any]:
@@ -35,7 +37,7 @@ class Layers:
         return document
 
     def blobs(self, output: str) -> list[Blob]:
-        return [Blob(layer[output], tree=layer[output] in self.folders) for layer in self.made]
+        return [Blob(layer[output], tree=layer[output] in self.folders) for layer in self.made if output in layer]
 
     def folder(self, *made: dict[str, Digest]) -> None:
         self.made.append(in_folders(self.store, made))
@@ -106,11 +108,64 @@ def test_an_image_of_too_many_layers_is_refused_with_their_roles() -> None:
     assert str(caught.value) == (
         "error: an image of 101 layers: expected 100 at most; Docker and containerd refuse about 127\n"
         "  its layers are: others 101\n"
-        "hint: let more share one: lower 'layers' of the packages or 'max_layers' of the models, and raise "
-        "'max_layer_size' where layers were split at that"
+        "hint: let more files share a layer"
     )
     layers.made.pop()
     assert len(layers.config()["history"]) == 100
+
+
+def test_what_makes_layers_fewer_is_told_of_the_layers_that_there_are() -> None:
+    layers = Layers()
+    for number in range(101):
+        role = ("packages", "bytecode", "weights")[number % 3] if number > 9 else ""
+        why = "files below 64 MiB share a layer, split at 2 GB" if number == 50 else ""
+        layers.add(name=f"{number}", role=role, why=why, **{f"f__{number}": b"1"})
+    with pytest.raises(BuildFailure) as caught:
+        layers.config()
+    assert caught.value.notes == ("its layers are: bytecode 31, packages 30, weights 30, others 10",)
+    assert caught.value.hint == (
+        "lower 'layers' of the packages, so that more of them share one; "
+        "leave out the bytecode with 'bytecode = False' in the runtime; "
+        "lower 'max_layers' of the models; raise 'max_layer_size' where layers were split at that"
+    )
+
+
+def test_a_base_of_too_many_layers_is_what_is_told() -> None:
+    layers = Layers()
+    layers.add(m__w=b"1", role="weights")
+    for number in range(100):
+        digest = Digest.of(b"%d" % number)
+        arguments = {"media_type": "application/vnd.oci.image.layer.v1.tar", "sha256": digest.hex, "size": digest.size}
+        made = TOOLS["foreign_layer"](layers.store, **arguments, diff_id=str(digest), about={"role": "base"})
+        layers.made.append(made)
+    with pytest.raises(BuildFailure) as caught:
+        layers.config()
+    assert caught.value.hint == "choose a base of fewer layers"
+
+
+ODD_NAMES = [
+    ({"environment": {"A=B": "x"}}, "'A=B': expected a name, without '=' and NUL in it"),
+    ({"environment": {"": "x"}}, "'': expected a name, without '=' and NUL in it"),
+    ({"environment": {"A\0": "x"}}, "'A\\x00': expected a name, without '=' and NUL in it"),
+]
+
+
+@pytest.mark.parametrize(("settings", "message"), ODD_NAMES)
+def test_variables_that_no_process_could_have_are_refused(settings: dict[str, Any], message: str) -> None:
+    assert Layers().failure(**settings) == f"an image cannot have a variable {message}"
+
+
+def test_values_with_nul_and_labels_and_annotations_without_names_are_refused() -> None:
+    layers = Layers()
+    told = layers.failure(environment={"A": "x\0y"})
+    assert told == "an image cannot have the value 'x\\x00y' of variable 'A': no variable may hold NUL"
+    told = layers.failure(labels={"": "x"})
+    assert told == "an image cannot have a label without a name, found one with the value 'x'"
+    config, annotations = blob(layers.store, b"{}"), {"": "x"}
+    told = given("image_manifest", config=config, descriptors=[], annotations=annotations)
+    assert told == "an image cannot have an annotation without a name, found one with the value 'x'"
+    told = given("image_index", manifests=[], platforms=[], annotations=annotations)
+    assert told == "an image cannot have an annotation without a name, found one with the value 'x'"
 
 
 def test_layers_may_repeat_directories_and_equal_files() -> None:
