@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -176,11 +176,17 @@ def _validate(session: Session, arguments: Arguments, asked: Asked) -> ExitCode:
     for fault in found.faults:
         row = {"where": fault.where, "message": fault.message}
         _print(json.dumps(row, ensure_ascii=False) if arguments.json else printable(str(fault)))
+    if not arguments.json:
+        _print(*(f"note: layer {digest} is not looked into: it stays at its URLs" for digest in found.elsewhere))
     if found.faults:
         return ExitCode.BUILD_FAILED
     counts = {"manifests": found.manifests, "blobs": found.blobs, "bytes": found.bytes}
-    _print(json.dumps({"sound": True, **counts}) if arguments.json else f"sound: {_counted(counts)}")
+    _print(json.dumps(_sound(counts, found.elsewhere)) if arguments.json else f"sound: {_counted(counts)}")
     return ExitCode.SUCCESS
+
+
+def _sound(counts: Mapping[str, int], elsewhere: Sequence[Digest]) -> dict[str, Any]:
+    return {"sound": True, **counts} | ({"elsewhere": list(map(str, elsewhere))} if elsewhere else {})
 
 
 def _counted(counts: Mapping[str, int]) -> str:

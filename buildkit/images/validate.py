@@ -17,7 +17,7 @@ from buildkit.errors import BuildFailure
 from buildkit.images.facts import config_object, diff_ids, history, is_image_config, platform_of
 from buildkit.images.layer_faults import layer_faults
 from buildkit.oci.blobs import read_document
-from buildkit.oci.descriptor import EMPTY, INDEXES, MANIFESTS, Descriptor
+from buildkit.oci.descriptor import EMPTY, INDEXES, MANIFESTS, Descriptor, stays_where_it_is
 from buildkit.oci.image import Image, OpenedImage, is_about_another
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
@@ -44,19 +44,21 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What was looked at, and what was found."""
+    """What was looked at, and what was found; `elsewhere` are layers that stay at their URLs, which were not."""
 
     faults: tuple[Fault, ...]
     manifests: int
     blobs: int
     bytes: int
+    elsewhere: tuple[Digest, ...] = ()
 
 
 def validate(opened: OpenedImage) -> Validation:
     """Read all of an image, and of every image of an index."""
     checking = _Checking(opened)
     checking.document(opened.root, 0)
-    return Validation(tuple(checking.faults), checking.manifests, len(checking.seen), checking.bytes)
+    elsewhere = tuple(checking.elsewhere)
+    return Validation(tuple(checking.faults), checking.manifests, len(checking.seen), checking.bytes, elsewhere)
 
 
 class _Checking:
@@ -64,6 +66,7 @@ class _Checking:
         self._open = opened.open_blob
         self.faults: list[Fault] = []
         self.seen: dict[Digest, str] = {}  # blobs, and the diff ids of those that are layers
+        self.elsewhere: dict[Digest, None] = {}
         self.manifests = 0
         self.bytes = 0
 
@@ -126,6 +129,9 @@ class _Checking:
 
     def _layer(self, layer: Descriptor, diff_id: str) -> None:
         where = f"layer {layer.digest}"
+        if stays_where_it_is(layer.media_type):
+            self.elsewhere[layer.digest] = None
+            return
         if layer.digest not in self.seen:
             self._count(layer.digest)
             found, faults = layer_faults(layer, self._open)

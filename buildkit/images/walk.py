@@ -14,7 +14,7 @@ from buildkit.errors import BuildFailure
 from buildkit.images.facts import compression_of
 from buildkit.oci.blobs import OpenPart, Parts, Passing
 from buildkit.oci.compression import decompressed
-from buildkit.oci.descriptor import Descriptor
+from buildkit.oci.descriptor import Descriptor, check_at_hand
 from buildkit.oci.tar_reader import Member, Type, members
 from buildkit.records import dataclass
 
@@ -39,7 +39,8 @@ class OpenLayer:
 
 @contextmanager
 def opened_layer(descriptor: Descriptor, open_blob: OpenPart) -> Iterator[OpenLayer]:
-    """Open a layer. BuildFailure for one that is damaged, a bomb, or no tar at all."""
+    """Open a layer. BuildFailure for one that is damaged, a bomb, no tar at all, or not at hand."""
+    check_at_hand(descriptor)
     digest, compression = descriptor.digest, compression_of(descriptor.media_type)
     what = f"layer {digest}"
     if not compression:

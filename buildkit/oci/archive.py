@@ -18,7 +18,7 @@ from buildkit.oci import tar
 from buildkit.oci.appearing import new_file
 from buildkit.oci.blobs import OpenBlob, read_document
 from buildkit.oci.compression import decompressed
-from buildkit.oci.descriptor import CONFIG, DOCKER_CONFIG, LAYER, Descriptor
+from buildkit.oci.descriptor import CONFIG, DOCKER_CONFIG, LAYER, Descriptor, check_at_hand
 from buildkit.oci.document import canonical, parse_object
 from buildkit.oci.image import image_for
 from buildkit.oci.manifest import Manifest
@@ -47,7 +47,8 @@ def write_archive(file: Path, root: Descriptor, open_blob: OpenBlob, *, name: st
 def image_to_unpack(root: Descriptor, open_blob: OpenBlob, platform: str = "") -> tuple[Manifest, bytes, list[str]]:
     """An image, of an index the one for `platform`: manifest, config, and the diff ids, one for each layer.
 
-    Raises BuildError where the index has none for it, and for an artifact; BuildFailure for what is no image.
+    Raises BuildError where the index has none for it, and for an artifact; BuildFailure for what is no image, or has
+    layers that stay at their URLs.
     """
     found = image_for(root, open_blob, platform)
     image = Manifest.from_json(read_document(found.digest, open_blob, "manifest"))
@@ -63,6 +64,8 @@ def image_to_unpack(root: Descriptor, open_blob: OpenBlob, platform: str = "") -
         raise BuildFailure(f"{config.digest} is not the config of an image: it has no 'rootfs' with 'diff_ids'")
     if len(ids) != len(image.layers):
         raise BuildFailure(f"the image has {len(image.layers)} layers, but its config names {len(ids)}")
+    for layer in image.layers:
+        check_at_hand(layer)
     return image, document, ids
 
 
