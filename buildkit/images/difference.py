@@ -45,12 +45,16 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class WeightsChange:
-    """A safetensors file: its tensors that differ. `unknown` are those whose bytes were not compared."""
+    """A folder or file of safetensors: tensors that differ. `unknown` are those whose bytes were not compared.
+
+    `other` is where the second image has them, if elsewhere.
+    """
 
     path: str
     tensors: tuple[Change, ...]
     same: int
     unknown: int = 0
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Side:
     packages: dict[tuple[int, int], tuple[tuple[str, str], ...]] = field(default_factory=dict)
     tensors: dict[tuple[int, int], dict[str, Tensor]] = field(default_factory=dict)
     hashes: dict[tuple[int, int], dict[str, str]] = field(default_factory=dict)
+    unread: set[tuple[int, int]] = field(default_factory=set)  # weights whose header lies; a note tells of each
     notes: list[str] = field(default_factory=list)
 
     def files(self) -> dict[str, File]:
@@ -84,7 +85,7 @@ class _Reading:
             self._side.packages[place] = tuple(packages_of(path, content))
         if content:
             self._side.digests[place] = hashlib.sha256(content).hexdigest()
-        elif path.endswith(WEIGHTS) and member.size:
+        elif path.endswith(WEIGHTS):
             self._weights(layer, member, path, place)
         elif not layer.seekable or member.size <= self._limit:
             self._side.digests[place] = _hashed(layer, member.offset, member.offset, member.size, hashlib.sha256())
@@ -102,6 +103,7 @@ class _Reading:
             found = dict(tensors(read, member.size, path))
         except NotSafetensors as failure:
             self._side.notes.append(f"layer {place[0]}: {failure.message}")
+            self._side.unread.add(place)
             found = {}
         if found:
             self._side.tensors[place] = found

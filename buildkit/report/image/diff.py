@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from buildkit.images.difference import Change, Difference, FileChange, Members
+from buildkit.images.difference import Change, Difference, FileChange, Members, WeightsChange
 from buildkit.images.facts import LayerFacts
 from buildkit.report.image.layers import layer_data
 from buildkit.report.image.text import printable, short
@@ -44,12 +44,17 @@ def parts(found: Difference) -> Iterator[tuple[str, list[str]]]:
     for kind, changes in found.packages.items():
         yield f"{kind.capitalize()} packages: {tally(changes)}", list(map(change_line, changes))
     for weights in found.weights:
-        title = f"weights in {printable(weights.path)}: {tally(weights.tensors)}, {weights.same} the same"
         unknown = f", {weights.unknown} whose values were not compared" if weights.unknown else ""
-        yield title + unknown, list(map(change_line, weights.tensors))
+        yield printable(weights_title(weights)) + unknown, list(map(change_line, weights.tensors))
     if found.files:
         yield f"files: {tally(found.files)}", list(map(file_line, found.files))
     yield layers_title(found), [*_layers("-", found.removed_layers), *_layers("+", found.added_layers)]
+
+
+def weights_title(weights: WeightsChange) -> str:
+    """Where the weights are, and how many tensors differ."""
+    where = f"{weights.path}, compared with {weights.other}" if weights.other else weights.path
+    return f"weights in {where}: {tally(weights.tensors)}, {weights.same} the same"
 
 
 def tally(changes: Sequence[Change | FileChange]) -> str:
@@ -132,6 +137,7 @@ def diff_data(found: Difference) -> dict[str, Any]:
         "weights": [
             {
                 "path": one.path,
+                "comparedWith": one.other or None,
                 "tensors": list(map(_change_data, one.tensors)),
                 "same": one.same,
                 "notCompared": one.unknown,

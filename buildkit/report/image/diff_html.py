@@ -13,7 +13,15 @@ from html import escape
 
 from buildkit.images.difference import Change, Difference
 from buildkit.images.facts import LayerFacts
-from buildkit.report.image.diff import SIGNS, file_remark, inner_title, layers_title, members_title, tally
+from buildkit.report.image.diff import (
+    SIGNS,
+    file_remark,
+    inner_title,
+    layers_title,
+    members_title,
+    tally,
+    weights_title,
+)
 from buildkit.report.image.text import printable, short
 from buildkit.report.tally import size_text
 
@@ -77,8 +85,7 @@ def _sections(found: Difference) -> Iterator[tuple[str, list[Row]]]:
         yield f"{kind.capitalize()} packages: {tally(changes)}", list(_changes(changes))
     for weights in found.weights:
         more = f", {weights.unknown} not compared" if weights.unknown else ""
-        title = f"Weights in {weights.path}: {tally(weights.tensors)}, {weights.same} the same{more}"
-        yield title, list(_changes(weights.tensors))
+        yield _capitalized(weights_title(weights)) + more, list(_changes(weights.tensors))
     if found.files:
         rows = [(change.kind, change.path, file_remark(change)) for change in found.files]
         yield f"Files: {tally(found.files)}", rows
