@@ -24,6 +24,7 @@ from buildkit.report.image.diff_html import diff_html
 from buildkit.report.image.files import file_data, file_line
 from buildkit.report.image.inspect import inspect_data, inspect_lines
 from buildkit.report.image.layers import layer_data, layers_lines, shared_by, sharing_lines
+from buildkit.report.image.members import members_data, members_lines
 from buildkit.report.image.text import printable
 from buildkit.report.writing import write_line
 
@@ -89,10 +90,12 @@ def _inspect(session: Session, arguments: Arguments, asked: Asked) -> ExitCode:
     named = image.read(session, own["image"], asked)
     if own["raw_config"]:
         return _exact(named.image.config)
+    index = image.members(named)
     if arguments.json:
-        _print(json.dumps(inspect_data(named.name, named.facts), ensure_ascii=False))
+        data = inspect_data(named.name, named.facts) | members_data(index.members, index.said)
+        _print(json.dumps(data, ensure_ascii=False))
     else:
-        _print(*inspect_lines(named.name, named.facts))
+        _print(*inspect_lines(named.name, named.facts, members_lines(index.members, index.said)))
     return ExitCode.SUCCESS
 
 

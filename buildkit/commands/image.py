@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from fnmatch import fnmatchcase
 
 from buildkit.commands.graph import analysis
@@ -15,6 +16,7 @@ from buildkit.execution import known_keys
 from buildkit.graph.action import Artifact
 from buildkit.graph.analysis import ConfiguredTarget
 from buildkit.images.facts import ImageFacts, LayerFacts, facts_of
+from buildkit.images.members import IndexMember, index_annotations, members_of
 from buildkit.images.merged import File, Root
 from buildkit.images.validate import Validation
 from buildkit.images.validate import validate as validate_opened
@@ -43,6 +45,14 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """An index: its members, its annotations."""
+
+    members: tuple[IndexMember, ...] = ()
+    said: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Holders:
     """Of the workspace's other images whose result is known, how many hold each layer."""
 
@@ -56,6 +66,14 @@ def read(session: Session, text: str, asked: Asked) -> Named:
     opened = open_image(session, text, plain_http=asked.plain_http)
     image = read_image(opened, asked.platform)
     return Named(text, opened, image, facts_of(image))
+
+
+def members(named: Named) -> Members:
+    """What the index lists that an image was chosen from, and says of itself; nothing where there was none."""
+    if named.image.index is None:
+        return Members()
+    index, open_blob = named.image.index, named.opened.open_blob
+    return Members(members_of(index, open_blob), index_annotations(index, open_blob))
 
 
 def root_document(session: Session, text: str, asked: Asked) -> bytes:

@@ -7,6 +7,7 @@ the specification's (image-spec, config.md) is a BuildFailure that names it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 from buildkit.digest import Digest
@@ -17,6 +18,7 @@ from buildkit.oci.image import Image
 from buildkit.records import dataclass
 
 _MADE_BY = "mbuild: "
+_MODEL = "application/vnd.cncf.model.config."
 _BASE = "org.opencontainers.image.base."
 
 
@@ -56,6 +58,7 @@ class ImageFacts:
     annotations: Mapping[str, str]
     artifact_type: str = ""
     index: Digest | None = None
+    model: Mapping[str, Any] = field(default_factory=dict)  # of a ModelPack: its 'descriptor' and 'config' in one
 
     @property
     def base(self) -> Mapping[str, str]:
@@ -106,7 +109,14 @@ def facts_of(image: Image) -> ImageFacts:
         annotations=dict(manifest.annotations),
         artifact_type=manifest.artifact_type or ("" if is_image_config(image) else manifest.config.media_type),
         index=image.index.digest if image.index else None,
+        model=_model(config, image, what),
     )
+
+
+def _model(config: Mapping[str, Any], image: Image, what: str) -> Mapping[str, Any]:
+    if image.manifest.config.media_type.startswith(_MODEL):
+        return {**_object(config, "descriptor", what), **_object(config, "config", what)}
+    return {}
 
 
 def is_image_config(image: Image) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from image_layouts import Blobs, Files, Made
+from invocations import Place
 
 from buildkit.errors import BuildError
 from buildkit.images.compare import Compared, compare
@@ -14,6 +18,7 @@ from buildkit.images.members import members_of
 from buildkit.oci.descriptor import EMPTY, INDEX, MANIFEST, Descriptor
 from buildkit.oci.image import OpenedImage, read_image
 from buildkit.oci.index import Index
+from buildkit.oci.layout import write_layout
 from buildkit.oci.manifest import Manifest
 from buildkit.report.image.diff import diff_data, diff_lines
 from buildkit.report.image.diff_html import diff_html
@@ -125,6 +130,54 @@ def test_an_index_is_compared_with_an_image_as_one_of_a_single_member() -> None:
     assert (same.members.changes, same.members.index) == ((), (Change("annotation a", None, "b"),))
     assert list(diff_lines(same))[3:5] == ["index: the same members, another document", "  + annotation a b"]
     assert compared(alone, OpenedImage(amd, blobs.open)).members is None
+
+
+def test_inspect_lists_the_members_of_an_index_and_what_is_said_of_them(tmp_path: Path) -> None:
+    blobs = Blobs()
+    amd, arm = image(blobs, "amd64"), replace(image(blobs, "arm64"), annotations=(("a", "\x1b"),))
+    whole = index(blobs, amd, arm, annotations=(("of", "all"),))
+    write_layout(tmp_path / "oci", whole.root, blobs.open)
+    place = Place(tmp_path, tmp_path / "store")
+    lines = place.mbuild("image", "inspect", "oci:oci").stdout.splitlines()
+    assert lines[-4:] == [
+        "members   annotation of = all",
+        f"          linux/amd64  {amd.digest}  {amd.digest.size} B  {MANIFEST}",
+        f"          linux/arm64  {arm.digest}  {arm.digest.size} B  {MANIFEST}",
+        "            a = \\x1b",
+    ]
+    found = json.loads(place.mbuild("image", "inspect", "oci:oci", "--json").stdout)
+    assert found["indexSays"] == {"annotation of": "all"}
+    assert found["members"][1] == {
+        "name": "linux/arm64",
+        "digest": str(arm.digest),
+        "size": arm.digest.size,
+        "mediaType": MANIFEST,
+        "artifactType": None,
+        "platform": "linux/arm64",
+        "annotations": {"a": "\x1b"},
+    }
+
+
+def test_inspect_tells_what_the_config_of_a_model_says(tmp_path: Path) -> None:
+    blobs = Blobs()
+    said = {"family": "llama3", "name": "m", "authors": ["a", "b"]}
+    more = {"format": "safetensors", "paramSize": "8b", "capabilities": {"reasoning": True, "x": ["é"], "y": False}}
+    config = {"descriptor": said, "config": more, "modelfs": {"type": "layers", "diffIds": []}}
+    described = Descriptor("application/vnd.cncf.model.config.v1+json", blobs.add(json.dumps(config).encode()))
+    manifest = Manifest(described, (), artifact_type=WEIGHTS)
+    write_layout(tmp_path / "oci", Descriptor(MANIFEST, blobs.add(manifest.to_json())), blobs.open)
+    place = Place(tmp_path, tmp_path / "store")
+    assert place.mbuild("image", "inspect", "oci:oci").stdout.partition("layers\n")[2] == (
+        "model     authors = a, b\n"
+        "          capabilities.reasoning = true\n"
+        "          capabilities.x = é\n"
+        "          capabilities.y = false\n"
+        "          family = llama3\n"
+        "          format = safetensors\n"
+        "          name = m\n"
+        "          paramSize = 8b\n"
+    )
+    assert json.loads(place.mbuild("image", "inspect", "oci:oci", "--json").stdout)["model"] == said | more
 
 
 def test_an_artifact_of_an_index_is_seen_where_it_is_alone_or_asked_for() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from buildkit.images.facts import ImageFacts, names_of, rows_of
@@ -13,8 +13,8 @@ from buildkit.report.tally import size_text
 WEIGHTS = (".safetensors", ".gguf", ".onnx", ".joblib", ".pt", ".pth", ".bin", ".pkl", ".ubj", ".cbm")
 
 
-def inspect_lines(name: str, facts: ImageFacts) -> Iterator[str]:
-    """What a person wants to know first."""
+def inspect_lines(name: str, facts: ImageFacts, members: Sequence[str] = ()) -> Iterator[str]:
+    """What a person wants to know first; `members` are lines of the index that the image is of."""
     process = facts.process
     title = {key.rpartition(".")[2]: facts.labels[key] for key in _MODEL if facts.labels.get(key)}
     base = facts.base
@@ -28,6 +28,7 @@ def inspect_lines(name: str, facts: ImageFacts) -> Iterator[str]:
         ("size", [f"{size_text(facts.size)} in {_count(len(facts.layers), 'layer')}"]),
         ("base", _one(" ".join(base.values()))),
         ("title", _one(" ".join(title.values()))),
+        ("model", list(_model_lines(facts.model))),
         ("weights", [f"{printable(one['name'])} ({size_text(one['size'])})" for one in weights(facts)]),
         ("user", _one(process.get("User"))),
         ("folder", _one(process.get("WorkingDir"))),
@@ -38,8 +39,19 @@ def inspect_lines(name: str, facts: ImageFacts) -> Iterator[str]:
         ("environment", list(map(printable, rows_of(process, "Env")))),
         ("labels", _pairs(facts.labels)),
         ("annotations", _pairs(facts.annotations)),
+        ("members", members),
     ]
     yield from named(rows)
+
+
+def _model_lines(model: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in sorted(model.items()):
+        if isinstance(value, dict) and not above:
+            yield from _model_lines(value, f"{printable(key)}.")
+            continue
+        plain = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        shown = ", ".join(value) if plain else "".join(_one(value)) or json.dumps(value)
+        yield f"{above}{printable(key)} = {printable(shown)}"
 
 
 _MODEL = ("org.opencontainers.image.title", "org.opencontainers.image.version")
@@ -68,6 +80,7 @@ def inspect_data(name: str, facts: ImageFacts) -> dict[str, Any]:
         "layers": len(facts.layers),
         "base": dict(facts.base),
         "weights": weights(facts),
+        "model": dict(facts.model) or None,
         "config": dict(facts.process),
         "labels": dict(facts.labels),
         "annotations": dict(facts.annotations),

@@ -1,0 +1,42 @@
+"""`mbuild image inspect` of an index: its members → lines, or plain data for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from buildkit.images.members import IndexMember
+from buildkit.report.image.text import printable, table
+from buildkit.report.tally import size_text
+
+
+def members_lines(members: Sequence[IndexMember], said: Mapping[str, str]) -> list[str]:
+    """What the index says of itself; a line for each member, and for each annotation of one."""
+    rows = [
+        [printable(name), str(found.digest), size_text(found.digest.size), printable(found.media_type)]
+        for name, found in ((one.name, one.descriptor) for one in members)
+    ]
+    lines = [f"{printable(key)} = {printable(value)}" for key, value in sorted(said.items())]
+    for one, row in zip(members, table(rows, right=(2,)), strict=True):
+        lines.append(row)
+        lines += [f"  {printable(key)} = {printable(value)}" for key, value in one.descriptor.annotations]
+    return lines
+
+
+def members_data(members: Sequence[IndexMember], said: Mapping[str, str]) -> dict[str, Any]:
+    """The same as plain data, to stand beside the image's own."""
+    return {
+        "indexSays": dict(said),
+        "members": [
+            {
+                "name": one.name,
+                "digest": str(one.descriptor.digest),
+                "size": one.descriptor.digest.size,
+                "mediaType": one.descriptor.media_type,
+                "artifactType": one.descriptor.artifact_type or None,
+                "platform": one.descriptor.platform_text or None,
+                "annotations": dict(one.descriptor.annotations),
+            }
+            for one in members
+        ],
+    }
