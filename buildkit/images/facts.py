@@ -12,6 +12,7 @@ from typing import Any
 
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
+from buildkit.images.model_layers import named
 from buildkit.oci.descriptor import CONFIG, DOCKER_CONFIG, Descriptor
 from buildkit.oci.document import objects, parse_object, string, strings, texts
 from buildkit.oci.image import Image
@@ -148,15 +149,9 @@ def layers_of(image: Image) -> tuple[LayerFacts, ...]:
     ids, told = diff_ids(image), history(config, f"config {image.manifest.config.digest}")
     layers = image.manifest.layers
     # Histories of others may have another length: then nobody knows which entry is which layer's.
-    named = told if len(told) == len(layers) else [("", "")] * len(layers)
+    rows = told if len(told) == len(layers) else list(map(named, layers))
     return tuple(
-        LayerFacts(
-            index + 1,
-            descriptor,
-            ids[index] if index < len(ids) else "",
-            named[index][0] or dict(descriptor.annotations).get("org.cncf.model.filepath", ""),
-            named[index][1],
-        )
+        LayerFacts(index + 1, descriptor, ids[index] if index < len(ids) else "", *rows[index])
         for index, descriptor in enumerate(layers)
     )
 
@@ -173,10 +168,14 @@ def diff_ids(image: Image) -> tuple[str, ...]:
 
 
 def history(config: Mapping[str, Any], what: str) -> list[tuple[str, str]]:
-    """(name, why) of each entry that stands for a layer."""
+    """(name, why) of each entry that stands for a layer; what lies below mbuild's own layers is the base's."""
     rows = [row for row in objects(config, "history", what) if row.get("empty_layer") is not True]
+    told = [(string(row, "created_by", what), string(row, "comment", what)) for row in rows]
+    own = [number for number, (by, _) in enumerate(told) if f"{by}: ".startswith(_MADE_BY)]
+    base = own[0] if own else 0
     return [
-        (string(row, "created_by", what).removeprefix(_MADE_BY).strip(), string(row, "comment", what)) for row in rows
+        (by.removeprefix(_MADE_BY).strip(), "of the base image" if number < base else why)
+        for number, (by, why) in enumerate(told)
     ]
 
 

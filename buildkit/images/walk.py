@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 
 from buildkit.errors import BuildFailure
 from buildkit.images.facts import compression_of
+from buildkit.images.model_layers import FILEPATH
 from buildkit.oci.blobs import OpenPart, Parts, Passing
 from buildkit.oci.compression import decompressed
 from buildkit.oci.descriptor import Descriptor, check_at_hand
@@ -19,7 +20,6 @@ from buildkit.oci.tar_reader import Member, Type, members
 from buildkit.records import dataclass
 
 MOST_MEMBERS = 2_000_000
-FILEPATH = "org.cncf.model.filepath"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from invocations import Place
 from buildkit.errors import BuildError
 from buildkit.images.compare import Compared, compare
 from buildkit.images.difference import Change, Difference, Members
+from buildkit.images.facts import facts_of
 from buildkit.images.members import members_of
 from buildkit.oci.descriptor import EMPTY, INDEX, MANIFEST, Descriptor
 from buildkit.oci.image import OpenedImage, read_image
@@ -178,6 +179,41 @@ def test_inspect_tells_what_the_config_of_a_model_says(tmp_path: Path) -> None:
         "          paramSize = 8b\n"
     )
     assert json.loads(place.mbuild("image", "inspect", "oci:oci", "--json").stdout)["model"] == said | more
+
+
+def test_layers_of_an_artifact_and_of_a_base_have_names_and_reasons() -> None:
+    blobs = Blobs()
+    one = (("org.cncf.model.file.metadata+json", "{}"), ("org.cncf.model.filepath", "models/m/w.safetensors"))
+    folder = (("org.cncf.model.filepath", "models/m"),)
+    layers = [
+        Descriptor(f"application/vnd.cncf.model.{kind}.v1.tar", blobs.add(kind.encode()), said)
+        for kind, said in (("weight", one), ("weight", folder), ("weight.config", folder), ("doc", folder), ("x", one))
+    ]
+    manifest = Manifest(Descriptor(EMPTY, blobs.add(b"{}")), tuple(layers), artifact_type=WEIGHTS)
+    opened = OpenedImage(Descriptor(MANIFEST, blobs.add(manifest.to_json())), blobs.open)
+    assert [(row.name, row.why) for row in facts_of(read_image(opened)).layers] == [
+        ("models/m/w.safetensors", "weights: one file"),
+        ("models/m (weights)", "weights: files of a folder together"),
+        ("models/m (settings of the weights)", "settings of the weights: files of a folder together"),
+        ("models/m (documentation)", "documentation: files of a folder together"),
+        ("models/m/w.safetensors", ""),
+    ]
+    rows = [
+        {"created_by": "ADD x", "comment": "buildkit.dockerfile.v0"},
+        {"created_by": "ENV", "empty_layer": True},
+        {"created_by": "RUN y"},
+        {"created_by": "mbuild: code", "comment": "because"},
+    ]
+    based = Made([{"a": "1"}, {"b": "1"}, {"c": "1"}], config={"history": rows})
+    assert [(row.name, row.why) for row in facts_of(read_image(based.opened())).layers] == [
+        ("ADD x", "of the base image"),
+        ("RUN y", "of the base image"),
+        ("code", "because"),
+    ]
+    other = Made([{"a": "1"}], config={"history": rows[:1]})
+    assert [(row.name, row.why) for row in facts_of(read_image(other.opened())).layers] == [
+        ("ADD x", "buildkit.dockerfile.v0")
+    ]
 
 
 def test_an_artifact_of_an_index_is_seen_where_it_is_alone_or_asked_for() -> None:
