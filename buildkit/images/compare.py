@@ -170,11 +170,15 @@ def _files(
         if one and two:
             what = tuple(_changed(left, right, one, two))
             if what:
-                yield FileChange(path, _size(one), _size(two), what)
+                yield FileChange(path, _size(one), _size(two), what, (_target(one), _target(two)))
         elif one and one.kind != "d":
-            yield FileChange(path, _size(one), None)
+            yield FileChange(path, _size(one), None, targets=(_target(one), ""))
         elif two and two.kind != "d":
-            yield FileChange(path, None, _size(two))
+            yield FileChange(path, None, _size(two), targets=("", _target(two)))
+
+
+def _target(file: File) -> str:
+    return file.target if file.kind == "l" else ""
 
 
 def _size(file: File) -> int:

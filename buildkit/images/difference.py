@@ -30,16 +30,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A path: its size on both sides, what of it changed, and whether its content was compared."""
+    """A path: its size on both sides, what of it changed, where it leads on both if it is a symlink."""
 
     path: str
     before: int | None
     after: int | None
     what: tuple[str, ...] = ()  # of 'content', 'content?', 'link?', 'mode', 'type', 'target', 'whiteout'
+    targets: tuple[str, str] = ("", "")
 
     @property
     def kind(self) -> str:
-        """`added`, `removed` or `changed`."""
+        """`added`, `removed`, `changed`, or `unknown`: all that may differ was not compared."""
+        if self.what and {*self.what} <= {"content?", "link?"}:
+            return "unknown"
         return "added" if self.before is None else "removed" if self.after is None else "changed"
 
 

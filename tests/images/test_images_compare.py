@@ -21,6 +21,8 @@ from buildkit.oci.config import History, ImageConfig
 from buildkit.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor
 from buildkit.oci.image import OpenedImage, read_image
 from buildkit.oci.manifest import Manifest
+from buildkit.report.image.diff import diff_data, diff_lines
+from buildkit.report.image.diff_html import diff_html
 
 
 def compared(one: Made, two: Made, *, local: bool = True, deep: bool = False) -> Difference:
@@ -142,11 +144,38 @@ def test_files_are_compared_as_a_container_sees_them(compression: str) -> None:
         FileChange("content", 1, 1, ("content",)),
         FileChange("gone", 1, None),
         FileChange("hidden", 1, None),
-        FileChange("kind", 1, 0, ("type",)),
+        FileChange("kind", 1, 0, ("type",), ("", "x")),
         FileChange("new", None, 1),
         FileChange("size", 1, 2, ("content",)),
-        FileChange("to", 0, 0, ("target",)),
+        FileChange("to", 0, 0, ("target",), ("x", "y")),
     )
+
+
+def test_symlinks_are_shown_with_where_they_lead_and_what_was_not_compared_is_no_change() -> None:
+    one: Files = {"gone": ("link", "x"), "kind": "1", "to": ("link", "x"), "large": "1" * 100_000, "m": "1"}
+    two: Files = {"new": ("link", "\x1b"), "kind": ("link", "x"), "to": ("link", "y"), "large": "2" * 100_000, "m": "2"}
+    difference = found(one, then=[two], local=False)
+    lines = list(diff_lines(difference))
+    assert lines[3:10] == [
+        "files: 1 added, 1 removed, 3 changed, 1 not compared",
+        "  - gone (-> x)",
+        "  ~ kind (1 B → -> x; type)",
+        "  ? large (100.0 kB; content not compared)",
+        "  ~ m (1 B; content)",
+        "  + new (-> \\x1b)",
+        "  ~ to (-> x → -> y; target)",
+    ]
+    page = diff_html(difference)
+    assert "<td>to</td><td>(-&gt; x → -&gt; y; target)</td>" in page
+    assert "<summary>Layers: 1 removed (112.6 kB), 1 added (112.6 kB)</summary>" in page
+    assert [row["targets"] for row in diff_data(difference)["files"]] == [
+        ["x", ""],
+        ["", "x"],
+        None,
+        None,
+        ["", "\x1b"],
+        ["x", "y"],
+    ]
 
 
 def test_a_hard_link_is_the_file_that_it_leads_to() -> None:

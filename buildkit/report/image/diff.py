@@ -1,4 +1,4 @@
-"""`mbuild image diff`: a `Difference` → lines, or plain data for JSON. `+` is added, `-` removed, `~` changed."""
+"""`mbuild image diff`: a `Difference` → lines, or plain data. `+` added, `-` removed, `~` changed, `?` not compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from buildkit.report.image.layers import layer_data
 from buildkit.report.image.text import printable, short
 from buildkit.report.tally import size_text
 
-SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+SIGNS = {"added": "+", "removed": "-", "changed": "~", "unknown": "?"}
 _MOST = 100  # lines of a part; --json has all
 
 
@@ -58,9 +58,10 @@ def weights_title(weights: WeightsChange) -> str:
 
 
 def tally(changes: Sequence[Change | FileChange]) -> str:
-    """How many were added, removed and changed."""
+    """How many were added, removed, changed, and not compared."""
     count = {kind: sum(change.kind == kind for change in changes) for kind in SIGNS}
-    return ", ".join(f"{number} {kind}" for kind, number in count.items() if number) or "none changed"
+    said = {"unknown": "not compared"}
+    return ", ".join(f"{number} {said.get(kind, kind)}" for kind, number in count.items() if number) or "none changed"
 
 
 def members_title(members: Members) -> str:
@@ -103,8 +104,9 @@ def file_line(change: FileChange) -> str:
 
 
 def file_remark(change: FileChange) -> str:
-    """The sizes and what changed, as one looks at them."""
-    sizes = [_size(size) for size in (change.before, change.after) if size is not None]
+    """The sizes, or where a symlink leads, and what changed, as one looks at them."""
+    sides = zip((change.before, change.after), change.targets, strict=True)
+    sizes = [f"-> {printable(target)}" if target else _size(size) for size, target in sides if size is not None]
     shown = sizes[0] if len(set(sizes)) == 1 else " → ".join(sizes)
     words = {
         "content?": "content not compared",
@@ -151,6 +153,7 @@ def diff_data(found: Difference) -> dict[str, Any]:
                 "before": one.before if one.before != -1 else None,
                 "after": one.after if one.after != -1 else None,
                 "what": list(one.what),
+                "targets": list(one.targets) if any(one.targets) else None,
             }
             for one in found.files
         ],
