@@ -148,7 +148,11 @@ class _Repository:
         found = self._registry.manifest(self._reference.repository, name)
         if found is None:
             place = f"{self._reference.host}/{self._reference.repository}"
-            raise BuildFailure(f"'{self._reference}' does not exist", hint=f"see 'mbuild tags {place}'")
+            said = bool(self._reference.digest or self._reference.tag)
+            raise BuildFailure(
+                f"'{self._reference}{'' if said else ':latest'}' does not exist",
+                hint=f"{'' if said else 'without a tag :latest is meant; '}see 'mbuild tags {place}'",
+            )
         self._note(found.digest, found.data)
         return Descriptor(found.media_type, found.digest)
 

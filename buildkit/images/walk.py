@@ -51,8 +51,8 @@ def opened_layer(descriptor: Descriptor, open_blob: OpenPart) -> Iterator[OpenLa
         yield OpenLayer(what, iter([Member(path, Type.FILE, 0o644, digest.size)]), file, True)
     elif compression == "none":
         file = cast(BinaryIO, Parts(digest, open_blob))
-        if (head := file.read(4)).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
-            raise BuildFailure(f"{what} is compressed, and its media type is '{descriptor.media_type}': found {head!r}")
+        if file.read(4).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
+            raise BuildFailure(f"{what} is compressed, and its media type is '{descriptor.media_type}'")
         yield OpenLayer(what, _bounded(members(file, what), what), file, True)
     else:
         with open_blob(digest) as source:

@@ -139,8 +139,11 @@ class ArchiveReader:
 
 
 def _index(archive: io.BufferedReader, what: str) -> dict[str, Member]:
-    if _packed_as(archive.read(_TAR_AT + len(_TAR))) != LAYER:
+    head = archive.read(_TAR_AT + len(_TAR))
+    if _packed_as(head) != LAYER:
         raise BuildFailure(f"{what} is compressed", hint="decompress it first: an archive is read where it lies")
+    if not head.endswith(_TAR):
+        _check_ancient(archive, what)
     found: dict[str, Member] = {}
     for member in members(archive, what):
         path = member.path.removeprefix("./").rstrip("/")
@@ -154,6 +157,14 @@ def _index(archive: io.BufferedReader, what: str) -> dict[str, Member]:
             raise BuildFailure(f"{what} holds more than {_MOST_MEMBERS} files: no image does")
         found[path] = member
     return found
+
+
+def _check_ancient(archive: io.BufferedReader, what: str) -> None:
+    """Raise BuildFailure unless what lacks the mark of a tar begins as one from before there was a mark."""
+    try:
+        next(members(archive, what), None)
+    except BuildFailure:
+        raise BuildFailure(f"{what} is no tar archive") from None
 
 
 def _packed_as(head: bytes) -> str:

@@ -117,7 +117,7 @@ def _member(block: bytes, extended: dict[str, str], size: int, position: int, wh
         raise BuildFailure(f"{what}: '{path}' is a sparse file, which is not supported")
     kind = _TYPES.get(block[156:157])
     if kind is None:
-        raise BuildFailure(f"{what}: '{path}' has the unknown type {block[156:157]!r}")
+        raise BuildFailure(f"{what}: '{path}' has the unknown type {_shown(block[156:157])}")
     if kind is Type.FILE and path.endswith("/"):
         kind = Type.DIRECTORY  # pre-POSIX archives
     size = _decimal(extended["size"], what) if "size" in extended else size
@@ -161,8 +161,13 @@ def _number(field: bytes, what: str) -> int:
         return int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
     digits = field.strip(b" \0") or b"0"
     if digits.strip(b"01234567"):  # `int` alone would take signs and underscores
-        raise BuildFailure(f"{what} is damaged: a tar header holds {field!r} where a number belongs")
+        raise BuildFailure(f"{what} is damaged: a tar header holds {_shown(field)} where a number belongs")
     return int(digits, 8)
+
+
+def _shown(field: bytes) -> str:
+    """Bytes as a person reads them, in quotes."""
+    return repr(field)[1:]
 
 
 def _time(field: bytes, extended: str | None, what: str) -> int:
@@ -186,4 +191,4 @@ def _text(field: bytes, what: str) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise BuildFailure(f"{what}: the name {raw[:200]!r} is not valid UTF-8") from None
+        raise BuildFailure(f"{what}: the name {_shown(raw[:200])} is not valid UTF-8") from None

@@ -192,6 +192,20 @@ def shelved(registry: LittleRegistry, made: Made, tag: str) -> str:
     return f"{registry.address}/ml/fraud:{tag}"
 
 
+def test_an_image_without_a_tag_that_is_missing_is_told_with_the_tag_that_was_asked_for(place: Place) -> None:
+    with serving(LittleRegistry()) as registry:
+        host = registry.address
+        assert place.mbuild("image", "inspect", f"{host}/a/b", "--plain-http") == Ran(
+            1,
+            "",
+            f"error: '{host}/a/b:latest' does not exist\n"
+            f"hint: without a tag :latest is meant; see 'mbuild tags {host}/a/b'\n",
+        )
+        assert place.mbuild("image", "inspect", f"{host}/a/b:v1", "--plain-http") == Ran(
+            1, "", f"error: '{host}/a/b:v1' does not exist\nhint: see 'mbuild tags {host}/a/b'\n"
+        )
+
+
 def test_of_a_registry_headers_are_read_and_shared_layers_are_not(place: Place) -> None:
     values = bytes(8 << 20)
     one = Made([BASE, {"m/x.safetensors": safetensors({"a": ("F32", [1 << 21], values)})}])
@@ -332,7 +346,7 @@ def test_a_target_is_built_and_its_layers_are_counted_in_others(place: Place) ->
         ),
         (["oci-archive:."], "error: 'oci-archive:.': '{root}' is no file\nhint: "),
         (["oci:empty"], "error: OCI layout '{root}/empty' has no 'oci-layout'\n"),
-        (["oci-archive:file"], "error: oci-archive '{root}/file' is damaged: expected a tar header at byte 0\n"),
+        (["oci-archive:file"], "error: oci-archive '{root}/file' is no tar archive\n"),
         (["//a:b"], "error: no workspace here: "),
         (["ocl:file"], "error: 'ocl:file' is no image\nhint: an image is //package:target, "),
         (["library/python:3.11"], "error: 'library/python:3.11' is no image\nhint: an image is //package:target, "),

@@ -72,14 +72,14 @@ def rechecked(data: bytearray, at: int, field: bytes) -> None:
         ),
         (
             spoilt(lambda d: rechecked(d, 124, b"no number!!")),
-            "a.tar is damaged: a tar header holds b'no number!!\\x00' where a number belongs",
+            "a.tar is damaged: a tar header holds 'no number!!\\x00' where a number belongs",
         ),
         (
             spoilt(lambda d: rechecked(d, 124, b"-0000001000")),
-            "a.tar is damaged: a tar header holds b'-0000001000\\x00' where a number belongs",
+            "a.tar is damaged: a tar header holds '-0000001000\\x00' where a number belongs",
         ),
-        (spoilt(lambda d: rechecked(d, 156, b"S")), "a.tar: 'a' has the unknown type b'S'"),
-        (spoilt(lambda d: rechecked(d, 0, b"\xff")), "a.tar: the name b'\\xff' is not valid UTF-8"),
+        (spoilt(lambda d: rechecked(d, 156, b"S")), "a.tar: 'a' has the unknown type 'S'"),
+        (spoilt(lambda d: rechecked(d, 0, b"\xff")), "a.tar: the name '\\xff' is not valid UTF-8"),
         (
             spoilt(lambda d: rechecked(d, 156, b"x")),
             "a.tar is damaged: a PAX record is not 'length key=value'",
