@@ -24,9 +24,8 @@ from buildkit.registry.registry import Document, Moved, OpenBlob, Registry, Sent
 
 _WORTH = 64 << 20  # bytes: what is less is hashed before a session is opened
 _PLATFORMS = 4  # of an index, whose layers are looked at
-# A tag (distribution specification, "Pulling manifests"), but none that is made of a digest: those list referrers, or
-# are what cosign signs and attests with.
-_TAG = re.compile(r"(?!sha256-[0-9a-f]{64})\w[\w.-]{0,127}", re.ASCII)
+# Tags that are made of a digest name no version: they list referrers, or are what cosign signs and attests with.
+_OF_DIGEST = re.compile("sha256-[0-9a-f]{64}")
 _GOODBYE = 1.0  # seconds that a registry has to hear that an upload is given up
 
 
@@ -180,7 +179,7 @@ class Early:
         registry.access(repository, push=True)
         found = registry.manifest(repository, tag) if tag else None
         if found is None:
-            tags = [name for name in registry.tags(repository) if _TAG.fullmatch(name)]
+            tags = [name for name in registry.tags(repository) if not _OF_DIGEST.match(name)]
             found = registry.manifest(repository, max(tags, key=_numbered)) if tags else None
         return _Place(registry, frozenset(_layer_sizes(registry, repository, found) if found else ()))
 
