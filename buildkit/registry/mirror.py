@@ -31,7 +31,7 @@ class MirroredRegistry:
         self._place_of = place_of
         self._listener = listener
         self._failed = False
-        self._lacking: set[str] = set()  # repositories of which the mirror lacks a manifest, and so most likely blobs
+        self._lacking: set[str] = set()  # repositories whose manifests the mirror lacks, and so most likely blobs
 
     def access(self, repository: str, *, push: bool = False, sources: Iterable[str] = ()) -> None:
         """Of the registry; a mirror is only read."""
@@ -44,9 +44,12 @@ class MirroredRegistry:
         except EnvironmentFault as fault:
             self._give_up(repository, fault)
             found = None
-        if not found:
+        if found:
+            return found
+        own = self._registry.manifest(repository, name)
+        if own:
             self._lacking.add(repository)
-        return found or self._registry.manifest(repository, name)
+        return own
 
     def open_blob(
         self, repository: str, digest: Digest, offset: int = 0, length: int | None = None
