@@ -8,14 +8,13 @@ for a platform.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from buildkit.errors import BuildError, did_you_mean
 from buildkit.records import dataclass
-from buildkit.reference import is_image_name
+from buildkit.reference import is_image_name, is_tag
 
 if TYPE_CHECKING:
     from buildkit.oci.blobs import OpenBlob
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
 KINDS = ("oci", "oci-archive", "docker-archive", "rootfs")
 FORMS = "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG] or rootfs:DIR"
 _MEANT = "an OCI layout, one as a tar, an archive for docker load, a plain root file system"
-_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-_FITS: Mapping[str, Callable[[str], object]] = {
-    "oci": _TAG.fullmatch,
-    "oci-archive": _TAG.fullmatch,
+_FITS: Mapping[str, Callable[[str], bool]] = {
+    "oci": is_tag,
+    "oci-archive": is_tag,
     "docker-archive": is_image_name,
 }
 
