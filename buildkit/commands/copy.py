@@ -19,10 +19,8 @@ from buildkit.oci.layout import closure
 from buildkit.records import dataclass
 from buildkit.reference import Reference, is_tag
 from buildkit.registry import (
-    Document,
     OpenedSource,
     Pushed,
-    Registry,
     RegistrySource,
     Source,
     carry_out,
@@ -193,12 +191,3 @@ def _store(session: Session, root: Descriptor, opened: OpenedImage) -> None:
 
 def _by_digest(place: Reference, digest: Digest) -> str:
     return str(replace(place, tag=None, digest=str(digest)))
-
-
-def named(registry: Registry, place: Reference) -> Document:
-    """The manifest that a reference names now. Raises BuildFailure if there is none."""
-    meant = place if place.digest or place.tag else replace(place, tag="latest")
-    found = registry.manifest(place.repository, meant.digest or meant.tag or "")
-    if found is None:
-        raise BuildFailure(f"'{meant}' does not exist", hint=f"see 'mbuild tags {place.host}/{place.repository}'")
-    return found

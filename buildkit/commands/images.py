@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from buildkit.commands.build import build_analyzed, media_type_of
@@ -25,9 +26,19 @@ from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.image import OpenedImage
 from buildkit.oci.layout_reader import LayoutReader
 from buildkit.reference import Reference
-from buildkit.registry import Registry
+from buildkit.registry import Document, Registry
 
 FORMS = "//package:target, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:TAG] or HOST/REPOSITORY:TAG"
+
+
+def named(registry: Registry, place: Reference) -> Document:
+    """The manifest that a reference names now. Raises BuildFailure if there is none."""
+    meant = place if place.digest or place.tag else replace(place, tag="latest")
+    found = registry.manifest(place.repository, meant.digest or meant.tag or "")
+    if found is None:
+        why = "" if meant is place else "without a tag :latest is meant; "
+        raise BuildFailure(f"'{meant}' does not exist", hint=f"{why}see 'mbuild tags {place.host}/{place.repository}'")
+    return found
 
 
 def open_image(session: Session, text: str, *, plain_http: bool = False) -> OpenedImage:
@@ -144,15 +155,7 @@ class _Repository:
         self._documents: dict[str, bytes | None] = {}
 
     def root(self) -> Descriptor:
-        name = self._reference.digest or self._reference.tag or "latest"
-        found = self._registry.manifest(self._reference.repository, name)
-        if found is None:
-            place = f"{self._reference.host}/{self._reference.repository}"
-            said = bool(self._reference.digest or self._reference.tag)
-            raise BuildFailure(
-                f"'{self._reference}{'' if said else ':latest'}' does not exist",
-                hint=f"{'' if said else 'without a tag :latest is meant; '}see 'mbuild tags {place}'",
-            )
+        found = named(self._registry, self._reference)
         self._note(found.digest, found.data)
         return Descriptor(found.media_type, found.digest)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from buildkit.commands.copy import named
+from buildkit.commands.images import named
 from buildkit.commands.registries import registry_of
 from buildkit.commands.session import Session
 from buildkit.digest import Digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from buildkit.commands.copy import named
+from buildkit.commands.images import named
 from buildkit.commands.registries import registry_of
 from buildkit.commands.session import Session
 from buildkit.digest import Digest

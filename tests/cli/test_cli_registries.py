@@ -110,7 +110,9 @@ def test_a_layouts_tag_is_kept_where_the_target_has_none(registry: LittleRegistr
 def test_a_reference_without_a_tag_means_the_latest_and_says_so(registry: LittleRegistry) -> None:
     place = f"{registry.address}/ml/fraud"
     assert mbuild("promote", place, "--to", "prod") == Ran(
-        1, "", f"error: '{place}:latest' does not exist\nhint: see 'mbuild tags {place}'\n"
+        1,
+        "",
+        f"error: '{place}:latest' does not exist\nhint: without a tag :latest is meant; see 'mbuild tags {place}'\n",
     )
 
 
