@@ -20,7 +20,8 @@ from buildkit.images.members import IndexMember, index_annotations, members_of
 from buildkit.images.merged import File, Root
 from buildkit.images.validate import Validation
 from buildkit.images.validate import validate as validate_opened
-from buildkit.images.walk import is_unsafe, kind_of, opened_layer, plain_path
+from buildkit.images.walk import is_unsafe, kind_of, opened_layer
+from buildkit.oci.each_once import plain_path
 from buildkit.oci.image import Image, OpenedImage, read_image
 from buildkit.oci.manifest import Manifest
 from buildkit.records import dataclass

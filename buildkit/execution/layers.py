@@ -24,6 +24,7 @@ from buildkit.content import Kind, check_path, parents
 from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.execution.layer_stream import opened
+from buildkit.oci.each_once import told_twice
 from buildkit.records import dataclass
 
 WHITEOUT = ".wh."
@@ -107,7 +108,7 @@ class _Unpacking:
             return
         if member.size < 0 or member.issparse():
             raise BuildFailure(f"layer member '{path}' is a sparse file, or one of less than no bytes")
-        self._clear(path)
+        self._check_free(path)
         target = self.folder / path
         if member.isreg():
             self._write(path, target, member, archive, elsewhere)
@@ -148,18 +149,15 @@ class _Unpacking:
 
     def _make_folder(self, path: str, mode: int) -> None:
         if self.kinds.get(path) is not Kind.DIRECTORY:
-            self._clear(path)
+            self._check_free(path)
             (self.folder / path).mkdir()
         self.kinds[path] = Kind.DIRECTORY
         self.modes[path] = mode
 
-    def _clear(self, path: str) -> None:
-        kind = self.kinds.pop(path, None)
-        if kind is Kind.DIRECTORY:
-            raise BuildFailure(f"layer member '{path}' is there as a directory already")
-        if kind is not None:
-            (self.folder / path).unlink()
-            self.elsewhere.pop(path, None)
+    def _check_free(self, path: str) -> None:
+        if path in self.kinds:
+            what = f"layer member '{path}' is there as a directory already"
+            raise BuildFailure(what if path in self.implied else f"damaged layer: {told_twice(path)}")
 
     def _write(
         self, path: str, target: Path, member: tarfile.TarInfo, archive: tarfile.TarFile, elsewhere: Elsewhere | None

@@ -13,10 +13,11 @@ from typing import BinaryIO, cast
 from buildkit.errors import BuildFailure
 from buildkit.images.facts import compression_of
 from buildkit.images.merged import OPAQUE
-from buildkit.images.walk import MOST_MEMBERS, is_unsafe, plain_path
+from buildkit.images.walk import MOST_MEMBERS, is_unsafe
 from buildkit.oci.blobs import OpenPart, Passing
 from buildkit.oci.compression import Readable, decompressed
 from buildkit.oci.descriptor import Descriptor
+from buildkit.oci.each_once import plain_path, told_twice
 from buildkit.oci.tar_reader import Member, Type, members
 
 _MOST = 20  # faults of one kind that are told of a layer
@@ -128,7 +129,7 @@ def _member_faults(found: Iterator[Member]) -> Iterator[tuple[str, str]]:
             continue
         path = plain_path(member.path)
         if path in kinds:
-            yield "paths that come twice", f"want each path once, got {shown} twice"
+            yield "paths that come twice", told_twice(member.path)
         yield from _place_faults(path, kinds, good)
         if member.type is Type.HARD_LINK and kinds.get(plain_path(member.target)) not in (Type.FILE, Type.HARD_LINK):
             yield "hard links", f"want hard links to earlier files of the layer, got {shown} to {member.target[:200]!r}"

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import field, replace
 
 from buildkit.errors import BuildFailure
-from buildkit.images.walk import is_unsafe, kind_of, plain_path
+from buildkit.images.walk import is_unsafe, kind_of
+from buildkit.oci.each_once import plain_path
 from buildkit.oci.tar_reader import Member
 from buildkit.records import dataclass
 

@@ -16,8 +16,9 @@ from buildkit.images.facts import LayerFacts
 from buildkit.images.merged import File, Root
 from buildkit.images.packages import LARGEST, ecosystem_of, packages_of
 from buildkit.images.safetensors import NotSafetensors, Tensor, tensors
-from buildkit.images.walk import OpenLayer, is_readable, opened_layer, plain_path
+from buildkit.images.walk import OpenLayer, is_readable, opened_layer
 from buildkit.oci.descriptor import stays_where_it_is
+from buildkit.oci.each_once import plain_path
 from buildkit.oci.image import OpenedImage
 from buildkit.oci.tar_reader import Member, Type
 from buildkit.records import dataclass

@@ -16,6 +16,7 @@ from buildkit.images.model_layers import FILEPATH
 from buildkit.oci.blobs import OpenPart, Parts, Passing
 from buildkit.oci.compression import decompressed
 from buildkit.oci.descriptor import Descriptor, check_at_hand
+from buildkit.oci.each_once import each_once
 from buildkit.oci.tar_reader import Member, Type, members
 from buildkit.records import dataclass
 
@@ -39,7 +40,9 @@ class OpenLayer:
 
 @contextmanager
 def opened_layer(descriptor: Descriptor, open_blob: OpenPart) -> Iterator[OpenLayer]:
-    """Open a layer. BuildFailure for one that is damaged, a bomb, no tar at all, or not at hand."""
+    """Open a layer. BuildFailure for one that is damaged, a bomb, no tar at all, or not at hand; while its members
+    pass, for a path that comes twice.
+    """
     check_at_hand(descriptor)
     digest, compression = descriptor.digest, compression_of(descriptor.media_type)
     what = f"layer {digest}"
@@ -67,15 +70,10 @@ def is_readable(descriptor: Descriptor) -> bool:
 
 
 def _bounded(found: Iterator[Member], what: str) -> Iterator[Member]:
-    for number, member in enumerate(found):
+    for number, member in enumerate(each_once(found, what)):
         if number == MOST_MEMBERS:
             raise BuildFailure(f"{what} holds more than {MOST_MEMBERS} members: refused as a bomb")
         yield member
-
-
-def plain_path(path: str) -> str:
-    """A member's path without what archivers add; '' is the root. None may lead outside: `unsafe` says which do."""
-    return path.removeprefix("./").strip("/") if path not in (".", "./") else ""
 
 
 def is_unsafe(path: str) -> bool:

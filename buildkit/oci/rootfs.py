@@ -19,6 +19,7 @@ from buildkit.oci.appearing import new_folder
 from buildkit.oci.archive import image_to_unpack, layer_chunks
 from buildkit.oci.blobs import OpenBlob, Passing
 from buildkit.oci.descriptor import Descriptor
+from buildkit.oci.each_once import each_once
 from buildkit.oci.root_tree import Node, NoFolder, Place, find
 from buildkit.oci.tar_reader import Member, Type
 
@@ -31,7 +32,7 @@ def write_rootfs(folder: Path, root: Descriptor, open_blob: OpenBlob, *, platfor
     """Write the root file system of an image, of an index the one for `platform`, to a missing or empty folder.
 
     Raises BuildError where it is neither, and where the index has no such image; BuildFailure for a layer that is
-    damaged, holds devices or leads outside.
+    damaged, holds a path twice or a device, or leads outside.
     """
     image, _, ids = image_to_unpack(root, open_blob, platform)
     with new_folder(folder, "root file system") as made:
@@ -55,7 +56,7 @@ class _Layer:
 
     def apply(self, stream: Passing) -> int:
         """Make all members; gives how many there were with those of the layers before."""
-        for member in tar_reader.members(cast(BinaryIO, stream), self.what):
+        for member in each_once(tar_reader.members(cast(BinaryIO, stream), self.what), self.what):
             self._members += 1
             if self._members > _MEMBERS:
                 raise BuildFailure(

@@ -1,6 +1,6 @@
 """Layers → a tar of their Python modules alone, at their paths, for whoever compiles them.
 
-Nothing is unpacked: layers are read from front to end. Where a path comes twice, the later one counts, as in a root.
+Nothing is unpacked: layers are read from front to end. Of several layers with a path, the later counts, as in a root.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from buildkit.content import Blob, Kind
 from buildkit.digest import Digest
 from buildkit.oci import tar
 from buildkit.oci.compression import decompressed
+from buildkit.oci.each_once import each_once
 from buildkit.oci.onward import Onward
 from buildkit.oci.tar_reader import Member, Type, members
 from buildkit.store import BlobStore
@@ -50,7 +51,7 @@ def _archive(store: BlobStore, layers: Collection[Digest], wanted: _Wanted) -> I
         what = f"layer {digest}"
         with store.open(digest) as source:
             archive = Onward(decompressed(source, what), what)
-            for member in members(archive, what):
+            for member in each_once(members(archive, what), what):
                 path = plain_path(member.path)
                 if path in wanted:
                     yield from _copied(path, member, archive, wanted, what)

@@ -366,3 +366,24 @@ def test_what_names_no_image_is_told(place: Place, words: list[str], expected: s
     assert ran.stdout == ""
     assert ran.stderr.startswith(expected.replace("{root}", str(place.root))), ran.stderr
     assert ran.code in (1, 2)
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_a_path_that_comes_twice_is_refused_in_the_same_words_by_all_who_read_layers(
+    place: Place, compression: str
+) -> None:
+    made = Made([BASE, [("f", "1"), ("./f", "2")]], compression)
+    made.write(place.root / "twice")
+    Made([BASE]).write(place.root / "one")
+    layer = json.loads(made.blobs[made.root().digest])["layers"][1]["digest"]
+    fault = f"layer {layer}: want each path once, got './f' twice\n"
+    assert place.mbuild("image", "validate", "oci:twice") == Ran(1, fault, "")
+    for argv in (
+        ["image", "files", "oci:twice"],
+        ["image", "files", "oci:twice", "--layer", "2"],
+        ["image", "diff", "oci:one", "oci:twice"],
+        ["copy", "oci:twice", "rootfs:root"],
+    ):
+        ran = place.mbuild(*argv)
+        assert (ran.code, ran.stderr) == (1, f"error: {fault}"), argv
+    assert sorted(path.name for path in place.root.iterdir()) == ["one", "twice"]

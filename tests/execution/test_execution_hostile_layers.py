@@ -96,7 +96,7 @@ REFUSED: dict[str, tuple[list[bytes], str]] = {
     ),
     "a symlink, then a directory, then a file": (
         [tarred(("way", "sym", "/tmp"), ("way", "dir", b""), ("way", "sym", "/tmp"), ("way/evil", "file", b"evil"))],
-        "layer member 'way' is there as a directory already",
+        "damaged layer: want each path once, got 'way' twice",
     ),
     "a hard link to the outside": (
         [tarred(("evil", "link", "../../etc/passwd"))],

@@ -361,3 +361,28 @@ def test_a_layer_with_wrong_bytes_is_refused_or_stays_in_its_folder(tmp_path: Pa
     with suppress(BuildError):
         write_rootfs(tmp_path / "root", blobs.root(manifest), blobs.open)
     assert {path.name for path in tmp_path.iterdir()} <= {"root"}
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        [member("a", b"1"), member("./a", b"2")],
+        [member("b/a", b"1"), link("b/./a", "b")],
+        [link("a", "b"), member("a/")],
+        [member("a/"), member("a", b"1")],
+        [member("x", b"1"), hard_link("a", "x"), hard_link("a", "x")],
+        [member("b/.wh.a", b""), member("b/.wh.a", b"")],
+    ],
+)
+def test_a_path_that_comes_twice_in_one_layer_is_refused(
+    tmp_path: Path, again: list[tuple[tarfile.TarInfo, bytes]]
+) -> None:
+    last = again[-1][0]
+    path = f"{last.name}/" if last.isdir() else last.name
+    expected = f"layer DIGEST: want each path once, got {path!r} twice"
+    assert refused(tmp_path, [member("c", b"0")], again) == expected
+
+
+def test_a_folder_may_be_named_again_and_a_path_come_in_each_layer(tmp_path: Path) -> None:
+    first = [member("./"), member("a/"), member("./"), member("./a/", mode=0o700), member("a/b", b"1")]
+    assert applied(tmp_path / "root", first, [member("a/"), member("a/b", b"2")]) == {"a": "/", "a/b": "2"}
