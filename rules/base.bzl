@@ -2,6 +2,7 @@
 they are until something runs in them.
 """
 
+load(":distribution.bzl", "libc_of")
 load(":layers.bzl", "LayersInfo", "blobs")
 load(":platform.bzl", "platform_name")
 
@@ -11,7 +12,8 @@ BaseInfo = provider(
         "annotations": "the annotations that name it",
         "platform": "such as linux/amd64",
         "python": "its interpreter's path",
-        "python_version": "that interpreter's version, or '' where the image does not tell",
+        "python_version": "that interpreter's version, or '' where nothing tells it",
+        "libc": "its C library: glibc's version such as 2.36, musl, or '' where nothing tells it",
         "environment": "variables",
         "user": "who its containers run as, or '' for root",
         "entrypoint": "the words that start it",
@@ -69,7 +71,7 @@ def _base_image(ctx):
         DefaultInfo(files = [manifest]),
         ImageInfo(manifest = manifest, config = written, layers = blobs(layers), platform = platform_name(ctx)),
         LayersInfo(layers = layers),
-        _info(ctx, config.get("config") or {}, lock.digest),
+        _info(ctx, config, lock.digest),
         info,
     ]
 
@@ -133,7 +135,8 @@ def _histories(config, count):
     groups[-1] += pending
     return groups
 
-def _info(ctx, settings, digest):
+def _info(ctx, config, digest):
+    settings = config.get("config") or {}
     environment = {}
     for variable in settings.get("Env") or []:
         name, _, value = variable.partition("=")
@@ -149,7 +152,8 @@ def _info(ctx, settings, digest):
         platform = platform_name(ctx),
         # Images that say which Python they have are those of Docker's library, which compile it themselves.
         python = ctx.attr.python or ("/usr/local/bin/python3" if version else "/usr/bin/python3"),
-        python_version = version,
+        python_version = ctx.attr.python_version or version,
+        libc = ctx.attr.glibc or libc_of(config),
         environment = environment,
         user = "" if user.partition(":")[0] in _ROOT else user,
         entrypoint = settings.get("Entrypoint") or [],
@@ -192,6 +196,11 @@ base_image = rule(
         "python": attr.string(
             doc = "The path of its Python; by default /usr/local/bin/python3 where PYTHON_VERSION is set in it, " +
                   "else /usr/bin/python3.",
+        ),
+        "python_version": attr.string(doc = "Its Python's version, such as 3.11; by default what PYTHON_VERSION says."),
+        "glibc": attr.string(
+            doc = "Its C library's version, such as 2.36; by default that of the Debian, Ubuntu or UBI that its " +
+                  "history or labels name. On musl, as in Alpine, no wheel with compiled code works.",
         ),
     },
 )

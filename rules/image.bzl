@@ -11,13 +11,18 @@ _FOREIGN_FILES = attr.string_list(
           "hold since nothing in it runs them. Any other one is an error.",
 )
 
-def _image(ctx, layers, settings, annotations):
+def _image(ctx, layers, settings, annotations, remarks = []):
     """Declares config and manifest over layers; settings go into the config, annotations into the manifest."""
     config = ctx.actions.declare_file(ctx.label.name + "/config.json")
     manifest = ctx.actions.declare_file(ctx.label.name + "/manifest.json")
     ctx.actions.tool(
         "image_config",
-        arguments = {"descriptors": descriptors(layers), "trees": trees(layers), "settings": settings | {"foreign_files": ctx.attr.foreign_files}},
+        arguments = {
+            "descriptors": descriptors(layers),
+            "trees": trees(layers),
+            "settings": settings | {"foreign_files": ctx.attr.foreign_files},
+            "remarks": remarks,
+        },
         outputs = {"config": config, "warnings": ctx.actions.declare_file(ctx.label.name + "/warnings.json")},
         mnemonic = "config",
     )
@@ -72,7 +77,7 @@ def _model_image(ctx):
         "labels": (base.labels if base else {}) | labels,
     } | ({"stop_signal": base.stop_signal} if base and base.stop_signal else {}) | created_of(ctx), (
         annotations_of(ctx, labels | (base.annotations if base else {}))
-    ))
+    ), runtime.remarks)
     return [
         DefaultInfo(files = [made.manifest]),
         ImageInfo(

@@ -1,12 +1,11 @@
 """`runtime`: what models run on: a base, packages, a model server, and the environment that it needs."""
 
 load(":base.bzl", "BaseInfo")
-load(":debian.bzl", "DebianInfo")
+load(":fitting.bzl", "check_packages", "python_of")
 load(":layers.bzl", "LayersInfo", "blobs", "compression_attribute", "make_layer", "own_blobs")
 load(":mlserver.bzl", "mlserver")
 load(":platform.bzl", "platform_name", "target_and_exec")
 load(":python.bzl", "PackagesInfo")
-load(":wheels.bzl", "minor_of")
 
 RuntimeInfo = provider(
     doc = "Everything that an image has but its models.",
@@ -20,6 +19,7 @@ RuntimeInfo = provider(
         "user": "uid:gid",
         "platform": "such as linux/amd64",
         "base": "the BaseInfo of an image of others that it begins with, or None",
+        "remarks": "what users of its images are to be warned of: a list of sentences",
     },
 )
 
@@ -54,7 +54,7 @@ def _runtime(ctx):
         fail("'bytecode' is True or False, found %r" % ctx.attr.bytecode)
     own = ctx.split_attr.base["target"]
     foreign = own[BaseInfo] if BaseInfo in own else None
-    _check_packages(ctx, foreign)
+    remarks = check_packages(ctx, own, platform_name(ctx))
     python = ctx.attr.python or (foreign.python if foreign else _PYTHON)
     base = own[LayersInfo].layers
     packages = _package_layers(ctx)
@@ -85,6 +85,7 @@ def _runtime(ctx):
             user = ctx.attr.user or (foreign.user if foreign else "") or "1000:1000",
             platform = platform_name(ctx),
             base = foreign,
+            remarks = remarks,
         ),
     ]
 
@@ -126,61 +127,15 @@ def _package_layers(ctx):
 def _of_target(index, package):
     return struct(name = "%d-%s" % (index, package.name), title = package.title, layer = package.layer)
 
-def _check_packages(ctx, foreign):
-    """All packages must be for one Python, which is the base's, and for the platform of base and runtime."""
-    if foreign and foreign.platform != platform_name(ctx):
-        fail("'base' is for %s, the runtime is for %s" % (foreign.platform, platform_name(ctx)))
-    packages = [target[PackagesInfo] for target in ctx.attr.packages if PackagesInfo in target]
-    pythons = {package.python: None for package in packages}
-    if len(pythons) > 1:
-        fail("'packages' are for several Pythons: " + ", ".join(sorted(pythons)))
-    version = foreign.python_version if foreign and not ctx.attr.python else ""
-    for python in pythons:
-        if version and version != python and not version.startswith(python + "."):
-            fail("'packages' are for Python %s, 'base' has Python %s" % (python, version))
-    for package in packages:
-        if package.platform != platform_name(ctx):
-            fail("'packages' are for %s, the runtime is for %s" % (package.platform, platform_name(ctx)))
-    base = ctx.split_attr.base["target"]
-    if DebianInfo in base:
-        _check_base(ctx, base)
-
 def _compiler(ctx, own, python):
     """The Python that compiles: the base's, as it is for the build machine; bytecode is the same on all processors."""
     base = ctx.split_attr.base["exec"]
-    here, there = _python_version(base), _python_version(own)
+    here, there = python_of(base), python_of(own)
     if here and there and here != there:
         fail("'base' has Python %s, but as configured for the build machine, where it compiles bytecode, %s" % (there, here))
     if BaseInfo in base and not ctx.attr.python:
         python = base[BaseInfo].python
     return struct(python = python, layers = base[LayersInfo].layers)
-
-def _python_version(base):
-    """The first two parts of the version of a base's Python, or '' where nothing tells it."""
-    if BaseInfo in base:
-        return ".".join(base[BaseInfo].python_version.split(".")[:2])
-    versions = base[DebianInfo].versions if DebianInfo in base else {}
-    pythons = [name for name in versions if name.startswith("python3.") and name.endswith("-minimal")]
-    return pythons[0][len("python"):-len("-minimal")] if len(pythons) == 1 else ""
-
-def _check_base(ctx, base):
-    """The base must have the packages' Python, and their C library or a newer one, as far as its lock tells."""
-    label = base.label
-    versions = base[DebianInfo].versions
-    pythons = [name.removeprefix("python").removesuffix("-minimal") for name in versions if name.startswith("python3.")]
-    pythons = sorted({version: None for version in pythons if version[2:].isdigit()})
-    glibc = versions["libc6"].split("-")[0] if "libc6" in versions else ""
-    for target in ctx.attr.packages:
-        if PackagesInfo not in target:
-            continue
-        package = target[PackagesInfo]
-        if pythons and package.python not in pythons:
-            found = ", ".join(pythons)
-            fail("packages '%s' are for Python %s, base '%s' has %s" % (target.label, package.python, label, found))
-        needed = getattr(package, "glibc", "")
-        if needed and glibc and minor_of(needed) > minor_of(glibc):
-            what = (package.glibc_for, target.label, needed, label, glibc)
-            fail("'%s' of packages '%s' needs glibc %s, base '%s' has %s" % what)
 
 def _bytecode(ctx, compiler, folder, package):
     """Compiles one layer's modules with the base's own interpreter, in the base: the modules are an input."""

@@ -37,8 +37,17 @@ MOST_LAYERS = 100
 
 
 @tool(version=7, outputs=("config", "warnings"))
-def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob], settings: Json) -> dict[str, Digest]:
+def image_config(
+    store: BlobStore,
+    *,
+    descriptors: list[Blob],
+    trees: list[Blob],
+    settings: Json,
+    remarks: list[str] | None = None,
+) -> dict[str, Digest]:
     """The OCI config of an image with the given layers, lowest first; and what its user is to be warned of.
+
+    `remarks` are warnings of the rules, which come first.
 
     Raises BuildFailure where two layers hold different things at one path, or where a path of one leads through a
     symlink or a file of another: the image would depend on the order in which layers are laid over each other. Also
@@ -71,7 +80,7 @@ def image_config(store: BlobStore, *, descriptors: list[Blob], trees: list[Blob]
     )
     return {
         "config": store.put(bounded(config.to_json(), "config")),
-        "warnings": put_remarks(store, layers, names, paths),
+        "warnings": put_remarks(store, layers, names, paths, remarks or ()),
     }
 
 

@@ -21,12 +21,19 @@ _MOST = 3  # pairs of names that are told
 
 
 def put_remarks(
-    store: BlobStore, layers: Sequence[Layer], names: Sequence[str], paths: Iterable[Iterable[str]]
+    store: BlobStore,
+    layers: Sequence[Layer],
+    names: Sequence[str],
+    paths: Iterable[Iterable[str]],
+    known: Iterable[str] = (),
 ) -> Digest:
-    """Store the warnings of an image as a list of texts; `paths` are those of the layers whose files are known."""
-    known = (name for layer, name in zip(layers, names, strict=True) if layer.tree)
-    holders = {path: name for name, held in reversed([*zip(known, paths, strict=True)]) for path in held}
-    return store.put(canonical([*_large(layers, names), *_told(holders)]))
+    """Store the warnings of an image as a list of texts, those that are `known` already first.
+
+    `paths` are those of the layers whose files are known.
+    """
+    listed = (name for layer, name in zip(layers, names, strict=True) if layer.tree)
+    holders = {path: name for name, held in reversed([*zip(listed, paths, strict=True)]) for path in held}
+    return store.put(canonical([*known, *_large(layers, names), *_told(holders)]))
 
 
 def _large(layers: Sequence[Layer], names: Sequence[str]) -> Iterator[str]:

@@ -201,7 +201,93 @@ def test_packages_are_for_the_python_of_the_base(tmp_path: Path) -> None:
     (tmp_path / "new.lock").write_text(render_lock(Lock("python", request_key("python", asked), ())))
     with pytest.raises(BuildErrors) as caught:
         build(session_of(tmp_path, text, lock_text()), ["//:x"])
-    assert caught.value.errors[0].message == "'packages' are for Python 3.12, 'base' has Python 3.11.9"
+    assert caught.value.errors[0].message == "packages '//:new' are for Python 3.12, base '//:base' has 3.11"
+
+
+def history(*steps: str) -> dict[str, Any]:
+    return {"history": [{"created_by": step} for step in steps]}
+
+
+UBUNTU = (
+    "/bin/sh -c #(nop)  LABEL org.opencontainers.image.ref.name=ubuntu",
+    "/bin/sh -c #(nop)  LABEL org.opencontainers.image.version=20.04",
+    "LABEL org.opencontainers.image.version=9",
+)
+UBI = {"Env": ["PYTHON_VERSION=3.11"], "Labels": {"vendor": "Red Hat, Inc.", "name": "ubi8/python-311"}}
+BARE: dict[str, Any] = {"config": {}}
+WHEEL = "x-1.0-cp311-cp311-manylinux_2_34_x86_64.whl"
+NEEDS = f"'{WHEEL}' of packages '//:new' needs glibc 2.34, base '//:base' has "
+NO_PYTHON = (
+    "nothing tells which Python base '//:base' has, so it is not known whether packages for Python 3.11 work: name its "
+    "version with 'python_version' there"
+)
+NO_LIBC = (
+    f"nothing tells which C library base '//:base' has, so it is not known whether '{WHEEL}' works, which needs glibc "
+    "2.34: name its version with 'glibc' there"
+)
+
+
+def with_wheel(tmp_path: Path, base: str = "", runtime: str = "", wheel: str = WHEEL, **config: Any) -> Session:
+    """A workspace whose runtime lays a wheel on a base of which its config tells so much."""
+    text = (BUILD % IMAGE).replace('base = ":base",', f'base = ":base", packages = [":new"],{runtime}')
+    text = text.replace('lock = "base.lock"', f'lock = "base.lock", {base}')
+    text += 'python_packages(name = "new", lock = "new.lock", requirements = ["x"])\n'
+    asked = {"requirements": ["x"], "constraints": [], "python": "3.11", "platform": "linux/amd64", "glibc": "2.36"}
+    entry = LockEntry("x", "1.0", wheel, 1, "1" * 64)
+    (tmp_path / "new.lock").write_text(render_lock(Lock("python", request_key("python", asked), (entry,))))
+    return session_of(tmp_path, text, lock_text(**config))
+
+
+@pytest.mark.parametrize(
+    ("base", "config", "message"),
+    [
+        ("", history("# debian.sh --arch 'amd64' out/ 'bullseye' '@1'"), NEEDS + "2.31"),
+        ("", history(*UBUNTU), NEEDS + "2.31"),
+        ("", {"config": UBI}, NEEDS + "2.28"),
+        ('glibc = "2.33"', history("# debian.sh --arch 'arm64' out/ 'trixie' '@1'"), NEEDS + "2.33"),
+        (
+            "",
+            history("ADD alpine-minirootfs-3.22.2-x86_64.tar.gz / # buildkit"),
+            NEEDS.removesuffix("has ") + "has musl in its place: choose a base with glibc, such as one of Debian",
+        ),
+        (
+            'python_version = "3.10"',
+            BARE,
+            "packages '//:new' are for Python 3.11, base '//:base' has 3.10",
+        ),
+    ],
+)
+def test_packages_must_fit_what_a_base_tells_of_itself_or_is_said_to_have(
+    tmp_path: Path, base: str, config: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BuildErrors) as caught:
+        analysis(with_wheel(tmp_path, base, **config), ["//:x"])
+    assert caught.value.errors[0].message == message
+
+
+@pytest.mark.parametrize(
+    ("base", "runtime", "wheel", "config", "expected"),
+    [
+        ("", "", WHEEL, BARE, [NO_PYTHON, NO_LIBC]),
+        ("", "", "x-1.0-py3-none-any.whl", BARE, [NO_PYTHON]),
+        ('python_version = "3.11.4", glibc = "2.34"', "", WHEEL, BARE, []),
+        ("", "", WHEEL, history("# debian.sh --arch 'amd64' out/ 'bookworm' '@1'"), []),
+        ("", "", WHEEL, history("# debian.sh --arch 'amd64' out/ 'zurg' '@1'"), [NO_LIBC]),
+        (
+            'glibc = "2.41"',
+            'python = "/opt/python3", ',
+            WHEEL,
+            {},
+            [NO_PYTHON + ", and its path with 'python' there in place of here"],
+        ),
+    ],
+)
+def test_what_nothing_tells_of_a_base_is_warned_of_in_every_build(
+    tmp_path: Path, base: str, runtime: str, wheel: str, config: dict[str, Any], expected: list[str]
+) -> None:
+    found = analysis(with_wheel(tmp_path, base, runtime, wheel, **config), ["//:x"])
+    configs = [action.arguments for action in found.actions.actions if action.tool == "image_config"]
+    assert [list(arguments["remarks"]) for arguments in configs] == [expected]
 
 
 def test_a_lock_is_checked_without_a_network(tmp_path: Path) -> None:

@@ -80,3 +80,6 @@ def test_the_warnings_are_no_part_of_the_config() -> None:
         made.append(TOOLS["model_config"](store, **given, descriptor={}, config={}))
     assert [len(json.loads(store.read(one["warnings"]))) for one in made] == [0, 0, 1, 1]
     assert b"macOS" not in store.read(made[2]["config"])
+    said = TOOLS["image_config"](store, **given, settings=settings, remarks=["rules say this"])
+    assert json.loads(store.read(said["warnings"]))[0] == "rules say this"
+    assert said["config"] == made[2]["config"]
