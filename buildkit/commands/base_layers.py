@@ -15,11 +15,13 @@ from buildkit.digest import Digest
 from buildkit.errors import EnvironmentFault
 from buildkit.events import Progress
 from buildkit.reference import Reference
+from buildkit.registry.mirror import past_mirrors
 
 _CHUNK = 1 << 20
 _REPORT_EVERY = 1 << 23
 
 
+@past_mirrors
 def fetch_layer(session: Session, arguments: Mapping[str, Any]) -> Digest:
     """Bring a blob into the store unless it is there. Raises EnvironmentFault with `--offline`, or as registries do."""
     digest = Digest.parse(str(arguments["filename"]), int(arguments["size"]))

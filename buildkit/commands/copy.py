@@ -28,6 +28,7 @@ from buildkit.registry import (
     planned,
 )
 from buildkit.registry.contents import read_contents
+from buildkit.registry.mirror import past_mirrors
 from buildkit.registry.referrers import list_unlisted, referrers
 
 _TRANSFERS = 4  # waiting for a network is no work for a core
@@ -57,6 +58,7 @@ class Copied:
         )
 
 
+@past_mirrors
 def pull(session: Session, text: str, output: str | None, *, plain_http: bool, platform: str) -> Copied:
     """Bring an image out of a registry: to an output, else into mbuild's store."""
     if not _is_remote(text):
@@ -69,6 +71,7 @@ def pull(session: Session, text: str, output: str | None, *, plain_http: bool, p
     return Copied(_by_digest(Reference.parse(text), root.digest), root.digest)
 
 
+@past_mirrors
 def copy(
     session: Session, source: str, target: str, *, plain_http: bool, platform: str, with_referrers: bool
 ) -> Copied:

@@ -25,6 +25,7 @@ from buildkit.oci.each_once import plain_path
 from buildkit.oci.image import Image, OpenedImage, read_image
 from buildkit.oci.manifest import Manifest
 from buildkit.records import dataclass
+from buildkit.registry.mirror import past_mirrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,13 @@ def _layers(document: bytes) -> set[Digest] | None:
         return None
 
 
+@past_mirrors
 def files(named: Named, pattern: str, layer: int | None) -> Iterator[File]:
     """The files of an image as a container sees them, or the members of one layer, in its order.
 
     Raises BuildError for a layer that is not there, BuildFailure for one that cannot be read.
     """
-    found = _merged(named) if layer is None else _of_layer(named, layer)
+    found = _merged(named) if layer is None else iter(list(_of_layer(named, layer)))
     return (file for file in found if not pattern or matches(file.path, pattern))
 
 
@@ -180,6 +182,7 @@ def layer_numbered(layers: Sequence[LayerFacts], number: int) -> LayerFacts:
     return layers[number - 1]
 
 
+@past_mirrors
 def validate(session: Session, text: str, asked: Asked) -> Validation:
     """Read all of an image, or of an index and its images, and hold it against the specification."""
     return validate_opened(open_image(session, text, plain_http=asked.plain_http))

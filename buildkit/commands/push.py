@@ -18,6 +18,7 @@ from buildkit.label import Label
 from buildkit.records import dataclass
 from buildkit.reference import Reference
 from buildkit.registry import Early, Plan, Registry, StoreSource, carry_out, planned
+from buildkit.registry.mirror import past_mirrors
 from buildkit.registry.referrers import list_unlisted
 from buildkit.registry.retry import Patience
 from buildkit.report.pushing import pushed_text
@@ -73,6 +74,7 @@ class _Push:
         return check_fits(self.session, plan)
 
 
+@past_mirrors
 def push(session: Session, target: str, reference_text: str | None, *, plain_http: bool) -> Plan:
     """Build and push; the reference is the command line's, or the target's own with its tags. Says what moved, and
     gives the plan that was carried out.

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from buildkit.commands.session import Session
-from buildkit.events import Listener
+from buildkit.events import Listener, ignore
 from buildkit.graph.config import MARKER
 from buildkit.graph.registry_config import RegistryConfig, mirror_of
 from buildkit.registry import Credentials, Plan, Registry, Trust, connect
@@ -18,8 +18,8 @@ from buildkit.registry.limits import check_limits
 from buildkit.registry.mirror import MirroredRegistry
 from buildkit.registry.retry import Patience
 
-# There is another place to ask, so a mirror that does not answer is soon passed over.
-_MIRROR = Patience(tries=2, most=5, connect=5.0, stall=20.0)
+# There is another place to ask, so a mirror that does not answer is soon passed over; that is told once, by then.
+_MIRROR = Patience(tries=2, most=5, connect=5.0, stall=20.0, ending=20.0)
 
 
 def registry_of(
@@ -49,8 +49,8 @@ def pulled_from(session: Session, host: str, plain_http: bool = False) -> Regist
     registry = registry_of(session, host, plain_http)
     if not mirror:
         return registry
-    first = registry_of(session, mirror_of(mirror, "").host, patience=_MIRROR)
-    return MirroredRegistry(host, registry, first, partial(mirror_of, mirror), session.listener)
+    first = registry_of(session, mirror_of(mirror, "").host, patience=_MIRROR, listener=ignore)
+    return MirroredRegistry(host, registry, first, partial(mirror_of, mirror), session.listener, session.passed_mirrors)
 
 
 def check_fits(session: Session, plan: Plan) -> Plan:

@@ -49,6 +49,7 @@ class Session:
         self.options = options
         self.listener = listener
         self.jobs = options.jobs or _cores()
+        self.passed_mirrors: set[str] = set()  # registries whose mirror failed
 
     @cached_property
     def workspace(self) -> Workspace:

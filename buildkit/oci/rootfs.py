@@ -41,7 +41,10 @@ def write_rootfs(folder: Path, root: Descriptor, open_blob: OpenBlob, *, platfor
         for number, (descriptor, diff_id) in enumerate(zip(image.layers, ids, strict=True), 1):
             layer = _Layer(top, number, f"layer {descriptor.digest}", members)
             with closing(layer_chunks(descriptor, diff_id, open_blob)) as chunks:
-                members = layer.apply(Passing(chunks, layer.what))
+                try:
+                    members = layer.apply(Passing(chunks, layer.what))
+                except BuildFailure as failure:
+                    chunks.throw(failure)  # who opened the blob may know why it makes no sense
         top.settle()
 
 

@@ -98,6 +98,18 @@ def _manifests(
     yield ManifestData(digest, data, str(kind), bool(document.get("subject"))), document
 
 
+def is_manifest(data: bytes) -> bool:
+    """Whether a document is an image manifest or an index, as far as it can be told by itself."""
+    try:
+        document = json.loads(data)
+        named = [*(document.get("manifests") or ()), *(document.get("layers") or ())]
+        for row in [*named, document["config"]] if document.get("config") else named:
+            _digest(row)
+    except (BuildError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+    return not document.keys().isdisjoint(("manifests", "config", "layers"))
+
+
 def _blobs(source: Source, manifest: Digest, document: Mapping[str, Any]) -> Iterator[NamedBlob]:
     """Config first: it is small, and goes alone. Layers that may not be handed on stay where their URLs are."""
     try:

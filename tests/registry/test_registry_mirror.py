@@ -14,11 +14,13 @@ from buildkit.events import Event, Warned
 from buildkit.oci.descriptor import INDEX
 from buildkit.reference import Reference
 from buildkit.registry.memory import MemoryRegistry
-from buildkit.registry.mirror import MirroredRegistry
+from buildkit.registry.mirror import MirroredRegistry, MirrorLied, past_mirrors
 from buildkit.registry.registry import Document, Reader
 
 BLOB = bytes(range(256)) * 10
 DIGEST = Digest.of(BLOB)
+LARGE = bytes(range(256)) * (20 << 10)
+LARGE_DIGEST = Digest.of(LARGE)
 EMPTY_INDEX = b'{"manifests":[]}'
 
 
@@ -67,13 +69,16 @@ class Pair:
             self.mirror,
             lambda repository: Reference("m.example", f"hub/{repository}"),
             self.events.append,
+            set(),
         )
         self.registry.blobs["a/b", str(DIGEST)] = BLOB
         self.mirror.blobs["hub/a/b", str(DIGEST)] = BLOB
+        self.registry.blobs["a/b", str(LARGE_DIGEST)] = LARGE
+        self.mirror.blobs["hub/a/b", str(LARGE_DIGEST)] = LARGE
 
-    def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        with self.mirrored.open_blob("a/b", DIGEST, offset, length) as reader:
-            return b"".join(iter(lambda: reader.read(100), b""))
+    def read(self, offset: int = 0, length: int | None = None, digest: Digest = DIGEST) -> bytes:
+        with self.mirrored.open_blob("a/b", digest, offset, length) as reader:
+            return b"".join(iter(lambda: reader.read(1 << 20), b""))
 
 
 @pytest.fixture
@@ -83,8 +88,13 @@ def pair() -> Pair:
 
 def test_blobs_come_from_the_mirror_and_the_registry_is_left_alone(pair: Pair) -> None:
     assert pair.read() == BLOB
+    assert (pair.registry.calls, len(pair.mirror.calls), pair.events) == ([], 1, [])
+
+
+def test_a_part_which_nobody_can_check_is_the_registrys_own(pair: Pair) -> None:
+    pair.mirror.fault = lambda done: b"x" * 20
     assert pair.read(10, 20) == BLOB[10:30]
-    assert (pair.registry.calls, len(pair.mirror.calls), pair.events) == ([], 2, [])
+    assert (len(pair.registry.calls), pair.mirror.calls, pair.events) == (1, [], [])
 
 
 def broken(after: int) -> Callable[[int], bytes]:
@@ -105,32 +115,74 @@ def test_where_the_mirror_breaks_the_registry_goes_on(pair: Pair, after: int) ->
     ]
 
 
-def test_a_part_goes_on_too(pair: Pair) -> None:
-    def fault(done: int) -> bytes:
-        if done:
-            raise EnvironmentFault("the connection broke")
-        return BLOB[50:60]
-
-    pair.mirror.fault = fault
-    assert pair.read(50, 100) == BLOB[50:150]
-
-
-def test_a_mirror_that_lies_is_found_out(pair: Pair) -> None:
+def test_a_small_blob_of_a_mirror_that_lies_is_the_registrys(pair: Pair) -> None:
     pair.mirror.fault = lambda done: b"x" * min(100, len(BLOB) - done)
-    with pytest.raises(BuildFailure) as caught:
-        pair.read()
-    assert caught.value.message.startswith(f"blob {DIGEST} of 'm.example/hub/a/b' is damaged: found sha256:")
+    assert pair.read() == pair.read() == BLOB
+    (told,) = pair.events
+    assert isinstance(told, Warned)
+    assert told.message.startswith(
+        "mirror 'm.example' does not help, so registry 'r.example' itself is asked:"
+        f" blob {DIGEST} of 'm.example/hub/a/b' is damaged: found sha256:"
+    )
 
 
-def test_a_mirror_that_lies_and_breaks_is_found_out_too(pair: Pair) -> None:
+def fault_at(place: int, error: Exception | None, data: bytes = LARGE) -> Callable[[int], bytes]:
+    """Bytes, from a place on a fault."""
+
     def fault(done: int) -> bytes:
-        if done:
-            raise EnvironmentFault("the connection broke")
-        return b"x" * 10
+        if done >= place and error:
+            raise error
+        return data[done : done + (1 << 20)]
 
-    pair.mirror.fault = fault
-    with pytest.raises(BuildFailure, match="is damaged"):
-        pair.read()
+    return fault
+
+
+def test_where_the_mirror_breaks_in_a_large_blob_the_registry_goes_on(pair: Pair) -> None:
+    pair.mirror.fault = fault_at(3 << 20, EnvironmentFault("the connection broke"))
+    assert pair.read(digest=LARGE_DIGEST) == LARGE
+    assert pair.events == [
+        Warned("mirror 'm.example' does not help, so registry 'r.example' itself is asked: the connection broke")
+    ]
+
+
+@pytest.mark.parametrize("error", [None, EnvironmentFault("the connection broke")])
+def test_a_large_blob_of_a_mirror_that_lies_is_begun_anew(pair: Pair, error: Exception | None) -> None:
+    pair.mirror.fault = fault_at(3 << 20, error, b"x" * len(LARGE))
+    with pytest.raises(MirrorLied) as caught:
+        pair.read(digest=LARGE_DIGEST)
+    assert caught.value.message.startswith(f"blob {LARGE_DIGEST} of 'm.example/hub/a/b' is damaged: found sha256:")
+    assert past_mirrors(pair.read)(digest=LARGE_DIGEST) == LARGE
+    assert len(pair.events) == 1
+
+
+def test_who_cannot_make_sense_of_bytes_is_told_whether_they_are_the_blobs(pair: Pair) -> None:
+    def refuse() -> None:
+        with pair.mirrored.open_blob("a/b", LARGE_DIGEST) as reader:
+            reader.read(1)
+            raise BuildFailure("what is this?")
+
+    with pytest.raises(BuildFailure, match="what is this"):
+        refuse()
+    assert pair.events == []
+    pair.mirror.fault = fault_at(0, None, b"x" * len(LARGE))
+    with pytest.raises(MirrorLied):
+        refuse()
+
+
+@pytest.mark.parametrize("document", [b"{}", b'{"layers": 5}', b'{"manifests": [{}]}', b'{"config": {"digest": "x"}}'])
+def test_what_is_no_manifest_is_asked_of_the_registry(pair: Pair, document: bytes) -> None:
+    pair.registry.push_manifest("a/b", "v1", EMPTY_INDEX, INDEX)
+    pair.mirror.manifests["hub/a/b", "v1"] = document
+    pair.mirror.media_types[str(Digest.of(document))] = INDEX
+    found = pair.mirrored.manifest("a/b", "v1")
+    assert found is not None
+    assert found.data == EMPTY_INDEX
+    assert pair.events == [
+        Warned(
+            "mirror 'm.example' does not help, so registry 'r.example' itself is asked:"
+            " what it has as 'v1' of 'a/b' is no image manifest or index"
+        )
+    ]
 
 
 def test_manifests_come_from_the_mirror_else_from_the_registry(pair: Pair) -> None:
