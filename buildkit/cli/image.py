@@ -6,12 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from buildkit.cli.arguments import Arguments, CommandParser
 from buildkit.cli.opening import opened
+from buildkit.cli.pull import chosen_platform
 from buildkit.commands import image
 from buildkit.commands.image import Asked, Named
 from buildkit.commands.image_diff import diff
@@ -68,13 +68,11 @@ def _number(text: str) -> int:
 
 def run(arguments: Arguments) -> ExitCode:
     """Do what was asked; results on stdout."""
-    platform = arguments.platform or ""
-    # `--platform linux/arm64` chooses from an index; `--platform //platforms:arm64` is what a target is built for.
-    chooses = bool(platform) and not platform.startswith(("/", ":", "@"))
-    asked = Asked(platform if chooses else "", bool(arguments.own["plain_http"]))
-    with opened(replace(arguments, platform=None) if chooses else arguments) as (session, report):
-        code = _ACTIONS[arguments.own["action"]](session, arguments, asked)
-        if any(map(is_target, _images(arguments.own))):
+    has_targets = any(map(is_target, _images(arguments.own)))
+    bare, platform = chosen_platform(arguments, has_targets=has_targets)
+    with opened(bare) as (session, report):
+        code = _ACTIONS[arguments.own["action"]](session, arguments, Asked(platform, bool(arguments.own["plain_http"])))
+        if has_targets:
             report.finish(True)
     return code
 

@@ -10,7 +10,7 @@ from buildkit.commands.images import is_reference, open_image
 from buildkit.commands.reading import told
 from buildkit.commands.registries import check_fits, pulled_from, registry_of
 from buildkit.commands.session import Session
-from buildkit.commands.sinks import FORMS, Sink, is_sink, parse_sink, write_to
+from buildkit.commands.sinks import Sink, is_sink, parse_sink, write_to
 from buildkit.digest import Digest
 from buildkit.errors import BuildError, BuildFailure
 from buildkit.oci.descriptor import Descriptor
@@ -59,16 +59,17 @@ class Copied:
 
 
 @past_mirrors
-def pull(session: Session, text: str, output: str | None, *, plain_http: bool, platform: str) -> Copied:
-    """Bring an image out of a registry: to an output, else into mbuild's store."""
+def pull(session: Session, text: str, outputs: Sequence[str], *, plain_http: bool, platform: str) -> list[Copied]:
+    """Bring an image out of a registry: to each of some outputs, else into mbuild's store."""
     if not _is_remote(text):
         raise BuildError(f"'{text}' is no image in a registry", hint="references look like 'host/repository:tag'")
-    if output is not None:
-        return _write(session, text, output, plain_http, platform)
+    sinks = [parse_sink(output) for output in outputs]
     opened = open_image(session, text, plain_http=plain_http)
+    if sinks:
+        return [_write(session, opened, sink, platform) for sink in sinks]
     root = _chosen(opened, platform)
     _store(session, root, opened)
-    return Copied(_by_digest(Reference.parse(text), root.digest), root.digest)
+    return [Copied(_by_digest(Reference.parse(text), root.digest), root.digest)]
 
 
 @past_mirrors
@@ -81,7 +82,8 @@ def copy(
     if is_sink(target):
         if with_referrers:
             raise BuildError("'--referrers' needs registries on both sides", hint="leave it out")
-        return _write(session, source, target, plain_http, platform)
+        sink = parse_sink(target)
+        return _write(session, open_image(session, source, plain_http=plain_http), sink, platform)
     if with_referrers and not _is_remote(source):
         raise BuildError("'--referrers' needs registries on both sides", hint="leave it out")
     how = _How(plain_http, platform, with_referrers)
@@ -141,13 +143,10 @@ def _all_referrers(source: RegistrySource, subjects: Sequence[Digest]) -> list[D
     return list(found.values())
 
 
-def _write(session: Session, source: str, output: str, plain_http: bool, platform: str) -> Copied:
-    if not is_sink(output):
-        raise BuildError(f"cannot read the output {output!r}", hint=f"use {FORMS}")
-    sink = parse_sink(output)
-    opened = open_image(session, source, plain_http=plain_http)
-    root = _chosen(opened, platform)
-    name = _own_name(Reference.parse(source), sink) if _is_remote(source) else ""
+def _write(session: Session, opened: OpenedImage, sink: Sink, platform: str) -> Copied:
+    """Write what was opened: an index as it is where one is taken, else the image that is chosen from it."""
+    root = _chosen(opened, platform) if sink.takes_several else read_image(opened, platform).descriptor
+    name = _own_name(Reference.parse(opened.name), sink) if _is_remote(opened.name) else ""
     reader = told(session.listener, opened)
     write_to(sink, session.options.directory, [(root, name)], reader, platform)
     return Copied(str(sink), root.digest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from buildkit.commands.images import named
@@ -48,6 +48,7 @@ def attach(
     place = Reference.parse(text)
     for word in (artifact_type, media_type):
         _check_type(word)
+    _check_titles(files)
     session.needs_network("attaching")
     blobs = []
     for name in files:
@@ -65,6 +66,19 @@ def _check_type(text: str) -> None:
         raise BuildError(
             f"'{text}' is not a media type", hint="write one such as 'application/spdx+json': two names and a '/'"
         )
+
+
+def _check_titles(files: Sequence[str]) -> None:
+    """Raise BuildError for two files of one name: whoever pulls them would get the last."""
+    by_title: dict[str, str] = {}
+    for name in files:
+        title = Path(name).name
+        if title in by_title:
+            raise BuildError(
+                f"cannot attach '{by_title[title]}' and '{name}' together: both have the title '{title}'",
+                hint="rename one of them, or attach each by itself",
+            )
+        by_title[title] = name
 
 
 def _opener(path: Path) -> OpenBlob:

@@ -51,9 +51,22 @@ def tag(session: Session, text: str, new: Sequence[str], *, plain_http: bool) ->
     return [_tag(registry, replace(place, tag=name, digest=None), found) for name in dict.fromkeys(new)]
 
 
-def promote(session: Session, text: str, to: str, *, plain_http: bool) -> Tagged:
-    """Let a tag, of this repository or of another one of the host, name what a reference names."""
+def promote(session: Session, text: str, to: Sequence[str], *, plain_http: bool) -> list[Tagged]:
+    """Let tags, of this repository or of others of the host, name what a reference names. All are checked before one
+    is written.
+    """
     place = Reference.parse(text)
+    targets = [_promoted(place, text, name) for name in to]
+    session.needs_network("promoting")
+    registry = registry_of(session, place.host, plain_http)
+    for repository in sorted({target.repository for target in targets}):
+        registry.access(repository, push=True, sources=[place.repository])
+    found = named(registry, place)
+    return [_promote(session, registry, place, target, found) for target in dict.fromkeys(targets)]
+
+
+def _promoted(place: Reference, text: str, to: str) -> Reference:
+    """The tag that `to` means."""
     target = Reference.parse(to) if "/" in to else Reference(place.host, place.repository, check_tag(to))
     if target.host != place.host:
         raise BuildError(
@@ -62,10 +75,10 @@ def promote(session: Session, text: str, to: str, *, plain_http: bool) -> Tagged
         )
     if not target.tag or target.digest:
         raise BuildError(f"'{to}' is not a tag", hint=f"write '{target.host}/{target.repository}:TAG'")
-    session.needs_network("promoting")
-    registry = registry_of(session, place.host, plain_http)
-    registry.access(target.repository, push=True, sources=[place.repository])
-    found = named(registry, place)
+    return target
+
+
+def _promote(session: Session, registry: Registry, place: Reference, target: Reference, found: Document) -> Tagged:
     if target.repository == place.repository:
         return _tag(registry, target, found)
     before = _digest(registry, target)

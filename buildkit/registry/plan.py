@@ -50,8 +50,10 @@ class Plan:
         return tuple(dict.fromkeys(filter(None, (*self.further, self.reference.tag))))
 
     def bytes(self, *ways: Way) -> int:
-        """How many bytes go these ways."""
-        return sum(step.blob.digest.size for step in self.steps if step.way in ways)
+        """How many bytes go these ways. Manifests are sent each time: that they are there does not make them whole."""
+        manifests = self.contents.manifests if Way.UPLOAD in ways else ()
+        blobs = sum(step.blob.digest.size for step in self.steps if step.way in ways)
+        return blobs + sum(len(manifest.data) for manifest in manifests)
 
 
 def plan_push(source: Source, contents: Contents, reference: Reference, registry: Registry, jobs: int) -> Plan:

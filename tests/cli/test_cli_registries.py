@@ -64,6 +64,47 @@ def test_a_tag_that_names_it_already_is_not_written(registry: LittleRegistry) ->
     assert not [line for line in registry.lines() if line.startswith("P")]
 
 
+def test_several_tags_are_promoted_at_once(registry: LittleRegistry) -> None:
+    place = f"{registry.address}/ml/fraud"
+    assert mbuild("promote", f"{place}:v1", "--to", "prod", "--to", f"{place}:v2", "--to", "prod") == Ran(
+        0,
+        f"{place}:prod@{ONE}\n{place}:v2@{ONE}\n",
+        f"{place}:prod named nothing before\n{place}:v2 named {TWO} before\n",
+    )
+    assert registry.manifests["prod"] == registry.manifests["v2"] == (ONE, image("v1"))
+
+
+def test_an_image_is_pulled_to_several_outputs(registry: LittleRegistry, tmp_path: Path) -> None:
+    place = f"{registry.address}/ml/fraud"
+    assert mbuild("pull", f"{place}:v1", "--output", "oci:a:x", "--output", "rootfs:b") == Ran(
+        0, f"oci:a:x {ONE}\nrootfs:b {ONE}\n", ""
+    )
+    assert (tmp_path / "a" / "index.json").is_file()
+    assert list((tmp_path / "b").iterdir()) == []
+
+
+def test_the_digest_that_is_told_is_of_what_was_written(registry: LittleRegistry) -> None:
+    rows = [
+        {
+            "mediaType": MANIFEST,
+            "digest": digest,
+            "size": len(image(tag)),
+            "platform": {"os": "linux", "architecture": architecture},
+        }
+        for digest, tag, architecture in ((ONE, "v1", "arm64"), (TWO, "v2", "amd64"))
+    ]
+    data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": rows}).encode()
+    index = str(Digest.of(data))
+    registry.manifests |= {"many": (index, data), ONE: (ONE, image("v1")), TWO: (TWO, image("v2"))}
+    place = f"{registry.address}/ml/fraud:many"
+    sinks = ["oci:a", "oci-archive:a.tar", "docker-archive:b", "rootfs:c"]
+    assert mbuild("pull", place, *(f"--output={sink}" for sink in sinks)).stdout == (
+        f"oci:a {index}\noci-archive:a.tar {index}\ndocker-archive:b {TWO}\nrootfs:c {TWO}\n"
+    )
+    assert in_process("copy", "oci:a", "rootfs:d") == Ran(0, f"rootfs:d {TWO}\n", "")
+    assert in_process("copy", "oci:a", "rootfs:e", "--platform", "linux/arm64") == Ran(0, f"rootfs:e {ONE}\n", "")
+
+
 def test_a_registry_that_keeps_another_manifest_is_caught(registry: LittleRegistry) -> None:
     place = f"{registry.address}/ml/fraud"
     registry.plant("PUT", "manifests/prod", Answer(201))
@@ -166,8 +207,7 @@ MISTAKES = {
     ),
     "output": (
         ["pull", f"{R}:v1", "--output", "oc:x"],
-        "error: cannot read the output 'oc:x'\nhint: use oci:DIR[:TAG], oci-archive:FILE[:TAG],"
-        " docker-archive:FILE[:NAME:TAG] or rootfs:DIR\n",
+        "error: cannot read the output 'oc:x'\nhint: did you mean 'oci'?\n",
     ),
     "referrers of a layout": (
         ["copy", "oci:x", f"{R}:v1", "--referrers"],
@@ -199,6 +239,36 @@ MISTAKES = {
     "a file": (
         ["attach", f"{R}:v1", "nothing", "--type", "x/y"],
         "error: cannot read 'nothing': no such file or directory\n",
+    ),
+    "equal titles": (
+        ["attach", f"{R}:v1", "a/card.md", "b/card.md", "--type", "x/y"],
+        "error: cannot attach 'a/card.md' and 'b/card.md' together: both have the title 'card.md'\n"
+        "hint: rename one of them, or attach each by itself\n",
+    ),
+    "the second of two tags": (
+        ["promote", f"{R}:v1", "--to", "prod", "--to", "-"],
+        "error: '-' is not a tag\nhint: a tag has letters, digits, '_', '.' and '-', 128 at most\n",
+    ),
+    "the second of two outputs": (
+        ["pull", f"{R}:v1", "--output", "oci:x", "--output", "oci"],
+        "error: cannot read the output 'oci'\nhint: use oci:DIR[:TAG], oci-archive:FILE[:TAG],"
+        " docker-archive:FILE[:NAME:TAG] or rootfs:DIR: an OCI layout, one as a tar, an archive for docker load, a"
+        " plain root file system\n",
+    ),
+    "a label as platform of a copy": (
+        ["copy", f"{R}:v1", "oci:x", "--platform", "//platforms:arm64"],
+        "error: '--platform //platforms:arm64' is what targets are built for, and there is none here\n"
+        "hint: choose an image of an index by what it says, such as --platform linux/arm64\n",
+    ),
+    "a label as platform of a pull": (
+        ["pull", f"{R}:v1", "--platform", "@mbuild//platforms:linux_arm64"],
+        "error: '--platform @mbuild//platforms:linux_arm64' is what targets are built for, and there is none here\n"
+        "hint: choose an image of an index by what it says, such as --platform linux/arm64\n",
+    ),
+    "a label as platform of an image that is no target": (
+        ["image", "files", f"{R}:v1", "--platform", ":arm64"],
+        "error: '--platform :arm64' is what targets are built for, and there is none here\n"
+        "hint: choose an image of an index by what it says, such as --platform linux/arm64\n",
     ),
     "a device": (
         ["attach", f"{R}:v1", "/dev/null", "--type", "x/y"],

@@ -50,14 +50,14 @@ def test_a_plan_names_each_layer_its_size_and_its_way() -> None:
         f"copy      20.0 kB  model.safetensors  {weights.hex[:12]}  from hub.example/acme/weights",
         f"skip          4 B  layer 3            {code.hex[:12]}",
         f"upload      {root.size} B  manifest           {root.hex[:12]}",
-        f"registry.example/ml/fraud:v1: {config.size} B to be uploaded, 20.0 kB to be copied from another registry,"
-        " 3.0 MB to be mounted, 4 B there already",
+        f"registry.example/ml/fraud:v1: {config.size + root.size} B to be uploaded, "
+        "20.0 kB to be copied from another registry, 3.0 MB to be mounted, 4 B there already",
     ]
     assert plan_data(plan) == {
         "reference": "registry.example/ml/fraud:v1",
         "tags": ["v1"],
         "digest": str(root),
-        "bytes": {"skip": 4, "mount": 3_000_000, "copy": 20_000, "upload": config.size},
+        "bytes": {"skip": 4, "mount": 3_000_000, "copy": 20_000, "upload": config.size + root.size},
         "blobs": [
             {"digest": str(config), "size": config.size, "name": "config", "way": "upload"},
             {
