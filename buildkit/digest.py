@@ -106,3 +106,12 @@ def _encode(value: object, out: list[bytes]) -> None:
 def _framed(letter: bytes, content: bytes, out: list[bytes]) -> None:
     out.append(letter + b"%d:" % len(content))
     out.append(content)
+
+
+def size_text(size: int) -> str:
+    """A size to read, in decimal units: '999 B', '1.5 MB'."""
+    amount, units = float(size), iter(("kB", "MB", "GB", "TB"))
+    unit = "B"
+    while amount >= 999.95 and (following := next(units, None)):
+        amount, unit = amount / 1000, following
+    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"

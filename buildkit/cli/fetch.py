@@ -9,8 +9,8 @@ import sys
 from buildkit.cli.arguments import Arguments
 from buildkit.cli.opening import opened
 from buildkit.commands.fetch import fetch
+from buildkit.digest import size_text
 from buildkit.errors import BuildErrors, ExitCode
-from buildkit.report.tally import size_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -27,7 +27,10 @@ def login(session: Session, host: str, username: str, secret: str, *, plain_http
     if not kept.helper:
         where = f"the login is kept in '{kept.file}' without encryption"
         session.warn(f"{where}; a credential helper, named there as 'credsStore', would encrypt it")
-    if credentials_of(session).find(host, "") != credential:
+    found = credentials_of(session).find(host, "")
+    if kept.helper and not found:
+        session.warn(f"credential helper 'docker-credential-{kept.helper}' took the login, and does not give it back")
+    elif found != credential:
         session.warn(f"another login for '{host}' comes before this one; 'mbuild logout {host}' drops all of them")
     return kept
 

@@ -69,7 +69,7 @@ def settings_of(session: Session, host: str) -> RegistryConfig:
     """What `[registry."HOST"]` says. Raises BuildError for a broken `mbuild.toml`."""
     if not _in_workspace(session.options.directory):
         return RegistryConfig()
-    return session.workspace.config.registries.get(host, RegistryConfig())
+    return session.workspace.config.registries.get(host.lower(), RegistryConfig())
 
 
 def trust_of(session: Session, settings: RegistryConfig) -> Trust:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Config:
     cache_dir: str | None = None
     cache_max_size: str | None = None
     shared_cache: SharedCacheConfig = field(default_factory=SharedCacheConfig)
-    registries: Mapping[str, RegistryConfig] = field(default_factory=dict)
+    registries: Mapping[str, RegistryConfig] = field(default_factory=dict)  # by host, in lower case
     compression: str | None = None
     configs: Mapping[str, FlagsConfig] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
@@ -113,7 +113,7 @@ def read_config(path: Path) -> Config:
         cache_max_size=cache.get("max_size"),
         shared_cache=_shared_cache(cache, text),
         compression=_compression(document.get("image", {}).get("compression"), text),
-        registries={host: _registry(host, table, text) for host, table in document.get("registry", {}).items()},
+        registries={host.lower(): _registry(host, table, text) for host, table in document.get("registry", {}).items()},
         configs={config: _flags_config(config, table, text) for config, table in document.get("config", {}).items()},
         limits=_limits(document.get("limits", {}), text),
     )
@@ -132,7 +132,7 @@ def _check(document: dict[str, Any], text: str) -> None:
         if name == "registry":
             for host, settings in table.items():
                 _check_table(f'registry."{host}"', settings, REGISTRY, text, host)
-                _check_host(host, text)
+                _check_host(host, table, text)
                 if limits := settings.get("limits"):
                     _check_table(f'registry."{host}".limits', limits, LIMITS, text, host)
         elif name == "config":
@@ -153,7 +153,7 @@ def _check(document: dict[str, Any], text: str) -> None:
         raise BuildError(f"'build_files' in [workspace] must be names of files, found {files!r}", span=span)
 
 
-def _check_host(host: str, text: str) -> None:
+def _check_host(host: str, hosts: Iterable[str], text: str) -> None:
     """What is no host would never be asked for, and its settings have no effect."""
     try:
         known = Reference.parse(f"{host}/x").host == host
@@ -163,6 +163,10 @@ def _check_host(host: str, text: str) -> None:
         bare = host.rpartition("://")[2].partition("/")[0]
         hint = f"write '[registry.\"{bare}\"]'" if bare != host else "hosts look like 'registry.example:5000'"
         raise BuildError(f"'{host}' in [registry] is not a registry's host", span=_find(text, host), hint=hint)
+    first = next(other for other in hosts if other.lower() == host.lower())
+    if first != host:
+        message = f"'{host}' in [registry] is the host '{first}' once more: upper and lower case are the same"
+        raise BuildError(message, span=_find(text, host), hint="join the two tables")
 
 
 def _check_table(name: str, table: Any, schema: dict[str, type], text: str, header: str) -> None:
@@ -185,10 +189,14 @@ def _check_table(name: str, table: Any, schema: dict[str, type], text: str, head
 def _find(text: str, key: str, header: str = "") -> Span:
     """The place of a key, below the header that names its table, for an error: TOML readers tell none."""
     lines = list(enumerate(text.splitlines(), 1))
-    start = next((number for number, line in lines if line.lstrip().startswith("[") and header in line), 0)
-    pattern = re.compile(rf"^\s*\[*\s*(?:registry\.|config\.)?[\"']?({re.escape(key)})[\"']?\s*[=.\]]")
+    begins = (line.lstrip().startswith("[") and header in line for _, line in lines)
+    named = (bool(re.match(rf"[^#=]*{re.escape(header)}", line)) for _, line in lines)  # an inline table
+    start = next((number for begun in (begins, named) for number, found in enumerate(begun) if found), 0)
+    word = rf"[\"']?({re.escape(key)})[\"']?\s*"
+    pattern = re.compile(rf"^\s*\[*\s*(?:registry\.|config\.)?{word}[=.\]]")
+    inline = re.compile(rf"^[^#]*?[{{,.]\s*{word}=")
     for number, line in lines[start if header else 0 :]:
-        if found := pattern.match(line):
+        if found := pattern.match(line) or (inline.match(line) if header else None):
             return Span(MARKER, number, found.start(1) + 1, number, found.end(1) + 1)
     return Span(MARKER, 1, 1, 1, 1)
 

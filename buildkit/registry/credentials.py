@@ -26,6 +26,8 @@ from buildkit.registry.hub import login_key, login_names
 
 VARIABLE = "DOCKER_AUTH_CONFIG"
 _TOKEN = re.compile(r"[!-~]*")  # what may stand in a header
+# docker takes null for each of them
+_FORMS = {"auths": (dict, "an object"), "credHelpers": (dict, "an object"), "credsStore": (str, "a text")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Credentials:
     def find(self, host: str, repository: str) -> Credential | None:
         """Read the files, ask the helpers: the first login for this host, or None for an anonymous try."""
         for place, configuration in self._configurations():
+            if what := damage(configuration):
+                self._warn(f"cannot read all logins from '{place}': {what}")
             found = self._in_configuration(configuration, place, host, repository)
             if found:
                 return found
@@ -150,7 +154,7 @@ class Credentials:
         return None
 
     def _from_auths(self, auths: dict[str, Any], file: str, host: str, repository: str) -> Credential | None:
-        by_place = {place_of(key): entry for key, entry in auths.items() if isinstance(entry, dict)}
+        by_place = {place_of(key): entry for key, entry in auths.items() if entry is not None}
         for place in _places(host, repository):
             if place in by_place:
                 try:
@@ -189,6 +193,24 @@ def helpers_of(configuration: object, host: str) -> list[str]:
     return list(dict.fromkeys(name for name in (*names, store) if isinstance(name, str) and name))
 
 
+def damage(configuration: object) -> str:
+    """What is wrong with the form of a configuration, told without what it holds; '' where nothing is."""
+    if not isinstance(configuration, dict):
+        return f"it must be an object, found {_form(configuration)}"
+    for name, (kind, wanted) in _FORMS.items():
+        if not isinstance(configuration.get(name, kind()), kind | None):
+            return f"'{name}' must be {wanted}, found {_form(configuration[name])}"
+    helpers = table(configuration, "credHelpers").values()
+    return next(
+        (f"a helper in 'credHelpers' must be a text, found {_form(x)}" for x in helpers if type(x) is not str), ""
+    )
+
+
+def _form(value: object) -> str:
+    forms = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return forms.get(type(value), "a number")
+
+
 def table(configuration: object, name: str) -> dict[str, Any]:
     """A table of a configuration; an empty one where there is none."""
     value = configuration.get(name) if isinstance(configuration, dict) else None
@@ -213,7 +235,9 @@ def _places(host: str, repository: str) -> Iterator[str]:
             yield "/".join([name, *parts[:count]])
 
 
-def _credential(entry: dict[str, Any]) -> Credential | None:
+def _credential(entry: object) -> Credential | None:
+    if not isinstance(entry, dict):
+        raise ValueError("no object")
     if entry.get("registrytoken"):
         return Credential(registry_token=str(entry["registrytoken"]))
     if entry.get("identitytoken"):

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from buildkit.digest import size_text
 from buildkit.errors import BuildError
 from buildkit.events import Listener, Warned
 from buildkit.graph.registry_config import RegistryLimits
@@ -54,14 +55,20 @@ def known_limits(host: str) -> RegistryLimits:
 def _problems(contents: Contents, limits: RegistryLimits) -> Iterator[str]:
     for blob in contents.blobs:
         if limits.max_blob_size and blob.digest.size > limits.max_blob_size:
-            yield f"{blob.label} has {blob.digest.size} bytes, and it takes {limits.max_blob_size} in a blob"
+            most = _exact(limits.max_blob_size)
+            yield f"{blob.label} has {_exact(blob.digest.size)}, and it takes {most} in a blob"
     for manifest in contents.manifests:
         count = _layers(manifest)
         if limits.max_layers and count > limits.max_layers:
             yield f"it has {count} layers, and {limits.max_layers} is the most"
         if limits.max_manifest_size and len(manifest.data) > limits.max_manifest_size:
-            size = len(manifest.data)
-            yield f"its manifest has {size} bytes, and it takes {limits.max_manifest_size} in a manifest"
+            size, most = _exact(len(manifest.data)), _exact(limits.max_manifest_size)
+            yield f"its manifest has {size}, and it takes {most} in a manifest"
+
+
+def _exact(size: int) -> str:
+    """A size to read, and what tells it from one that is nearly the same."""
+    return f"{size_text(size)} ({size} bytes)" if size >= 1000 else f"{size} bytes"
 
 
 def _layers(manifest: ManifestData) -> int:

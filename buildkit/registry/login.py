@@ -16,7 +16,7 @@ from typing import Any
 
 from buildkit.errors import BuildErrors, EnvironmentFault
 from buildkit.records import dataclass
-from buildkit.registry.credentials import VARIABLE, Credential, helpers_of, login_files, place_of, table
+from buildkit.registry.credentials import VARIABLE, Credential, damage, helpers_of, login_files, place_of, table
 from buildkit.registry.helper import NOT_FOUND, Helpers
 from buildkit.registry.hub import login_key, login_names
 
@@ -105,15 +105,16 @@ def _read(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError):
-        document = None
+        document, what = {}, "it is not JSON"
     except OSError as error:
         raise _fault("read", file, error) from error
-    if not isinstance(document, dict):
+    else:
+        what = damage(document)
+    if what:
         raise EnvironmentFault(
-            f"cannot change the logins in '{file}': it is no JSON object",
-            hint="mend or remove the file; it was left as it is",
+            f"cannot change the logins in '{file}': {what}", hint="mend or remove the file; it was left as it is"
         )
-    return document
+    return dict(document)
 
 
 def _write(file: Path, document: Mapping[str, Any]) -> None:

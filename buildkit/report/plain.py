@@ -11,9 +11,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
+from buildkit.digest import size_text
 from buildkit.errors import printable
 from buildkit.events import ActionEnded, ActionStarted, Event, Outcome, Output, Progress, Warned
-from buildkit.report.tally import Tally, seconds_text, size_text
+from buildkit.report.tally import Tally, seconds_text
 from buildkit.report.writing import write_line
 
 _PROGRESS_SECONDS = 10.0

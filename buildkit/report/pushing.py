@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from buildkit.digest import size_text
 from buildkit.registry import Plan, Pushed, Step, Way
-from buildkit.report.tally import size_text
 
 _VERBS = {
     Way.UPLOAD: "to be uploaded",

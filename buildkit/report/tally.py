@@ -61,12 +61,3 @@ def seconds_text(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes}m{rest:02d}s"
     return f"{minutes // 60}h{minutes % 60:02d}m"
-
-
-def size_text(size: int) -> str:
-    """A size to read, in decimal units: '999 B', '1.5 MB'."""
-    amount, units = float(size), iter(("kB", "MB", "GB", "TB"))
-    unit = "B"
-    while amount >= 999.95 and (following := next(units, None)):
-        amount, unit = amount / 1000, following
-    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"

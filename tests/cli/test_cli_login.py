@@ -117,6 +117,21 @@ def test_a_helper_keeps_the_login_and_drops_it(
     assert (home / "asked").read_text().split() == ["store", "get", "get", "erase", "get"]
 
 
+def test_a_helper_that_does_not_give_back_what_it_took_is_told(
+    registry: LittleRegistry, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / ".docker").mkdir()
+    (home / ".docker" / "config.json").write_text(json.dumps({"credsStore": "hole"}))
+    (home / "bin").mkdir()
+    helper = home / "bin" / "docker-credential-hole"
+    helper.write_text(
+        "#!/bin/sh\ncat > /dev/null; [ $1 = store ] || { echo credentials not found in native keychain; exit 1; }"
+    )
+    helper.chmod(0o755)
+    told = "warning: credential helper 'docker-credential-hole' took the login, and does not give it back\n"
+    assert login(monkeypatch, registry.address) == Ran(0, f"logged in to {registry.address} as me\n", told)
+
+
 def test_a_helper_that_fails_is_named_and_its_words_are_not(
     registry: LittleRegistry, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +231,7 @@ def test_logout_drops_what_it_can_and_tells_the_rest(home: Path) -> None:
         "",
         "error: credential helper 'docker-credential-gone' could not erase the login for 'r.example':"
         f" no such file or directory\nhint: install the helper, or take it out of '{file}'\n"
-        f"error: cannot change the logins in '{home}/.config/containers/auth.json': it is no JSON object\n"
+        f"error: cannot change the logins in '{home}/.config/containers/auth.json': it is not JSON\n"
         "hint: mend or remove the file; it was left as it is\n",
     )
     assert json.loads(file.read_text()) == {"credsStore": "gone", "auths": {"r.example.org": ENTRY}}
@@ -225,6 +240,7 @@ def test_logout_drops_what_it_can_and_tells_the_rest(home: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "typed", "told"),
     [
+        (["r.example/ml"], "", "error: 'r.example/ml' is not a registry's host\nhint: write 'r.example'\n"),
         (["x/y"], "", "error: 'x/y' is not a registry's host\nhint: write 'x'\n"),
         (
             ["https://registry.example/v2"],
@@ -255,19 +271,27 @@ def test_what_is_missing_is_told(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
     assert in_process("login", *argv) == Ran(2, "", told)
+    if len(argv) == 1:  # a host is one to both
+        assert in_process("logout", *argv) == Ran(2, "", told)
 
 
-@pytest.mark.parametrize("text", ["[]", "{"])
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("[]", "it must be an object, found a list"),
+        ("null", "it must be an object, found null"),
+        ("{", "it is not JSON"),
+        ('{"auths": []}', "'auths' must be an object, found a list"),
+        ('{"credsStore": 5}', "'credsStore' must be a text, found a number"),
+    ],
+)
 def test_a_file_of_another_shape_is_left_as_it_is(
-    registry: LittleRegistry, home: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    registry: LittleRegistry, home: Path, monkeypatch: pytest.MonkeyPatch, text: str, what: str
 ) -> None:
     file = home / "auth.json"
     file.write_text(text)
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(file))
-    told = (
-        f"error: cannot change the logins in '{file}': it is no JSON object\n"
-        "hint: mend or remove the file; it was left as it is\n"
-    )
+    told = f"error: cannot change the logins in '{file}': {what}\nhint: mend or remove the file; it was left as it is\n"
     assert login(monkeypatch, registry.address) == Ran(36, "", told)
     assert in_process("logout", registry.address) == Ran(36, "", told)
     assert file.read_text() == text

@@ -141,6 +141,13 @@ def test_names_that_are_no_tags_are_refused(registry: LittleRegistry, names: byt
     )
 
 
+@pytest.mark.parametrize(("named", "asked"), [("LOCALHOST", "localhost"), ("localhost", "LocalHost")])
+def test_settings_hold_for_a_host_in_any_case(registry: LittleRegistry, tmp_path: Path, named: str, asked: str) -> None:
+    port = registry.address.partition(":")[2]
+    (tmp_path / "mbuild.toml").write_text(f'[registry."{named}:{port}"]\nplain_http = true\n')
+    assert in_process("tags", f"{asked}:{port}/ml/fraud") == Ran(0, "v1\nv2\n", "")
+
+
 def test_a_layouts_tag_is_kept_where_the_target_has_none(registry: LittleRegistry) -> None:
     place = f"{registry.address}/ml/fraud"
     assert mbuild("copy", f"{place}:v1", "oci:layout:v7").code == 0
@@ -308,7 +315,7 @@ def test_an_image_beyond_the_workspaces_limits_is_refused_before_anything_moves(
             2,
             "",
             f"error: registry '{target.address}' does not take this image: config ({ONE_CONFIG[7:19]}) has"
-            f" {len(CONFIG)} bytes, and it takes 10 in a blob\n"
+            f" {len(CONFIG)} bytes, and it takes 10 bytes in a blob\n"
             f'hint: change the image, or correct [registry."{target.address}".limits] in mbuild.toml\n',
         )
         assert {request.method for request in target.seen} == {"HEAD"}

@@ -156,8 +156,31 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ),
         (
             '[registry."r.example"]\nlimits = { max_blob_size = "10 GX" }\n',
-            "mbuild.toml:1:1: error: 'max_blob_size' must be a size, found '10 GX', in [registry.\"r.example\"]\n"
-            "    [registry.\"r.example\"]\n    ^\nhint: write '10 GB', '512 MiB' or a number of bytes as text",
+            "mbuild.toml:2:12: error: 'max_blob_size' must be a size, found '10 GX', in [registry.\"r.example\"]\n"
+            '    limits = { max_blob_size = "10 GX" }\n               ^~~~~~~~~~~~~\n'
+            "hint: write '10 GB', '512 MiB' or a number of bytes as text",
+        ),
+        (
+            '[registry."r.example"]\nca = "x" # max_layers = 1\nlimits = { chunk_size = "1", "max_layers" = 0 }\n'
+            '[registry."s.example".limits]\nmax_layers = 2\n',
+            "mbuild.toml:3:31: error: 'max_layers' must be 1 or more, found 0, in [registry.\"r.example\"]\n"
+            '    limits = { chunk_size = "1", "max_layers" = 0 }\n                                  ^~~~~~~~~~',
+        ),
+        (
+            '[registry]\n"s.example" = { plain_http = true }\n"r.example" = { plain_http = "x" }\n',
+            "mbuild.toml:3:17: error: 'plain_http' in [registry.\"r.example\"] must be true or false, found 'x'\n"
+            '    "r.example" = { plain_http = "x" }\n                    ^~~~~~~~~~',
+        ),
+        (
+            '[registry."r.example"]\nlimits.max_layers = 0\n',
+            "mbuild.toml:2:8: error: 'max_layers' must be 1 or more, found 0, in [registry.\"r.example\"]\n"
+            "    limits.max_layers = 0\n           ^~~~~~~~~~",
+        ),
+        (
+            '[registry."r.example"]\n[registry."R.example"]\n',
+            "mbuild.toml:2:12: error: 'R.example' in [registry] is the host 'r.example' once more:"
+            " upper and lower case are the same\n"
+            '    [registry."R.example"]\n               ^~~~~~~~~\nhint: join the two tables',
         ),
         (
             '[registry."r.example".limits]\nmax_layers = 0\n',

@@ -210,10 +210,44 @@ def test_a_damaged_file_is_warned_of_without_its_content(machine: Machine, text:
     assert machine.events == [Warned(warning.format(path=path))]
 
 
-@pytest.mark.parametrize("text", ["[]", "null", '{"auths": []}', '{"auths": {"x": 1}}', '{"credHelpers": 1}'])
-def test_a_file_of_another_shape_has_no_login(machine: Machine, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ('["secret"]', "cannot read all logins from '{path}': it must be an object, found a list"),
+        ("null", "cannot read all logins from '{path}': it must be an object, found null"),
+        ("5", "cannot read all logins from '{path}': it must be an object, found a number"),
+        ('{"auths": ["secret"]}', "cannot read all logins from '{path}': 'auths' must be an object, found a list"),
+        ('{"auths": []}', "cannot read all logins from '{path}': 'auths' must be an object, found a list"),
+        (
+            '{"credHelpers": "secret"}',
+            "cannot read all logins from '{path}': 'credHelpers' must be an object, found a text",
+        ),
+        ('{"credsStore": 5}', "cannot read all logins from '{path}': 'credsStore' must be a text, found a number"),
+        (
+            '{"credHelpers": {"x": true}}',
+            "cannot read all logins from '{path}': a helper in 'credHelpers' must be a text, found true or false",
+        ),
+        ('{"auths": {"' + HOST + '": "secret"}}', f"the login for '{HOST}' in '{{path}}' is damaged"),
+    ],
+)
+def test_a_file_of_another_shape_is_warned_of_without_its_content(machine: Machine, text: str, warning: str) -> None:
+    path = machine.write(".docker/config.json", text)
+    assert machine.find() is None
+    assert machine.events == [Warned(warning.format(path=path))]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"auths": null, "credsStore": null}', json.dumps({"auths": {"x": 1, HOST: None}}), "{}"]
+)
+def test_what_docker_takes_as_nothing_is_not_spoken_of(machine: Machine, text: str) -> None:
     machine.write(".docker/config.json", text)
     assert machine.find() is None
+    assert machine.events == []
+
+
+def test_what_is_sound_in_a_damaged_file_holds(machine: Machine) -> None:
+    machine.write(".docker/config.json", {"credsStore": 5, "auths": {HOST: {"auth": encoded("me:secret")}}})
+    assert machine.find() == Credential("me", "secret")
 
 
 def test_secrets_are_not_shown() -> None:

@@ -42,10 +42,10 @@ def test_limits_are_known_of_some_hosts(host: str, most: int | None) -> None:
     [
         (
             RegistryLimits(max_blob_size=25),
-            "layer 2 (ad7901548628) has 30 bytes, and it takes 25 in a blob",
+            "layer 2 (ad7901548628) has 30 bytes, and it takes 25 bytes in a blob",
         ),
         (RegistryLimits(max_layers=1), "it has 2 layers, and 1 is the most"),
-        (RegistryLimits(max_manifest_size=100), "its manifest has 564 bytes, and it takes 100 in a manifest"),
+        (RegistryLimits(max_manifest_size=100), "its manifest has 564 bytes, and it takes 100 bytes in a manifest"),
     ],
 )
 def test_what_the_workspace_says_refuses(own: RegistryLimits, why: str) -> None:
@@ -55,6 +55,12 @@ def test_what_the_workspace_says_refuses(own: RegistryLimits, why: str) -> None:
         f"error: registry 'registry.example' does not take this image: {why}\n"
         'hint: change the image, or correct [registry."registry.example".limits] in mbuild.toml'
     )
+
+
+def test_large_sizes_are_told_to_read_and_exactly() -> None:
+    with pytest.raises(BuildError) as caught:
+        check_limits(contents(b"x" * 1501), "r.example", RegistryLimits(max_blob_size=1500), ignore)
+    assert caught.value.message.endswith(" has 1.5 kB (1501 bytes), and it takes 1.5 kB (1500 bytes) in a blob")
 
 
 def test_what_fits_is_not_spoken_of() -> None:

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from buildkit.digest import Digest
+from buildkit.digest import Digest, size_text
 from buildkit.events import (
     ActionEnded,
     ActionStarted,
@@ -25,7 +25,7 @@ from buildkit.events import (
 from buildkit.label import Label
 from buildkit.report import PlainReport, Result, Tally, TerminalReport, report_on, write_json, write_results
 from buildkit.report.running import Running
-from buildkit.report.tally import seconds_text, size_text
+from buildkit.report.tally import seconds_text
 from buildkit.report.writing import encodable
 
 FRAUD = Label.parse("//models:fraud")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from buildkit.digest import size_text
 from buildkit.images.difference import Change, Difference, FileChange, Members, WeightsChange
 from buildkit.images.facts import LayerFacts
 from buildkit.report.image.layers import layer_data
 from buildkit.report.image.text import printable, short
-from buildkit.report.tally import size_text
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "unknown": "?"}
 _MOST = 100  # lines of a part; --json has all

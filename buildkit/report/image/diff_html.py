@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
+from buildkit.digest import size_text
 from buildkit.images.difference import Change, Difference
 from buildkit.images.facts import LayerFacts
 from buildkit.report.image.diff import (
@@ -23,7 +24,6 @@ from buildkit.report.image.diff import (
     weights_title,
 )
 from buildkit.report.image.text import printable, short
-from buildkit.report.tally import size_text
 
 _STYLE = """
 body { margin: 0 auto; max-width: 70em; padding: 1em; font: 14px system-ui, sans-serif; color: #111827 }

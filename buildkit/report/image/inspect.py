@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from buildkit.digest import size_text
 from buildkit.images.facts import ImageFacts, names_of, rows_of
 from buildkit.report.image.text import named, printable
-from buildkit.report.tally import size_text
 
 WEIGHTS = (".safetensors", ".gguf", ".onnx", ".joblib", ".pt", ".pth", ".bin", ".pkl", ".ubj", ".cbm")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from buildkit.digest import Digest
+from buildkit.digest import Digest, size_text
 from buildkit.images.facts import ImageFacts, LayerFacts
 from buildkit.report.image.text import printable, short, table
-from buildkit.report.tally import size_text
 
 Shared = Mapping[Digest, str]  # what the column says of a layer
 

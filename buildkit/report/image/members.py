@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from buildkit.digest import size_text
 from buildkit.images.members import IndexMember
 from buildkit.report.image.text import printable, table
-from buildkit.report.tally import size_text
 
 
 def members_lines(members: Sequence[IndexMember], said: Mapping[str, str]) -> list[str]:
