@@ -132,7 +132,9 @@ class Authorization:
         if parts.scheme not in ("http", "https") or not place:
             raise self._peer.wrong(_DOING, "names no token server")
         if self._credential and parts.scheme == "http" and not self._peer.plain_http:
-            raise self._peer.wrong(_DOING, "names a token server without encryption, to which no login is sent")
+            raise self._peer.wrong(
+                _DOING, f"names the token server '{place}' without encryption, to which no login is sent"
+            )
         doing = f"asking its token server '{place}' for a token"
         service = {"service": challenge.parameters["service"]} if "service" in challenge.parameters else {}
         if self._credential and self._credential.identity_token:

@@ -94,10 +94,10 @@ class BlobReader:
         assert self._parts is not None
         try:
             chunk = next(self._parts, b"")
-        except PASSING as error:
-            raise Transient(self._host.peer.unreachable(self._call.doing, error)) from error
         except requests.RequestException as error:
-            raise self._host.peer.unreachable(self._call.doing, error) from error
+            assert self._response is not None
+            fault = self._host.exchange.unreachable(self._response.url, self._call, error)
+            raise (Transient(fault) if isinstance(error, PASSING) else fault) from error
         left = self._end - self._position
         if not chunk:
             raise Transient(self._wrong(f"sent {left} bytes too few"))

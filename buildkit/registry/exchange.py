@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
+from buildkit.errors import EnvironmentFault
 from buildkit.events import Listener
 from buildkit.records import dataclass
 from buildkit.registry.answers import PASSING, settle
@@ -106,6 +107,10 @@ class Exchange:
             url = self.target(response, call)
         raise self._peer.wrong(call.doing, f"redirects more than {_REDIRECTS} times")
 
+    def unreachable(self, url: str, call: Call, error: BaseException) -> EnvironmentFault:
+        """The fault of a host that does not answer: the registry, or where it led."""
+        return self._peer.unreachable(call.doing, error, "" if self._is_own(url) else _place(url))
+
     def target(self, response: requests.Response, call: Call) -> str:
         """Where a `Location` leads; it may be relative, and lead to another host, but not to one without TLS."""
         location = response.headers.get("Location")
@@ -117,7 +122,7 @@ class Exchange:
         if not location or not host or scheme not in ("http", "https"):
             raise self._peer.wrong(call.doing, "did not say where to go on")
         if scheme == "http" and not self._peer.plain_http:
-            raise self._peer.wrong(call.doing, "leads to a place without encryption")
+            raise self._peer.wrong(call.doing, f"leads to '{_place(url)}' without encryption")
         return url
 
     def _exchanged(self, method: str, url: str, headers: Mapping[str, str], call: Call) -> requests.Response:
@@ -137,7 +142,7 @@ class Exchange:
                 settle(response, self._patience.ending)
             return response
         except (requests.RequestException, HTTPError, ValueError) as error:  # ValueError: a URL or header that is none
-            fault = self._peer.unreachable(call.doing, error)
+            fault = self.unreachable(url, call, error)
             passing = isinstance(error, PASSING) and not is_refused_tls(error)
             raise (Transient(fault) if passing else fault) from error
 
@@ -173,6 +178,15 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     """Scheme, host and port (RFC 6454); raises ValueError for a port that is none."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _place(url: str) -> str:
+    """Host and port of a URL, and nothing of the rest: it may be a secret."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_loopback(url: str) -> bool:

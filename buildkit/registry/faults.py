@@ -35,37 +35,44 @@ class Peer:
     plain_http: bool
     secrets: Secrets = field(default_factory=Secrets, compare=False, repr=False)
 
-    def unreachable(self, doing: str, error: BaseException) -> EnvironmentFault:
-        """No answer: the name, the network, the port, or a connection that broke."""
+    def unreachable(self, doing: str, error: BaseException, place: str = "") -> EnvironmentFault:
+        """No answer: the name, the network, the port, or a connection that broke. `place` is another host that the
+        registry named, without the rest of its URL.
+        """
         causes = _causes(error)
+        who = f"'{_plain(self.secrets.hide(place))}', named by registry '{self.host}'," if place else self._itself
         if is_refused_tls(error):
-            return self._untrusted(doing, causes)
+            return self._untrusted(who, doing, causes)
         return EnvironmentFault(
-            f"cannot reach registry '{self.host}' while {doing}: {_why(causes)}",
+            f"cannot reach {who} while {doing}: {_why(causes)}",
             hint="check the host, the port, the network and the proxy settings",
         )
 
-    def _untrusted(self, doing: str, causes: list[BaseException]) -> EnvironmentFault:
+    @property
+    def _itself(self) -> str:
+        return f"registry '{self.host}'"
+
+    def _untrusted(self, who: str, doing: str, causes: list[BaseException]) -> EnvironmentFault:
         failed = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
         if failed:
             return EnvironmentFault(
-                f"cannot trust registry '{self.host}' while {doing}: {_plain(failed.verify_message)}",
+                f"cannot trust {who} while {doing}: {_plain(failed.verify_message)}",
                 hint=f"name its certificate authority as 'ca' {self._settings}",
             )
         reasons = {cause.reason for cause in causes if isinstance(cause, ssl.SSLError)}
         if reasons & _UNKNOWN_CLIENT:
             return EnvironmentFault(
-                f"registry '{self.host}' wants a client certificate that it trusts, while {doing}",
+                f"{who} wants a client certificate that it trusts, while {doing}",
                 hint=f"name one as 'client_cert' and its key as 'client_key' {self._settings}",
             )
         if not reasons & _NOT_TLS:
             why = ", ".join(sorted(reason.lower().replace("_", " ") for reason in reasons if reason))
-            return EnvironmentFault(
-                f"cannot speak TLS with registry '{self.host}' while {doing}: {why or 'the connection broke'}"
-            )
+            return EnvironmentFault(f"cannot speak TLS with {who} while {doing}: {why or 'the connection broke'}")
         return EnvironmentFault(
-            f"registry '{self.host}' does not speak TLS, while {doing}",
-            hint="if it is meant to be spoken to without encryption, add '--plain-http'",
+            f"{who} does not speak TLS, while {doing}",
+            hint="if it is meant to be spoken to without encryption, add '--plain-http'"
+            if who == self._itself
+            else None,
         )
 
     @property

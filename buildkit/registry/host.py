@@ -91,9 +91,9 @@ class Host:
             try:
                 body = whole(response, self.peer, call.doing, limit, self.patience.ending)
             except PASSING as error:
-                raise Transient(self.peer.unreachable(call.doing, error)) from error
+                raise Transient(self.exchange.unreachable(response.url, call, error)) from error
             except requests.RequestException as error:
-                raise self.peer.unreachable(call.doing, error) from error
+                raise self.exchange.unreachable(response.url, call, error) from error
         if response.status_code not in statuses:
             raise self.peer.unexpected(call.doing, response.status_code, body)
         return Answer(response.status_code, response.headers, body)

@@ -14,7 +14,9 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure, EnvironmentFault
 from buildkit.events import Event, Progress, Warned, ignore
 from buildkit.reference import Reference
-from buildkit.registry.credentials import Credentials
+from buildkit.registry.authorization import Authorization, TokenRequest
+from buildkit.registry.credentials import Credential, Credentials
+from buildkit.registry.faults import Peer
 from buildkit.registry.oras import OrasRegistry
 from buildkit.registry.push import push
 from buildkit.registry.retry import Patience
@@ -125,6 +127,53 @@ def test_a_redirect_to_another_host_never_carries_the_login(client: Client) -> N
         client.registry.plant("HEAD", str(CONFIG), Answer(307, {"Location": place}))
         client.push()
         assert elsewhere.seen == [Seen("HEAD", f"/v2/ml/fraud/blobs/{CONFIG}", None, b"")]
+
+
+SIGNED = "me:SECRET@{place}/SECRET?signature=SECRET"  # of such a URL only the host may be told
+
+
+def test_a_place_elsewhere_that_cannot_be_reached_is_named(client: Client) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{unused.getsockname()[1]}"
+        answer = Answer(307, {"Location": f"http://{SIGNED.format(place=place)}"})
+        for _ in range(4):
+            client.registry.plant("GET", f"blobs/{CONFIG}", answer)
+        assert str(read_failure(client)) == (
+            f"error: cannot reach '{place}', named by registry '{client.registry.address}',"
+            f" while reading blob {CONFIG} of 'ml/fraud': connection refused\n"
+            "hint: check the host, the port, the network and the proxy settings"
+        )
+    assert "SECRET" not in repr(client.messages())
+
+
+def test_a_place_elsewhere_without_tls_is_named(client: Client) -> None:
+    with serving(LittleRegistry()) as elsewhere:
+        answer = Answer(307, {"Location": f"https://{SIGNED.format(place=elsewhere.address)}"})
+        client.registry.plant("GET", f"blobs/{CONFIG}", answer)
+        assert str(read_failure(client)) == (
+            f"error: '{elsewhere.address}', named by registry '{client.registry.address}', does not speak TLS,"
+            f" while reading blob {CONFIG} of 'ml/fraud'"
+        )
+
+
+def test_a_token_server_without_encryption_is_named() -> None:
+    def ask(request: TokenRequest) -> tuple[int, bytes]:
+        raise AssertionError("the login would be sent")
+
+    authorization = Authorization(Peer("r.example", plain_http=False), Credential("me", "SECRET"), ask)
+    with pytest.raises(EnvironmentFault) as caught:
+        authorization.learn('Bearer realm="http://auth.example:8080/token?x=SECRET"', ["s"], None)
+    assert caught.value.message == (
+        "registry 'r.example' names the token server 'auth.example:8080' without encryption,"
+        " to which no login is sent, while reading its challenge"
+    )
+
+
+def read_failure(client: Client) -> EnvironmentFault:
+    with pytest.raises(EnvironmentFault) as caught, client.oras().open_blob("ml/fraud", CONFIG) as reader:
+        reader.read(1)
+    return caught.value
 
 
 def test_a_server_elsewhere_that_asks_for_a_login_gets_none(client: Client) -> None:

@@ -166,7 +166,7 @@ def test_a_mirror_without_a_login_of_its_own_gets_none(scene: Scene) -> None:
 def _mirrored(scene: Scene) -> MirroredRegistry:
     mirror = scene.oras(scene.elsewhere.address)
     host, place = scene.registry.address, scene.elsewhere.address
-    return MirroredRegistry(host, scene.oras(), mirror, lambda name: Reference(place, name), scene.events.append)
+    return MirroredRegistry(host, scene.oras(), mirror, lambda name: Reference(place, name), scene.events.append, set())
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
