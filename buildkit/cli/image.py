@@ -24,7 +24,7 @@ from buildkit.report.image.diff_html import diff_html
 from buildkit.report.image.files import file_data, file_line
 from buildkit.report.image.inspect import inspect_data, inspect_lines
 from buildkit.report.image.layers import layer_data, layers_lines, shared_by, sharing_lines
-from buildkit.report.image.members import members_data, members_lines
+from buildkit.report.image.members import index_data, index_lines, members_data, members_lines
 from buildkit.report.image.text import printable
 from buildkit.report.writing import write_line
 
@@ -85,15 +85,17 @@ def _inspect(session: Session, arguments: Arguments, asked: Asked) -> ExitCode:
     own = arguments.own
     if own["raw"]:
         return _exact(image.root_document(session, own["image"], asked))
-    named = image.read(session, own["image"], asked)
     if own["raw_config"]:
-        return _exact(named.image.config)
-    index = image.members(named)
+        return _exact(image.read(session, own["image"], asked).image.config)
+    found, named = image.inspected(session, own["image"], asked)
+    index = image.members(found, named)
     if arguments.json:
-        data = inspect_data(named.name, named.facts) | members_data(index.members, index.said)
-        _print(json.dumps(data, ensure_ascii=False))
-    else:
-        _print(*inspect_lines(named.name, named.facts, members_lines(index.members, index.said)))
+        said = inspect_data(named.name, named.facts) if named else index_data(own["image"], found.root)
+        _print(json.dumps(said | members_data(index.members, index.said), ensure_ascii=False))
+        return ExitCode.SUCCESS
+    lines = members_lines(index.members, index.said)
+    told = inspect_lines(named.name, named.facts, lines) if named else index_lines(own["image"], found.root, lines)
+    _print(*told)
     return ExitCode.SUCCESS
 
 

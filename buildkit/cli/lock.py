@@ -9,7 +9,7 @@ import sys
 from buildkit.cli.arguments import Arguments
 from buildkit.cli.opening import opened
 from buildkit.commands.lock import check, lock
-from buildkit.errors import ExitCode
+from buildkit.errors import BuildError, ExitCode, raise_errors
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,12 +24,13 @@ def run(arguments: Arguments) -> ExitCode:
     patterns = arguments.own["targets"] or ["//..."]
     with opened(arguments) as (session, _):
         if arguments.own["check"]:
-            locked = check(session, patterns)
+            locked, faults = check(session, patterns), list[BuildError]()
         else:
-            locked = lock(session, patterns, allow_unsigned=arguments.own["allow_unsigned"])
+            locked, faults = lock(session, patterns, allow_unsigned=arguments.own["allow_unsigned"])
     for item in locked:
         word = "written" if item.changed else "current"
         row = {"label": str(item.label), "file": item.file, "changed": item.changed}
         text = json.dumps(row) if arguments.json else f"{item.label} {item.file} {word}"
         sys.stdout.write(text + "\n")
+    raise_errors(faults)
     return ExitCode.SUCCESS

@@ -58,18 +58,22 @@ class Copied:
         )
 
 
-@past_mirrors
 def pull(session: Session, text: str, outputs: Sequence[str], *, plain_http: bool, platform: str) -> list[Copied]:
     """Bring an image out of a registry: to each of some outputs, else into mbuild's store."""
     if not _is_remote(text):
         raise BuildError(f"'{text}' is no image in a registry", hint="references look like 'host/repository:tag'")
     sinks = [parse_sink(output) for output in outputs]
-    opened = open_image(session, text, plain_http=plain_http)
     if sinks:
-        return [_write(session, opened, sink, platform) for sink in sinks]
+        return [_write(session, text, sink, plain_http, platform) for sink in sinks]
+    return [_pull_to_store(session, text, plain_http, platform)]
+
+
+@past_mirrors
+def _pull_to_store(session: Session, text: str, plain_http: bool, platform: str) -> Copied:
+    opened = open_image(session, text, plain_http=plain_http)
     root = _chosen(opened, platform)
     _store(session, root, opened)
-    return [Copied(_by_digest(Reference.parse(text), root.digest), root.digest)]
+    return Copied(_by_digest(Reference.parse(text), root.digest), root.digest)
 
 
 @past_mirrors
@@ -82,8 +86,7 @@ def copy(
     if is_sink(target):
         if with_referrers:
             raise BuildError("'--referrers' needs registries on both sides", hint="leave it out")
-        sink = parse_sink(target)
-        return _write(session, open_image(session, source, plain_http=plain_http), sink, platform)
+        return _write(session, source, parse_sink(target), plain_http, platform)
     if with_referrers and not _is_remote(source):
         raise BuildError("'--referrers' needs registries on both sides", hint="leave it out")
     how = _How(plain_http, platform, with_referrers)
@@ -143,10 +146,12 @@ def _all_referrers(source: RegistrySource, subjects: Sequence[Digest]) -> list[D
     return list(found.values())
 
 
-def _write(session: Session, opened: OpenedImage, sink: Sink, platform: str) -> Copied:
-    """Write what was opened: an index as it is where one is taken, else the image that is chosen from it."""
+@past_mirrors
+def _write(session: Session, source: str, sink: Sink, plain_http: bool, platform: str) -> Copied:
+    """Write an image, an index as it is where one is taken, else what is chosen from it."""
+    opened = open_image(session, source, plain_http=plain_http)
     root = _chosen(opened, platform) if sink.takes_several else read_image(opened, platform).descriptor
-    name = _own_name(Reference.parse(opened.name), sink) if _is_remote(opened.name) else ""
+    name = _own_name(Reference.parse(source), sink) if _is_remote(source) else ""
     reader = told(session.listener, opened)
     write_to(sink, session.options.directory, [(root, name)], reader, platform)
     return Copied(str(sink), root.digest)

@@ -69,13 +69,20 @@ def _analysis(session: Session, patterns: Sequence[str], keep_going: bool) -> An
 
 
 def lenient_analysis(session: Session, patterns: Sequence[str]) -> Analysis:
-    """The same, where locks may be missing, stale or unreadable."""
+    """The same, where locks may be missing, stale or unreadable; with --keep-going, faults are in the result."""
+    keep_going = session.options.keep_going
     loader = Loader(session.workspace, session.parsed, session.print_from_code, broken_locks=True)
     configuration = configuration_of(session)
-    graph = loader.graph(_parsed(session, patterns), configuration)
+    graph = loader.graph(_parsed(session, patterns), configuration, keep_going=keep_going)
     with within(session.workspace.config.limits):
         return analyze(
-            graph, loader.rules, TOOLS, session.print_from_code, configuration=configuration, missing_locks=True
+            graph,
+            loader.rules,
+            TOOLS,
+            session.print_from_code,
+            configuration=configuration,
+            missing_locks=True,
+            keep_going=keep_going,
         )
 
 

@@ -22,7 +22,7 @@ from buildkit.images.validate import Validation
 from buildkit.images.validate import validate as validate_opened
 from buildkit.images.walk import is_unsafe, kind_of, opened_layer
 from buildkit.oci.each_once import plain_path
-from buildkit.oci.image import Image, OpenedImage, read_image
+from buildkit.oci.image import Image, OpenedImage, is_only_a_list, read_image
 from buildkit.oci.manifest import Manifest
 from buildkit.records import dataclass
 from buildkit.registry.mirror import past_mirrors
@@ -65,17 +65,27 @@ class Holders:
 
 def read(session: Session, text: str, asked: Asked) -> Named:
     """Open an image and read its documents."""
-    opened = open_image(session, text, plain_http=asked.plain_http)
+    return _read(text, open_image(session, text, plain_http=asked.plain_http), asked)
+
+
+def _read(text: str, opened: OpenedImage, asked: Asked) -> Named:
     image = read_image(opened, asked.platform)
     return Named(text, opened, image, facts_of(image))
 
 
-def members(named: Named) -> Members:
-    """What the index lists that an image was chosen from, and says of itself; nothing where there was none."""
-    if named.image.index is None:
+def inspected(session: Session, text: str, asked: Asked) -> tuple[OpenedImage, Named | None]:
+    """The same; no image of an index that has none to choose, unless a platform was asked for."""
+    opened = open_image(session, text, plain_http=asked.plain_http)
+    if not asked.platform and is_only_a_list(opened.root, opened.open_blob):
+        return opened, None
+    return opened, _read(text, opened, asked)
+
+
+def members(opened: OpenedImage, named: Named | None) -> Members:
+    """What the index lists that was opened, and says of itself; nothing where an image stands alone."""
+    if named and named.image.index is None:
         return Members()
-    index, open_blob = named.image.index, named.opened.open_blob
-    return Members(members_of(index, open_blob), index_annotations(index, open_blob))
+    return Members(members_of(opened.root, opened.open_blob), index_annotations(opened.root, opened.open_blob))
 
 
 def root_document(session: Session, text: str, asked: Asked) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from buildkit.commands.graph import lenient_analysis
@@ -28,23 +29,25 @@ class Locked:
     changed: bool
 
 
-def lock(session: Session, patterns: Sequence[str], *, allow_unsigned: bool) -> list[Locked]:
+def lock(session: Session, patterns: Sequence[str], *, allow_unsigned: bool) -> tuple[list[Locked], list[BuildError]]:
     """Write the locks of all targets that patterns name, and of all that these need, in each of their configurations.
-    Needs the network.
+    Needs the network. The first fault is raised; to keep going is to have all of them beside what was locked.
     """
     session.needs_network("locking")
+    faults: list[BuildError] = []
     written: list[Locked] = []
-    for target, info in _requests(session, patterns):
-        changed = write(_resolve(session, info, allow_unsigned), session.workspace.root / info.file)
-        written.append(Locked(target.label, info.file, changed))
-    return written
+    for target, info in _requests(session, patterns, faults):
+        with _kept(session, faults):
+            changed = write(_resolve(session, info, allow_unsigned), session.workspace.root / info.file)
+            written.append(Locked(target.label, info.file, changed))
+    return written, faults
 
 
 def check(session: Session, patterns: Sequence[str]) -> list[Locked]:
     """Compare each lock with what its target asks for, without the network. Raises BuildErrors naming stale ones."""
     faults: list[BuildError] = []
     current: list[Locked] = []
-    for target, info in _requests(session, patterns):
+    for target, info in _requests(session, patterns, faults):
         fault = find_fault(info.kind, info.request, _read(session.workspace.root / info.file), info.file)
         if isinstance(fault, BuildErrors):
             faults += fault.errors
@@ -58,9 +61,23 @@ def check(session: Session, patterns: Sequence[str]) -> list[Locked]:
     return current
 
 
-def _requests(session: Session, patterns: Sequence[str]) -> list[tuple[ConfiguredTarget, LockInfo]]:
-    """What is to be locked, each file once for a target, in the order of labels."""
+@contextmanager
+def _kept(session: Session, faults: list[BuildError]) -> Iterator[None]:
+    """With --keep-going, faults are kept for the end."""
+    try:
+        yield
+    except (BuildError, BuildErrors) as error:
+        if not session.options.keep_going:
+            raise
+        faults += error.errors if isinstance(error, BuildErrors) else [error]
+
+
+def _requests(
+    session: Session, patterns: Sequence[str], faults: list[BuildError]
+) -> list[tuple[ConfiguredTarget, LockInfo]]:
+    """What is to be locked, each file once for a target, in the order of labels. Faults of others are added."""
     analyzed = lenient_analysis(session, patterns)
+    faults += analyzed.faults
     requests: dict[tuple[Label, str], tuple[ConfiguredTarget, LockInfo]] = {}
     for target in (*analyzed.configured.values(), *analyzed.elsewhere):
         info = target.lock
@@ -73,7 +90,7 @@ def _requests(session: Session, patterns: Sequence[str]) -> list[tuple[Configure
                 notes=[f"in {one.configuration}" for one in (requests[target.label, info.file][0], target)],
                 hint="name a file for each: lock = select({'@mbuild//platforms:arm64': …, '//conditions:default': …})",
             )
-    if not requests:
+    if not requests and not faults:
         hint = "python_packages, debian_packages and base_image have locks"
         raise BuildError(f"nothing to lock among {' '.join(patterns)}", hint=hint)
     return [requests[place] for place in sorted(requests)]

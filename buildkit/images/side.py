@@ -17,7 +17,7 @@ from buildkit.images.merged import File, Root
 from buildkit.images.packages import LARGEST, ecosystem_of, packages_of
 from buildkit.images.safetensors import NotSafetensors, Tensor, tensors
 from buildkit.images.walk import OpenLayer, is_readable, opened_layer
-from buildkit.oci.descriptor import stays_where_it_is
+from buildkit.oci.blobs import is_at_hand
 from buildkit.oci.each_once import plain_path
 from buildkit.oci.image import OpenedImage
 from buildkit.oci.tar_reader import Member, Type
@@ -51,11 +51,11 @@ def side_of(opened: OpenedImage, layers: Iterable[LayerFacts], *, deep: bool = F
     side = Side()
     for row in layers:
         reading = _Reading(side, row, opened.local, deep)
-        if stays_where_it_is(row.descriptor.media_type):
+        if not is_at_hand(row.descriptor, opened.open_blob):
             side.notes.append(f"layer {row.number} is not looked into: it stays at its URLs")
             continue
         if not is_readable(row.descriptor):
-            side.notes.append(f"layer {row.number} is not looked into: its media type is '{row.descriptor.media_type}'")
+            side.notes.append(f"layer {row.number} is not looked into: its media type is {row.descriptor.media_type!r}")
             continue
         with opened_layer(row.descriptor, opened.open_blob) as layer:
             side.root.add_layer(row.number, reading.passed(layer))

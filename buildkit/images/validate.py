@@ -16,8 +16,8 @@ from buildkit.digest import Digest
 from buildkit.errors import BuildFailure
 from buildkit.images.facts import config_object, diff_ids, history, is_image_config, platform_of
 from buildkit.images.layer_faults import layer_faults
-from buildkit.oci.blobs import read_document
-from buildkit.oci.descriptor import EMPTY, INDEXES, MANIFESTS, Descriptor, stays_where_it_is
+from buildkit.oci.blobs import is_at_hand, read_document
+from buildkit.oci.descriptor import EMPTY, INDEXES, MANIFESTS, Descriptor
 from buildkit.oci.image import Image, OpenedImage, is_about_another
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
@@ -129,7 +129,7 @@ class _Checking:
 
     def _layer(self, layer: Descriptor, diff_id: str) -> None:
         where = f"layer {layer.digest}"
-        if stays_where_it_is(layer.media_type):
+        if not is_at_hand(layer, self._open):
             self.elsewhere[layer.digest] = None
             return
         if layer.digest not in self.seen:

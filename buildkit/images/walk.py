@@ -13,9 +13,9 @@ from typing import BinaryIO, cast
 from buildkit.errors import BuildFailure
 from buildkit.images.facts import compression_of
 from buildkit.images.model_layers import FILEPATH
-from buildkit.oci.blobs import OpenPart, Parts, Passing
+from buildkit.oci.blobs import OpenPart, Parts, Passing, check_at_hand
 from buildkit.oci.compression import decompressed
-from buildkit.oci.descriptor import Descriptor, check_at_hand
+from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.each_once import each_once
 from buildkit.oci.tar_reader import Member, Type, members
 from buildkit.records import dataclass
@@ -43,19 +43,19 @@ def opened_layer(descriptor: Descriptor, open_blob: OpenPart) -> Iterator[OpenLa
     """Open a layer. BuildFailure for one that is damaged, a bomb, no tar at all, or not at hand; while its members
     pass, for a path that comes twice.
     """
-    check_at_hand(descriptor)
+    check_at_hand(descriptor, open_blob)
     digest, compression = descriptor.digest, compression_of(descriptor.media_type)
     what = f"layer {digest}"
     if not compression:
         path = dict(descriptor.annotations).get(FILEPATH)
         if not descriptor.media_type.endswith(".raw") or not path:
-            raise BuildFailure(f"{what} is no tar: its media type is '{descriptor.media_type}'")
+            raise BuildFailure(f"{what} is no tar: its media type is {descriptor.media_type!r}")
         file = cast(BinaryIO, Parts(digest, open_blob))
         yield OpenLayer(what, iter([Member(path, Type.FILE, 0o644, digest.size)]), file, True)
     elif compression == "none":
         file = cast(BinaryIO, Parts(digest, open_blob))
         if file.read(4).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
-            raise BuildFailure(f"{what} is compressed, and its media type is '{descriptor.media_type}'")
+            raise BuildFailure(f"{what} is compressed, and its media type is {descriptor.media_type!r}")
         yield OpenLayer(what, _bounded(members(file, what), what), file, True)
     else:
         with open_blob(digest) as source:

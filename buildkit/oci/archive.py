@@ -16,9 +16,9 @@ from buildkit.content import Kind
 from buildkit.errors import BuildError, BuildFailure
 from buildkit.oci import tar
 from buildkit.oci.appearing import new_file
-from buildkit.oci.blobs import OpenBlob, read_document
+from buildkit.oci.blobs import OpenBlob, check_at_hand, read_document
 from buildkit.oci.compression import decompressed
-from buildkit.oci.descriptor import CONFIG, DOCKER_CONFIG, LAYER, Descriptor, check_at_hand
+from buildkit.oci.descriptor import CONFIG, DOCKER_CONFIG, LAYER, Descriptor
 from buildkit.oci.document import canonical, parse_object
 from buildkit.oci.image import image_for
 from buildkit.oci.manifest import Manifest
@@ -55,7 +55,7 @@ def image_to_unpack(root: Descriptor, open_blob: OpenBlob, platform: str = "") -
     config = image.config
     if config.media_type not in (CONFIG, DOCKER_CONFIG):
         raise BuildError(
-            f"an artifact of '{image.artifact_type or config.media_type}' has no root file system",
+            f"an artifact of {(image.artifact_type or config.media_type)!r} has no root file system",
             hint="write it as 'oci:DIR' or 'oci-archive:FILE'",
         )
     document = read_document(config.digest, open_blob, "config")
@@ -65,7 +65,7 @@ def image_to_unpack(root: Descriptor, open_blob: OpenBlob, platform: str = "") -
     if len(ids) != len(image.layers):
         raise BuildFailure(f"the image has {len(image.layers)} layers, but its config names {len(ids)}")
     for layer in image.layers:
-        check_at_hand(layer)
+        check_at_hand(layer, open_blob)
     return image, document, ids
 
 

@@ -89,7 +89,7 @@ class ArchiveReader:
         return Descriptor(MANIFEST, Digest.of(manifest))
 
     def _layer(self, path: str, diff_id: str) -> Descriptor:
-        member = self._member(path, f"layer '{path}'")
+        member = self._member(path, f"layer {path!r}")
         with self._opened() as archive:
             archive.seek(member.offset)
             media_type = _packed_as(archive.read(_TAR_AT + len(_TAR)))
@@ -99,15 +99,15 @@ class ArchiveReader:
             elif media_type:
                 digest = _measured(Limited(archive, member.size))
             else:
-                raise BuildFailure(f"{self._name}: layer '{path}' is compressed as images are not")
+                raise BuildFailure(f"{self._name}: layer {path!r} is compressed as images are not")
         self._places[digest] = path
         return Descriptor(media_type, digest)
 
     def _document(self, path: str) -> bytes:
-        member = self._member(path, f"'{path}'")
+        member = self._member(path, repr(path))
         if member.size > LARGEST_DOCUMENT:
             raise BuildFailure(
-                f"{self._name}: '{path}' has {member.size} bytes, more than the {LARGEST_DOCUMENT} that mbuild reads"
+                f"{self._name}: {path!r} has {member.size} bytes, more than the {LARGEST_DOCUMENT} that mbuild reads"
             )
         with self._opened() as archive:
             archive.seek(member.offset)
@@ -152,7 +152,7 @@ def _index(archive: io.BufferedReader, what: str) -> dict[str, Member]:
         if path.startswith("/") or ".." in path.split("/"):
             raise BuildFailure(f"{what} holds the unsafe path {path[:200]!r}")
         if path in found:
-            raise BuildFailure(f"{what} holds two members with the path '{path[:200]}'")
+            raise BuildFailure(f"{what} holds two members with the path {path[:200]!r}")
         if len(found) == _MOST_MEMBERS:
             raise BuildFailure(f"{what} holds more than {_MOST_MEMBERS} files: no image does")
         found[path] = member
@@ -185,7 +185,7 @@ def _saved(document: bytes, tag: str, what: str) -> dict[str, Any]:
     found = [row for row, tags in named if not tag or any(_same(tag, known) for known in tags)]
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"'{known}'" for _, tags in named for known in tags) or "none"
+    listed = ", ".join(repr(known) for _, tags in named for known in tags) or "none"
     if not rows:
         raise BuildFailure(f"{what} holds no image")
     if not found:

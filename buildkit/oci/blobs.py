@@ -14,8 +14,9 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from buildkit.digest import Digest
-from buildkit.errors import BuildFailure
+from buildkit.errors import BuildFailure, EnvironmentFault
 from buildkit.oci.compression import Readable
+from buildkit.oci.descriptor import Descriptor, stays_where_it_is
 
 OpenBlob = Callable[[Digest], AbstractContextManager[Readable]]
 LARGEST_DOCUMENT = 4 << 20  # bytes of a manifest, an index or a config; registries refuse larger ones
@@ -96,6 +97,28 @@ def read_document(digest: Digest, open_blob: OpenBlob, what: str) -> bytes:
     if found != digest:
         raise BuildFailure(f"{what} {digest} is damaged: found {found}, {found.size} bytes, expected {digest.size}")
     return bytes(data)
+
+
+def is_at_hand(layer: Descriptor, open_blob: OpenBlob) -> bool:
+    """Whether a layer can be read. One that stays at its URLs may lie beside the others nevertheless."""
+    if not stays_where_it_is(layer.media_type):
+        return True
+    try:
+        with open_blob(layer.digest) as source:
+            source.read(1)  # a registry is asked no sooner
+            return True
+    except (BuildFailure, EnvironmentFault):  # a folder without it, a registry without it
+        return False
+
+
+def check_at_hand(layer: Descriptor, open_blob: OpenBlob) -> None:
+    """Raise BuildFailure for a layer that stays where it is, and is nowhere else."""
+    if not is_at_hand(layer, open_blob):
+        raise BuildFailure(
+            f"layer {layer.digest} stays at its URLs: its media type is {layer.media_type!r}, and images are handed on "
+            "without such layers",
+            hint="mbuild fetches nothing from there; 'mbuild copy' to a registry or an OCI layout works without it",
+        )
 
 
 class Parts(io.RawIOBase):

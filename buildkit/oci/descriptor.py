@@ -37,16 +37,6 @@ def stays_where_it_is(media_type: str) -> bool:
     return "nondistributable" in media_type or "foreign" in media_type
 
 
-def check_at_hand(layer: Descriptor) -> None:
-    """Raise BuildFailure for a layer that stays where it is, before someone looks for its blob in vain."""
-    if stays_where_it_is(layer.media_type):
-        raise BuildFailure(
-            f"layer {layer.digest} stays at its URLs: its media type is '{layer.media_type}', and images are handed on "
-            "without such layers",
-            hint="mbuild fetches nothing from there; 'mbuild copy' to a registry or an OCI layout works without it",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Descriptor:
     """A pointer to a blob. Annotations and platform are sorted pairs."""

@@ -66,13 +66,17 @@ def _check_alone(config: bytes, platform: str, name: str) -> None:
     told = "/".join(part for part in parts if part and isinstance(part, str))
     if told not in ("", platform) and not _alike(told, platform):
         what = f"'{name}'" if name else "the image"
-        raise BuildError(f"{what} is for {told}, not for '{platform}'", hint="leave out --platform")
+        raise BuildError(
+            f"{what} is for {_shown(told)}, not for '{platform}'",
+            hint="--platform chooses from an index, which this is not: leave it out, or name an image for "
+            f"'{platform}'; a target is built for what a label says, such as --platform @mbuild//platforms:linux_arm64",
+        )
 
 
 def read_manifest(descriptor: Descriptor, open_blob: OpenBlob) -> bytes:
     """The bytes of a manifest, which must be of the kind that its descriptor says."""
     if descriptor.media_type not in MANIFESTS:
-        raise BuildFailure(f"{descriptor.digest} is no image manifest: its media type is '{descriptor.media_type}'")
+        raise BuildFailure(f"{descriptor.digest} is no image manifest: its media type is {descriptor.media_type!r}")
     return _document(descriptor, open_blob, "manifest")
 
 
@@ -86,7 +90,7 @@ def _document(descriptor: Descriptor, open_blob: OpenBlob, what: str) -> bytes:
     said = string(parse_object(data, f"{what} {descriptor.digest}"), "mediaType", f"{what} {descriptor.digest}")
     if said and said != descriptor.media_type:
         raise BuildFailure(
-            f"{what} {descriptor.digest} says that it is '{said}', and what points to it says '{descriptor.media_type}'"
+            f"{what} {descriptor.digest} says that it is {said!r}, and what points to it says {descriptor.media_type!r}"
         )
     return data
 
@@ -104,10 +108,19 @@ def image_for(
         return root
     listed = manifests_of(root, open_blob)
     found = [one for one in listed if not is_about_another(one) or (platform and one.platform_text == platform)]
-    artifacts = [one for one in listed if one.artifact_type and _REFERENCE not in dict(one.annotations)]
-    if not found and artifacts:
+    if not found and (artifacts := _artifacts(listed)):
         return _alone(artifacts, name)
     return _chosen(found, platform, name, default)
+
+
+def is_only_a_list(root: Descriptor, open_blob: OpenBlob) -> bool:
+    """Whether an index lists things, but no image, and no artifact that could be meant in an image's place."""
+    listed = manifests_of(root, open_blob) if root.media_type in INDEXES else []
+    return bool(listed) and all(map(is_about_another, listed)) and len(_artifacts(listed)) != 1
+
+
+def _artifacts(listed: Sequence[Descriptor]) -> list[Descriptor]:
+    return [one for one in listed if one.artifact_type and _REFERENCE not in dict(one.annotations)]
 
 
 def manifests_of(root: Descriptor, open_blob: OpenBlob) -> list[Descriptor]:
@@ -155,8 +168,13 @@ def _chosen(found: Sequence[Descriptor], platform: str, name: str, default: str)
     fitting += [one for one in found if _alike(one.platform_text, wanted)]
     if fitting:
         return fitting[0]
-    listed = ", ".join(sorted({one.platform_text or "unnamed" for one in found}))
+    listed = ", ".join(sorted({_shown(one.platform_text) or "unnamed" for one in found}))
     raise BuildError(f"{what} has no image for '{wanted}'", hint=f"choose one with --platform: {listed}")
+
+
+def _shown(platform: str) -> str:
+    """A platform as one line, whatever a stranger put into it."""
+    return repr(platform)[1:-1]
 
 
 def _alike(told: str, wanted: str) -> bool:

@@ -132,7 +132,7 @@ def choose_root(index: Index, document: bytes, tag: str, what: str) -> Descripto
     tags = sorted({name for entry in index.manifests for name in _names(entry)})
     if tag and not found:
         listed = f"it has {_listed(tags)}" if tags else "its images have no tags"
-        raise BuildError(f"{what} has no tag '{tag}'", hint=did_you_mean(tag, tags) or listed)
+        raise BuildError(f"{what} has no tag '{tag}'", hint=did_you_mean(tag, filter(str.isprintable, tags)) or listed)
     if not tag and not tags:  # an index of platforms that was not wrapped
         return Descriptor(INDEX, Digest.of(document))
     if not tag:
@@ -147,4 +147,4 @@ def _names(entry: Descriptor) -> tuple[str, ...]:
 
 def _listed(tags: Sequence[str]) -> str:
     more = f" and {len(tags) - 5} more" if len(tags) > 5 else ""
-    return ", ".join(f"'{tag}'" for tag in tags[:5]) + more
+    return ", ".join(repr(tag) for tag in tags[:5]) + more

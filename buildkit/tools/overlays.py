@@ -20,6 +20,7 @@ _KINDS = frozenset(map(str, Kind))
 # A line is a path after a slash. What is no part of a plain path: nothing, '.' and '..'. All that may match begins with
 # a slash: so this takes a quarter of the time.
 _ODD = re.compile(r"/(?:[/\n]|\.[/\n]|\.\.[/\n])").search
+_ONE_OWNER = "let one of the two bring it: leave the other package or file out where it is asked for, or move it"
 _LENGTH = len("sha256:") + 64 + 1
 _DIGESTS = re.compile(r"(?:sha256:[0-9a-f]{64}\n)*").fullmatch
 
@@ -88,7 +89,7 @@ def check_carefully(trees: Sequence[Tree], names: Sequence[str]) -> None:
             if before[0] != entry:
                 raise BuildFailure(
                     f"'{entry.path}' is {_what(before[0])} in {before[1]} and {_what(entry)} in {name}",
-                    hint="leave the path out of one of the two layers",
+                    hint=_ONE_OWNER,
                 )
     for entry, name in merged.values():
         for parent in parents(entry.path):
@@ -96,7 +97,7 @@ def check_carefully(trees: Sequence[Tree], names: Sequence[str]) -> None:
             if above and above[0].kind is not Kind.DIRECTORY:
                 raise BuildFailure(
                     f"'{entry.path}' of {name} lies inside '{parent}', which is {_what(above[0])} in {above[1]}",
-                    hint="write the path that is really meant, or leave it out of one of the two layers",
+                    hint=f"write the path that is really meant, or {_ONE_OWNER}",
                 )
 
 

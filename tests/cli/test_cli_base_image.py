@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from invocations import Place
+from invocations import Place, Ran
 from little_registry import LittleRegistry, serving
 from locked_images import LAYER, config_of, descriptor_of, index_of, layer_of, manifest_of
 
@@ -175,3 +175,24 @@ def test_of_two_registries_that_hold_a_layer_the_one_that_is_pushed_to_is_its_or
     digest = Digest.of(ONE)
     assert origins_of(analyzed, registry.address) == {digest: Reference(registry.address, "team/base")}
     assert origins_of(analyzed, "registry.invalid") == {digest: Reference("registry.invalid", "team/base")}
+
+
+def test_locking_keeps_going_past_what_cannot_be_locked(place: Place, registry: LittleRegistry) -> None:
+    gone = f'base_image(name = "a", image = "{registry.address}/team/base:2", lock = "a.lock")\n'
+    place.write({"BUILD": gone + BUILD.format(host=registry.address), "broken/BUILD": "nothing()\n"})
+    broken = """\
+broken/BUILD:1:1: error: name 'nothing' is not defined
+    nothing()
+    ^~~~~~~
+"""
+    assert place.mbuild("lock", "//...") == Ran(2, "", broken)
+    missing = f"""\
+error: the registry has no image '{registry.address}/team/base:2'
+  while locking '{registry.address}/team/base:2'
+hint: check the name, and whether you may read it
+"""
+    assert place.mbuild("lock", "-k", "//...") == Ran(2, "//:base base.lock written\n", broken + missing)
+    assert place.mbuild("lock", "--check", "//:base").code == 0
+    assert place.mbuild("lock", "-k", "--check", "//...") == Ran(
+        2, "", broken + "error: the lock 'a.lock' does not exist\n  the lock of //:a\nhint: run 'mbuild lock //:a'\n"
+    )

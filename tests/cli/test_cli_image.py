@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from little_registry import LittleRegistry, serving
 
 from buildkit.digest import Digest
 from buildkit.oci.archive import write_archive
-from buildkit.oci.descriptor import INDEX, Descriptor
+from buildkit.oci.descriptor import EMPTY, INDEX, MANIFEST, Descriptor
 from buildkit.oci.index import Index
 from buildkit.oci.layout import write_layout
+from buildkit.oci.manifest import Manifest
 
 BASE: Files = {"etc": None, "etc/os": "debian", "bin": ("link", "usr/bin")}
 TOP: Files = {"etc/.wh.os": "", "models": None, "models/m.bin": "12345", "models/\x1b[31mred": "x"}
@@ -28,6 +30,7 @@ CONFIG = {
         "Labels": {"org.opencontainers.image.title": "fraud", "org.opencontainers.image.version": "1.0"},
     }
 }
+UNKNOWN = (("architecture", "unknown"), ("os", "unknown"))
 
 
 @pytest.fixture
@@ -174,7 +177,11 @@ def test_archives_and_platforms(place: Place) -> None:
     assert [line.split()[1] for line in text[1:4]] == [str(arm.root().digest), str(index.digest), "linux/arm64"]
     assert place.mbuild("image", "inspect", "oci:oci", "--raw").stdout.encode() == blobs[index.digest]
     assert place.mbuild("image", "inspect", "docker-archive:a.tar", "--platform", "linux/arm64") == Ran(
-        2, "", "error: 'docker-archive:a.tar' is for linux/amd64, not for 'linux/arm64'\nhint: leave out --platform\n"
+        2,
+        "",
+        "error: 'docker-archive:a.tar' is for linux/amd64, not for 'linux/arm64'\n"
+        "hint: --platform chooses from an index, which this is not: leave it out, or name an image for 'linux/arm64'; "
+        "a target is built for what a label says, such as --platform @mbuild//platforms:linux_arm64\n",
     )
     assert place.mbuild("image", "inspect", "docker-archive:a.tar", "--platform", "linux/amd64").code == 0
     (place.root / "oci/index.json").write_text("nope")
@@ -204,6 +211,80 @@ def test_an_image_without_a_tag_that_is_missing_is_told_with_the_tag_that_was_as
         assert place.mbuild("image", "inspect", f"{host}/a/b:v1", "--plain-http") == Ran(
             1, "", f"error: '{host}/a/b:v1' does not exist\nhint: see 'mbuild tags {host}/a/b'\n"
         )
+
+
+def test_a_layer_that_stays_at_its_urls_is_not_looked_for_in_vain_in_a_registry(place: Place) -> None:
+    image = Made([BASE, TOP])
+    _, second = json.loads(image.blobs[image.root().digest])["layers"]
+    absent = Descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar", Digest.of(b"not here"))
+    image.manifest = {"layers": [absent.to_data(), second]}
+    with serving(LittleRegistry()) as registry:
+        ran = place.mbuild("image", "files", shelved(registry, image, "v1"), "--plain-http")
+        assert (ran.code, ran.stderr.startswith(f"error: layer {absent.digest} stays at its URLs: ")) == (1, True)
+        ran = place.mbuild("image", "validate", f"{registry.address}/ml/fraud:v1", "--plain-http")
+        assert (ran.code, ran.stdout.splitlines()[0]) == (
+            0,
+            f"note: layer {absent.digest} is not looked into: it stays at its URLs",
+        )
+
+
+def test_an_index_without_an_image_is_listed(place: Place) -> None:
+    blobs = Made([BASE]).blobs
+    kinds = ("application/x.card", "application/x.weights")
+    members = []
+    for kind in kinds:
+        manifest = Manifest(Descriptor(EMPTY, blobs.add(b"{}")), (), artifact_type=kind)
+        digest = blobs.add(manifest.to_json())
+        members.append(Descriptor(MANIFEST, digest, platform=UNKNOWN, artifact_type=kind))
+    root = Descriptor(INDEX, blobs.add(Index(tuple(members), annotations=(("a", "b"),)).to_json()))
+    write_layout(place.root / "oci", root, blobs.open, tag="v1")
+    rows = [f"artifact {kind}" for kind in kinds]
+    width = max(map(len, rows))
+    sizes = [f"{one.digest.size} B" for one in members]
+    assert place.mbuild("image", "inspect", "oci:oci") == Ran(
+        0,
+        f"""\
+image    oci:oci
+index    {root.digest}
+members  annotation a = b
+         {rows[0]:<{width}}  {members[0].digest}  {sizes[0]}  {MANIFEST}
+         {rows[1]:<{width}}  {members[1].digest}  {sizes[1]}  {MANIFEST}
+""",
+        "",
+    )
+    data = json.loads(place.mbuild("image", "inspect", "--json", "oci:oci").stdout)
+    assert (data["index"], data["indexSays"], [one["artifactType"] for one in data["members"]]) == (
+        str(root.digest),
+        {"annotation a": "b"},
+        list(kinds),
+    )
+    ran = place.mbuild("image", "layers", "oci:oci")
+    assert (ran.code, ran.stderr.partition("\n")[0]) == (2, "error: 'oci:oci' has 2 artifacts and no image")
+
+
+def test_names_of_strangers_are_one_line_in_errors(place: Place) -> None:
+    blobs = Made([BASE]).blobs
+    hostile = "x\nhint: run rm -rf\x1b["
+    shown = "x\\nhint: run rm -rf\\x1b["
+    image = Made([BASE], blobs=blobs).root()
+    members = [replace(image, platform=(("architecture", hostile), ("os", name))) for name in ("a", "b")]
+    index = Descriptor(INDEX, blobs.add(Index(tuple(members)).to_json()))
+    named = replace(index, annotations=(("org.opencontainers.image.ref.name", hostile),))
+    write_layout(place.root / "oci", index, blobs.open)
+    place.write({"oci/index.json": Index((named, replace(named, media_type=hostile))).to_json().decode()})
+    assert place.mbuild("image", "inspect", "oci:oci:v1") == Ran(
+        2, "", f"error: OCI layout '{place.root}/oci' has no tag 'v1'\nhint: it has '{shown}'\n"
+    )
+    place.write({"oci/index.json": Index((named,)).to_json().decode()})
+    assert place.mbuild("image", "inspect", "oci:oci") == Ran(
+        2,
+        "",
+        f"error: 'oci:oci' has no image for 'linux/amd64'\nhint: choose one with --platform: a/{shown}, b/{shown}\n",
+    )
+    place.write({"oci/index.json": Index((replace(named, media_type=hostile),)).to_json().decode()})
+    assert place.mbuild("image", "inspect", "oci:oci") == Ran(
+        1, "", f"error: {index.digest} is no image manifest: its media type is '{shown}'\n"
+    )
 
 
 def test_of_a_registry_headers_are_read_and_shared_layers_are_not(place: Place) -> None:

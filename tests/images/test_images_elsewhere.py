@@ -67,6 +67,26 @@ def test_files_and_outputs_tell_why_they_cannot_be_had(tmp_path: Path) -> None:
         assert not (tmp_path / "out").exists()
 
 
+def test_one_that_lies_beside_the_others_is_read(tmp_path: Path) -> None:
+    image = Made([{"a": "1"}, {"b": "2"}])
+    first, second = read_image(image.opened()).manifest.layers
+    foreign = Descriptor(FOREIGN.removesuffix("+gzip"), first.digest)
+    image.manifest = {"layers": [foreign.to_data(), second.to_data()]}
+    found = validate(image.opened())
+    assert (found.faults, found.blobs, found.elsewhere) == ((), 4, ())
+    place = Place(tmp_path, tmp_path / "store")
+    image.write(tmp_path / "oci")
+    # A layout that mbuild writes is without it; others put it there.
+    (tmp_path / "oci/blobs/sha256" / first.digest.hex).write_bytes(image.blobs[first.digest])
+    rows = "-rw-r--r--            1   1 a\n-rw-r--r--            1   2 b\n"
+    assert place.mbuild("image", "files", "oci:oci") == Ran(0, rows, "")
+    assert place.mbuild("copy", "oci:oci", "rootfs:root").code == 0
+    assert (tmp_path / "root/a").read_text() == "1"
+    one, two = image.opened(), Made([{"a": "2"}, {"b": "2"}]).opened()
+    difference = compare(Compared("a", one, read_image(one)), Compared("b", two, read_image(two)))
+    assert (difference.files, difference.notes) == ((FileChange("a", 1, 1, ("content",)),), ())
+
+
 def test_a_diff_notes_what_it_did_not_look_into() -> None:
     image, _ = made()
     one, two = image.opened(), Made([{"b": "3"}]).opened()

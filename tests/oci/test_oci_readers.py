@@ -199,7 +199,9 @@ def test_an_image_alone_for_another_platform_is_refused() -> None:
     blobs = Blobs()
     opened = OpenedImage(add_image(blobs, b"arm", "arm64"), blobs.open, "x")
     assert message(lambda: read_image(opened, "linux/arm"), BuildError) == (
-        "error: 'x' is for linux/arm64, not for 'linux/arm'\nhint: leave out --platform"
+        "error: 'x' is for linux/arm64, not for 'linux/arm'\n"
+        "hint: --platform chooses from an index, which this is not: leave it out, or name an image for 'linux/arm'; "
+        "a target is built for what a label says, such as --platform @mbuild//platforms:linux_arm64"
     )
 
 

@@ -72,6 +72,16 @@ def test_what_does_not_fit_is_told(documents: list[bytes], message: str | None) 
     assert found is None if message is None else found is not None and message in found
 
 
+def test_the_hints_say_what_can_be_done() -> None:
+    one_owner = "let one of the two bring it: leave the other package or file out where it is asked for, or move it"
+    hints = []
+    for other in (document(FILE | {"mode": 0o755}), document(FILE | {"path": "a"})):
+        with pytest.raises(BuildError) as caught:
+            check_layers([document(FILE), other], ["one", "two"])
+        hints.append(caught.value.hint)
+    assert hints == [one_owner, f"write the path that is really meant, or {one_owner}"]
+
+
 def test_the_quick_look_takes_no_more_than_the_careful_one() -> None:
     for seed in range(1500):
         documents = _some(random.Random(seed))

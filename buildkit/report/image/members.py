@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from buildkit.digest import size_text
 from buildkit.images.members import IndexMember
-from buildkit.report.image.text import printable, table
+from buildkit.oci.descriptor import Descriptor
+from buildkit.report.image.text import named, printable, table
 
 
 def members_lines(members: Sequence[IndexMember], said: Mapping[str, str]) -> list[str]:
@@ -21,6 +22,16 @@ def members_lines(members: Sequence[IndexMember], said: Mapping[str, str]) -> li
         lines.append(row)
         lines += [f"  {printable(key)} = {printable(value)}" for key, value in one.descriptor.annotations]
     return lines
+
+
+def index_lines(name: str, root: Descriptor, members: Sequence[str]) -> Iterator[str]:
+    """An index without an image to tell more of."""
+    yield from named([("image", [printable(name)]), ("index", [str(root.digest)]), ("members", members)])
+
+
+def index_data(name: str, root: Descriptor) -> dict[str, Any]:
+    """The same as plain data."""
+    return {"image": name, "digest": str(root.digest), "mediaType": root.media_type, "index": str(root.digest)}
 
 
 def members_data(members: Sequence[IndexMember], said: Mapping[str, str]) -> dict[str, Any]:
