@@ -40,8 +40,11 @@ class Tool(Protocol):
 class SharedResults(Protocol):
     """Results that other machines share; never a reason for a build to fail."""
 
-    def find(self, key: Key) -> ActionResult | None:
-        """The result kept under a key, its bytes in the store; None if there is none that can be used."""
+    def find(self, key: Key, usable: Callable[[ActionResult], bool], /) -> ActionResult | None:
+        """The result kept under a key, its bytes in the store; None if there is none that can be used.
+
+        Of one that is not usable, or whose check raises BuildFailure, the user is told.
+        """
 
     def offer(self, key: Key, result: ActionResult, blobs: Sequence[Digest]) -> None:
         """Keep a result, and the blobs that it needs, for others."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from buildkit.content import Blob, Entry, Tree
@@ -110,13 +111,9 @@ class Step:
     def _shared(self, action: Action, key: Key) -> ActionResult | None:
         """What another machine keeps for us."""
         shared = self._machine.shared
-        found = shared.find(key) if shared and self._is_shared(action) else None
-        try:
-            if not found or not self._usable(action, found):
-                return None
-        except BuildFailure:  # what should be a folder is none: whoever wrote it is not to be believed
-            return None
-        self._machine.actions.put(key, found)
+        found = shared.find(key, partial(self._usable, action)) if shared and self._is_shared(action) else None
+        if found:
+            self._machine.actions.put(key, found)
         return found
 
     def _share(self, action: Action, key: Key, result: ActionResult) -> None:

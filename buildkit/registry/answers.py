@@ -19,6 +19,7 @@ _RECORD = (
     1 << 14
 )  # the most that TLS hands out at once (RFC 8446, 5.1): to make room for more costs more than to read it
 _WORDS = 1 << 20  # bytes of an answer whose status says all, or nearly
+_PATIENCE = 2.0  # seconds for the rest of them
 _SLOWEST = 1 << 10  # bytes in a second
 
 PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
@@ -54,13 +55,27 @@ def pieces(response: requests.Response, size: int = _PIECE, stall: float | None 
 
 
 def settle(response: requests.Response, seconds: float) -> None:
-    """Read a body that matters little: what is longer than that, or takes longer, is cut off."""
+    """Read a body that matters little: what is longer than that, or takes longer, is cut off.
+
+    Where the status says all, what breaks off is no fault, and not waited for either: docker-registry promises a whole
+    blob with a 416, and sends a line.
+    """
+    said = response.status_code >= 300
+    seconds = min(seconds, _PATIENCE) if said else seconds
+    connection = response.raw.connection
+    if said and connection and connection.sock:
+        connection.sock.settimeout(seconds)  # set anew for each request
     ends, data = time.monotonic() + seconds, bytearray()
-    for piece in pieces(response):
-        data += piece
-        if len(data) > _WORDS or time.monotonic() > ends:
-            response.close()
-            break
+    try:
+        for piece in pieces(response):
+            data += piece
+            if len(data) > _WORDS or time.monotonic() > ends:
+                response.close()
+                break
+    except requests.RequestException:
+        response.close()
+        if not said:
+            raise
     response._content = bytes(data[:_WORDS])
     response._content_consumed = True  # type: ignore[attr-defined]
 

@@ -39,6 +39,9 @@ _MOST_BLOBS = 1000  # a manifest has 4 MiB at most
 _FAULTS = 3  # entries that fail before the registry is left alone
 _UPLOADS = 2
 
+Usable = Callable[[ActionResult], bool]
+"""Whether all of a result is there, once its blobs were brought; BuildFailure for what is not what it should be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -87,14 +90,14 @@ class RegistryResults:
             self._writes = False
         self._uploads.shutdown(wait=kind is None, cancel_futures=kind is not None)
 
-    def find(self, key: Key) -> ActionResult | None:
+    def find(self, key: Key, usable: Usable = lambda result: True, /) -> ActionResult | None:
         """The result kept under a key, its bytes brought here; None if there is none that can be used."""
         if not self._asked:
             with self._first:  # the first one goes alone: it finds out whether the registry is there
-                found = self._find(key)
+                found = self._find(key, usable)
                 self._asked = True
                 return found
-        return self._find(key)
+        return self._find(key, usable)
 
     def offer(self, key: Key, result: ActionResult, blobs: Sequence[Digest]) -> None:
         """Keep a result, and the blobs that it needs, for others: in the background."""
@@ -103,7 +106,7 @@ class RegistryResults:
         if self._writes and len(sent) <= _MOST_BLOBS and not any(map(self._is_recipe, sent)):
             self._uploads.submit(self._offer, key, result, sent)
 
-    def _find(self, key: Key) -> ActionResult | None:
+    def _find(self, key: Key, usable: Usable) -> ActionResult | None:
         if not self._reads or key in self._absent:
             return None
         try:
@@ -111,18 +114,20 @@ class RegistryResults:
         except EnvironmentFault as fault:
             self._give_up(fault)
             return None
-        found = self._brought(document.data, key) if document else None
+        found = self._brought(document.data, key, usable) if document else None
         if not found:
             self._absent.add(key)
         return found
 
-    def _brought(self, document: bytes, key: Key) -> ActionResult | None:
+    def _brought(self, document: bytes, key: Key, usable: Usable) -> ActionResult | None:
         """The result of an entry, its bytes in the store."""
         try:
             blobs, config = _read_manifest(document)
             result = self._result(self._bytes(config), key)
             for blob in blobs if result else ():
                 self._bring(blob, key)
+            if result and not usable(result):
+                raise BuildFailure("outputs, or their bytes, are missing in it")
             return result
         except BuildError as fault:
             self._failed(key, fault)

@@ -1,7 +1,7 @@
 """Results that machines share: found before work is done, kept after it, and only those that are every machine's."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from execution_fakes import World, derived, fetch, minimal_layer, run, use
 
 from buildkit.content import Entry, Kind, Tree
 from buildkit.digest import Digest, Key
+from buildkit.errors import BuildFailure
 from buildkit.graph.action import Action, Artifact
 from buildkit.store import ActionResult, BlobStore, MemoryActionCache, MemoryStore
 
@@ -23,12 +24,15 @@ class FakeShared:
     asked: list[Key] = field(default_factory=list)
     machine: BlobStore = field(default_factory=MemoryStore)
 
-    def find(self, key: Key) -> ActionResult | None:
+    def find(self, key: Key, usable: Callable[[ActionResult], bool], /) -> ActionResult | None:
         self.asked.append(key)
         result, blobs = self.entries.get(key, (None, ()))
         for blob in blobs:
             self.machine.put(self.store.read(blob))
-        return result
+        try:
+            return result if result and usable(result) else None
+        except BuildFailure:
+            return None
 
     def offer(self, key: Key, result: ActionResult, blobs: Sequence[Digest]) -> None:
         for blob in blobs:

@@ -170,6 +170,24 @@ def test_a_token_server_without_encryption_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize("status", [400, 404, 416])
+def test_an_answer_whose_status_says_all_is_not_held_to_its_length(client: Client, status: int) -> None:
+    """docker-registry promises the blob's length with a 416, and sends a line."""
+    said = {"Content-Length": "5000", "Connection": "close"}
+    client.registry.plant("GET", f"blobs/{CONFIG}", Answer(status, said, b"invalid range"))
+    assert read_failure(client).message == (
+        f"registry '{client.registry.address}' answered {status} while reading blob {CONFIG} of 'ml/fraud':"
+        " invalid range"
+    )
+    assert client.messages() == []
+
+
+def test_an_answer_that_does_not_end_is_not_waited_for(client: Client) -> None:
+    client.registry.plant("GET", f"blobs/{CONFIG}", Answer(416, {"Content-Length": "5000"}, b"invalid range"))
+    assert read_failure(client).message.endswith("of 'ml/fraud': invalid range")
+    assert client.messages() == []
+
+
 def read_failure(client: Client) -> EnvironmentFault:
     with pytest.raises(EnvironmentFault) as caught, client.oras().open_blob("ml/fraud", CONFIG) as reader:
         reader.read(1)

@@ -137,6 +137,21 @@ def test_a_damaged_blob_makes_its_entry_absent_and_leaves_nothing_in_the_store(w
     assert warning.startswith(f"entry {KEY.hex[:12]} of the build cache 'registry.example/ci/cache' is not used: ")
 
 
+def test_an_entry_that_lacks_bytes_is_told_and_not_used(world: World) -> None:
+    """A layer that the manifest does not name, and one that the registry has deleted."""
+    result, store = world.kept(b"a layer", b"another"), MemoryStore()
+    with world.results(store) as shared:
+        assert shared.find(KEY, lambda found: found != result) is None
+    del world.registry.blobs[PLACE.repository, str(Digest.of(b"another"))]
+    with world.results(MemoryStore()) as shared:
+        assert shared.find(KEY) is None
+    told = f"entry {KEY.hex[:12]} of the build cache '{PLACE}' is not used: "
+    assert world.warnings == [
+        f"{told}outputs, or their bytes, are missing in it",
+        f"{told}registry has no blob {Digest.of(b'another')} in 'ci/cache'",
+    ]
+
+
 def test_an_entry_that_was_tagged_for_another_action_is_not_believed(world: World) -> None:
     world.kept(b"a layer")
     document = world.registry.manifest(PLACE.repository, f"action-{KEY.hex}")
