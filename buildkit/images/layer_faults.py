@@ -130,6 +130,8 @@ def _member_faults(found: Iterator[Member]) -> Iterator[tuple[str, str]]:
         path = plain_path(member.path)
         if path in kinds:
             yield "paths that come twice", told_twice(member.path)
+        if path in good and member.type is not Type.DIRECTORY:
+            yield "paths in files", f"want folders above each path, got the {member.type} {shown} where paths lie below"
         yield from _place_faults(path, kinds, good)
         if member.type is Type.HARD_LINK and kinds.get(plain_path(member.target)) not in (Type.FILE, Type.HARD_LINK):
             yield "hard links", f"want hard links to earlier files of the layer, got {shown} to {member.target[:200]!r}"

@@ -79,6 +79,7 @@ def test_faults_of_a_config(config: dict[str, Any], expected: list[str]) -> None
         ([("../a", "1")], ["want paths below the root, got '../a'"]),
         ([("/a", "1")], ["want paths below the root, got '/a'"]),
         ([("a", "1"), ("a/b/c", "2")], ["want folders above each path, got 'a/b/c' in the file 'a'"]),
+        ([("a/b", "1"), ("a", "2")], ["want folders above each path, got the file 'a' where paths lie below"]),
         ([("h", ("hard", "x"))], ["want hard links to earlier files of the layer, got 'h' to 'x'"]),
         ([("a/.wh...", "")], ["want whiteouts that name a file, got 'a/.wh...'"]),
     ],
