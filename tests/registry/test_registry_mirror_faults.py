@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import shutil
 import tarfile
@@ -16,7 +17,10 @@ import pytest
 from invocations import in_process
 from little_registry import Answer, LittleRegistry, Seen, serving
 
+from buildkit.commands.base_layers import fetch_layer
+from buildkit.commands.session import Options, Session
 from buildkit.digest import Digest
+from buildkit.events import Event, Warned
 from buildkit.oci.descriptor import MANIFEST
 
 _Kind = TypeVar("_Kind", bound=LittleRegistry)
@@ -178,7 +182,7 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("spoil", [garbage, half_wrong, short])
+@pytest.mark.parametrize("spoil", [garbage, half_wrong])  # an empty tar, and none
 @pytest.mark.parametrize("command", COMMANDS)
 def test_whoever_reads_gets_what_the_registry_has(
     pair: Pair, command: str, spoil: Callable[[Answer], Answer], tmp_path: Path
@@ -204,6 +208,17 @@ def test_a_copy_begins_anew_where_the_mirror_lied(pair: Pair) -> None:
         assert ran.stderr.count("\n") == 1
         assert target.blobs == {BLOB: LAYER, SMALL: CONFIG}
         assert target.manifests["v1"] == (DIGEST, IMAGE)
+
+
+def test_a_layer_of_a_base_begins_anew_where_the_mirror_lied(pair: Pair, tmp_path: Path) -> None:
+    pair.mirror.spoilt[BLOB] = garbage
+    events: list[Event] = []
+    session = Session(Options(tmp_path, dict(os.environ)), events.append)
+    place = f"{pair.host.address}/ml/fraud"
+    digest = fetch_layer(session, {"filename": BLOB, "size": len(LAYER), "name": place})
+    assert session.store.read(digest) == LAYER
+    (told,) = [event.message for event in events if isinstance(event, Warned)]
+    assert told.startswith(f"mirror '{pair.mirror.address}' does not help, ")
 
 
 def test_a_mirror_that_does_nothing_wrong_serves_alone(pair: Pair) -> None:
