@@ -1,6 +1,6 @@
 """`model` and `trained_model`: a model's files, its version and its signature."""
 
-load(":layers.bzl", "LayersInfo", "MAX_LAYER_SIZE", "check_limits", "make_layers")
+load(":layers.bzl", "LayersInfo", "MAX_LAYER_SIZE", "blobs", "check_limits", "descriptors", "make_layers", "trees")
 load(":locations.bzl", "expand_locations")
 load(":model_facts.bzl", "FACTS", "facts_of")
 load(":runtime.bzl", "RuntimeInfo", "root_of")
@@ -74,7 +74,7 @@ _SIGNATURE = {
     ),
     "max_layers": attr.int(
         default = 30,
-        doc = "Of so many weights files each big one (64 MiB or more) has a layer; of more files, big or small, neighbours share one.",
+        doc = "How many layers big files (64 MiB or more) have at most, one each; of more, the smallest share some.",
     ),
 } | FACTS
 
@@ -109,6 +109,9 @@ _OTHERS = {end: "doc" for end in [
     ".pyi",
 ]}
 
+# So many files are each read by an action of their own; more of them share these.
+_MOST_ACTIONS = 100
+
 def _is_any(name, ends):
     return any([name.endswith(end) for end in ends])
 
@@ -121,22 +124,31 @@ def _model_layers(ctx, placed):
         roles = _WEIGHTS | _OTHERS
     check_limits(ctx, ["max_layers", "max_layer_size"])
 
-    # An action for each file: whoever exchanges one shard has one read anew.
+    # An action for each file, or for a few of very many: whoever exchanges one shard has these read anew, no others.
     weights = sorted(weights)
-    together = (len(weights) + ctx.attr.max_layers - 1) // ctx.attr.max_layers
-    taken = {path: None for path in weights}  # a dict, for models of thousands of files
+    actions = {}
+    for path in weights:
+        group = path if len(weights) <= _MOST_ACTIONS else hash(path) % _MOST_ACTIONS
+        actions.setdefault(group, {})[path] = placed[path]
+    limits = {
+        "roles": roles,
+        "max_layers": ctx.attr.max_layers,
+        "max_layer_size": ctx.attr.max_layer_size,
+    }
     layers = []
     rests = []
-    for number, first in enumerate(range(0, len(weights), max(together, 1))):
-        files = {path: placed[path] for path in weights[first:first + together]}
-        rest = ctx.actions.declare_tree("%s/weights-%d.rest" % (ctx.label.name, number))
+    for number, files in enumerate(actions.values()):
+        name = "weights-%d" % number
+        rest = ctx.actions.declare_tree("%s/%s.rest" % (ctx.label.name, name))
         rests.append(rest)
-        layers.append(make_layers(ctx, "weights-%d" % number, "big_file_layers", {
-            "files": files,
-            "roles": roles,
-            "max_layers": ctx.attr.max_layers if together == 1 else 1,
-            "max_layer_size": ctx.attr.max_layer_size,
-        }, {"rest": rest}))
+        layers.append(make_layers(ctx, name, "big_file_layers", {"files": files} | limits, {"rest": rest}))
+    if len(weights) > ctx.attr.max_layers:
+        layers = [make_layers(ctx, "weights", "fewer_layers", {
+            "layers": blobs(layers),
+            "descriptors": descriptors(layers),
+            "trees": trees(layers),
+        } | limits)]
+    taken = {path: None for path in weights}  # a dict, for models of thousands of files
     layers.append(make_layers(ctx, "files", "small_file_layers", {
         "name": ctx.label.name,
         "files": {path: file for path, file in placed.items() if path not in taken},

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from buildkit.tools.big_file_layers import big_file_layers
 from buildkit.tools.debian_layers import debian_layers
 from buildkit.tools.expand_template import expand_template
+from buildkit.tools.fewer_layers import fewer_layers
 from buildkit.tools.files_layer import files_layer
 from buildkit.tools.foreign_image import foreign_image
 from buildkit.tools.foreign_layer import foreign_layer
@@ -28,6 +29,7 @@ TOOLS: Mapping[str, Tool] = {
         big_file_layers,
         debian_layers,
         expand_template,
+        fewer_layers,
         files_layer,
         foreign_image,
         foreign_layer,

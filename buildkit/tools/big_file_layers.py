@@ -21,7 +21,7 @@ from buildkit.tools.placed import placed, refuse_pointers, settled
 from buildkit.tools.tool import tool
 
 
-@tool(version=versioned(4), outputs=(*OUTPUTS, "rest"), streams=True)
+@tool(version=versioned(5), outputs=(*OUTPUTS, "rest"), streams=True)
 def big_file_layers(
     store: BlobStore,
     *,
@@ -34,8 +34,8 @@ def big_file_layers(
     """A folder of layers, one for each file of `big_file` bytes (64 MiB) or more, and the tree of all other files.
 
     `roles` says by the end of a file's name what it is for; `''` is the end of any name. Where there are more than
-    `max_layers` big files, neighbours share layers of up to `max_layer_size` bytes (2 GB); a file larger than that is a
-    layer by itself. A Git LFS pointer in a file's place is a BuildFailure.
+    `max_layers` big files, the smallest share layers of up to `max_layer_size` bytes (2 GB). A Git LFS pointer in a
+    file's place is a BuildFailure.
     """
     entries = placed(store, files)
     refuse_pointers(store, entries)
@@ -50,10 +50,11 @@ def big_file_layers(
 
 def layers_of(store: BlobStore, groups: Iterable[Group]) -> dict[str, Digest]:
     """The folders of the groups' layers."""
-    return in_folders(store, [_layer(store, group) for group in groups])
+    return in_folders(store, [layer_of(store, group) for group in groups])
 
 
-def _layer(store: BlobStore, group: Group) -> dict[str, Digest]:
+def layer_of(store: BlobStore, group: Group) -> dict[str, Digest]:
+    """The outputs of one layer, whose files are read if their digests are not known."""
     tree = with_parents(group.entries)
     # One pass over large sources: it gives the layer's digest, and the files' own where they were only promised.
     digest = store.seal(tar.recipe(tree))

@@ -1,8 +1,8 @@
 """Which files share a layer: a policy over sizes and names, without bytes.
 
 In: a tree's entries with their roles, and limits. Out: `Group`s, each to become one layer, and the small files that are
-left. What decides is a file's own size and name, never its rank among others, so that one more file changes one group;
-only where there are too many big files for a layer each do neighbours share one.
+left. What decides is a file's own size and name, so that one more file changes one group; only where there are too many
+big files for a layer each do the smallest of them share one, and as few as need be.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
+from zlib import crc32
 
 from buildkit.content import Entry, Kind, folders_above, sort_key
 from buildkit.oci.layer import About
@@ -19,14 +20,15 @@ from buildkit.records import dataclass
 ALONE = 64 << 20
 # Docker, containerd and registries take larger layers; but a transfer that breaks begins anew with the layer.
 LARGEST = 2_000_000_000
+_SHARED = 6  # layers that the smallest of too many big files are spread over
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A file of `alone` bytes is big; a layer that several files share has `largest` bytes at most; so many big files
-    as `most` have a layer each.
+    """A file of `alone` bytes is big; a layer that several files share has `largest` bytes at most; big files have so
+    many layers as `most` at most, unless they are too large to share one.
     """
 
     alone: int = ALONE
@@ -50,17 +52,28 @@ def role_of(path: str, roles: Mapping[str, str]) -> str:
 
 
 def big(entries: Iterable[Entry], roles: Mapping[str, str], limits: Limits) -> list[Group]:
-    """The layers of big files: one each, or for neighbours together where there are more than `limits.most`."""
+    """The layers of big files: one each; where these would be more than `limits.most`, the smallest share some.
+
+    Which two share is decided by a hash of their names, and of most files by their sizes alone. So with one file more,
+    no layers but those of a few of the smallest are others.
+    """
     found = [entry for entry in entries if size_of(entry) >= limits.alone]
-    if len(found) <= limits.most:
-        return [_alone(entry, roles, limits) for entry in found]
-    why = f"too many files for a layer each: neighbours share layers of up to {shown(limits.largest)}"
-    groups = []
-    for role in _order(found, roles):
-        one_role = [entry for entry in found if role_of(entry.path, roles) == role]
-        for run in runs(one_role, size_of, limits.largest):
-            groups.append(Group(tuple(run), About(_several(run), role, why)))
-    return groups
+    too_many = len(found) - limits.most
+    shared: dict[tuple[str, int], list[list[Entry]]] = {}
+    for entry in sorted(found, key=lambda entry: (size_of(entry), entry.path)):
+        if too_many <= 0:
+            break
+        groups = shared.setdefault((role_of(entry.path, roles), crc32(entry.path.encode()) % _SHARED), [])
+        if groups and sum(map(size_of, groups[-1])) + size_of(entry) <= limits.largest:
+            groups[-1].append(entry)
+            too_many -= 1
+        else:
+            groups.append([entry])
+    together = [group for groups in shared.values() for group in groups if len(group) > 1]
+    taken = {entry.path for group in together for entry in group}
+    made = [_alone(entry, roles, limits) for entry in found if entry.path not in taken]
+    made += [_together(group, roles, limits) for group in together]
+    return sorted(made, key=lambda group: sort_key(group.entries[0].path))
 
 
 def small(entries: Iterable[Entry]) -> list[Entry]:
@@ -140,9 +153,11 @@ def _alone(entry: Entry, roles: Mapping[str, str], limits: Limits) -> Group:
     return Group((entry,), About(entry.path.rpartition("/")[2], role_of(entry.path, roles), why))
 
 
-def _several(entries: Sequence[Entry]) -> str:
-    name = entries[0].path.rpartition("/")[2]
-    return name if len(entries) == 1 else f"{name} and {len(entries) - 1} more"
+def _together(entries: Iterable[Entry], roles: Mapping[str, str], limits: Limits) -> Group:
+    first, *others = sorted(entries, key=lambda entry: sort_key(entry.path))
+    name = f"{first.path.rpartition('/')[2]} and {len(others)} more"
+    why = f"big files are more than {limits.most}: the smallest share layers of up to {shown(limits.largest)}"
+    return Group((first, *others), About(name, role_of(first.path, roles), why))
 
 
 def _order(entries: Iterable[Entry], roles: Mapping[str, str]) -> list[str]:

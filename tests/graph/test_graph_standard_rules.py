@@ -144,13 +144,16 @@ def test_an_image_of_several_models_serves_each_under_its_name(tmp_path: Path) -
 
 def test_each_weights_file_has_an_action_of_its_own_until_there_are_too_many(tmp_path: Path) -> None:
     text = 'model(name = "x", srcs = glob(["w/*"]), card = "c.md", framework = "custom", implementation = "s.M"%s)'
-    weights = {f"w/{number}.bin": "" for number in range(5)}
-    for more, expected in (("", 5), (", max_layers = 2", 2)):
-        made = place(tmp_path, {"BUILD": text % more, "c.md": "", "w/c.json": "", **weights})
+    for count, more, expected in ((5, "", 5), (5, ", max_layers = 2", 5), (300, "", 100)):
+        weights = {f"w/{number:03}.bin": "" for number in range(count)}
+        made = place(tmp_path / str(count), {"BUILD": text % more, "c.md": "", "w/c.json": "", **weights})
         actions = analyzed(made, "//:x").actions.actions
         big = [list(action.arguments["files"]) for action in actions if action.tool == "big_file_layers"]  # type: ignore[arg-type]
         assert len(big) == expected
-        assert [path for group in big for path in group] == [f"models/x/{number}.bin" for number in range(5)]
+        assert sorted(path for group in big for path in group) == [
+            f"models/x/{number:03}.bin" for number in range(count)
+        ]
+        assert [action.tool for action in actions].count("fewer_layers") == bool(more or count > 30)
         (small,) = [action for action in actions if action.tool == "small_file_layers"]
         assert list(small.arguments["files"]) == ["models/x/c.json", "models/x/c.md"]  # type: ignore[arg-type]
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tools_archives import blob, deb, tarred, unpacked, wheel
 
 from buildkit.content import Blob, Entry, Kind, Tree
@@ -12,6 +14,7 @@ from buildkit.oci.layer import Layer
 from buildkit.store import BlobStore, DiskStore, MemoryStore
 from buildkit.tools import TOOLS
 from buildkit.tools.grouping import Limits, big, bundles, role_of, runs, shown
+from buildkit.tools.layer_output import OUTPUTS
 
 ROLES = {"": "weights", ".json": "weights.config", "tokenizer.json": "doc", ".py": "code"}
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12345\n"
@@ -69,16 +72,64 @@ def test_one_more_file_leaves_the_layers_of_the_others_as_they_are() -> None:
     assert len(after) == 6
 
 
-def test_big_files_share_layers_where_there_are_too_many() -> None:
-    files = [entry(f"m/{number}.bin", 40) for number in range(5)] + [entry("m/z.json", 40), entry("m/zz.bin", 200)]
-    groups = big(files, ROLES, Limits(alone=10, largest=100, most=6))
-    why = "too many files for a layer each: neighbours share layers of up to 100 bytes"
-    assert [(group.about.name, group.about.role, group.about.why) for group in groups] == [
-        ("0.bin and 1 more", "weights", why),
-        ("2.bin and 1 more", "weights", why),
-        ("4.bin", "weights", why),
-        ("zz.bin", "weights", why),
-        ("z.json", "weights.config", why),
+def test_the_smallest_of_too_many_big_files_share_layers_and_no_more_than_need_be() -> None:
+    sizes = {"a.bin": 11, "b.bin": 12, "c.bin": 13, "d.bin": 60, "e.bin": 95, "f.bin": 96, "g.bin": 300}
+    files = [entry(f"m/{name}", size) for name, size in sizes.items()] + [entry("m/few.bin", 9), entry("m/z.json", 40)]
+
+    def shared(most: int) -> list[tuple[str, str]]:
+        groups = big(files, ROLES, Limits(alone=10, largest=100, most=most))
+        why = f"big files are more than {most}: the smallest share layers of up to 100 bytes"
+        return [(group.about.name, group.about.role) for group in groups if group.about.why == why]
+
+    assert shared(8) == []
+    assert shared(7) == [("a.bin and 1 more", "weights")]
+    assert len(big(files, ROLES, Limits(10, 100, 7))) == 7
+    assert shared(1) == [("a.bin and 2 more", "weights")]
+
+
+@given(
+    st.dictionaries(st.text("abcdef", min_size=1, max_size=6), st.integers(10, 60), min_size=2, max_size=40),
+    st.integers(7, 12),
+)
+def test_one_more_big_file_than_there_are_layers_changes_two_of_the_others_at_most(
+    sizes: dict[str, int], most: int
+) -> None:
+    files = [entry(f"m/{name}", size) for name, size in sizes.items()]
+    limits = Limits(alone=10, largest=10_000, most=most)
+    groups = big(files, ROLES, limits)
+    assert len(groups) == min(len(files), most)
+    assert sorted(one.path for group in groups for one in group.entries) == sorted(file.path for file in files)
+    before = big(files[1:], ROLES, limits)
+    lost = {group.entries for group in before} - {group.entries for group in groups}
+    assert len(lost) <= 2
+
+
+def test_too_many_layers_of_several_actions_become_fewer_and_most_stay_as_they_are(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path)
+    limits = {"roles": ROLES, "big_file": 20, "max_layer_size": 100}
+    names = [["a.bin", "b.bin", "few"], ["c.bin", "d.bin"]]
+    made = [
+        TOOLS["big_file_layers"](
+            store,
+            files={f"models/m/{name}": blob(store, name.encode() * 5) for name in one},
+            max_layers=9,
+            **limits,
+        )
+        for one in names
+    ]
+    given = {f"{output}s": [Blob(one[output], tree=True) for one in made] for output in OUTPUTS}
+    fewer = TOOLS["fewer_layers"](store, max_layers=3, **given, **limits)
+    why = "a file of 20 bytes or more is a layer by itself"
+    share = "big files are more than 3: the smallest share layers of up to 100 bytes"
+    assert told(store, fewer) == [
+        ("a.bin", "weights", why, ["models/m/a.bin"]),
+        ("b.bin and 1 more", "weights", share, ["models/m/b.bin", "models/m/d.bin"]),
+        ("c.bin", "weights", why, ["models/m/c.bin"]),
+    ]
+    first, second, joined = ([*Blob(one["layer"], tree=True).parts(store.read)] for one in (*made, fewer))
+    assert joined[::2] == [first[0], second[0]]
+    assert told(store, TOOLS["fewer_layers"](store, max_layers=9, **given, **limits)) == [
+        (name, "weights", why, [f"models/m/{name}"]) for name in ("a.bin", "b.bin", "c.bin", "d.bin")
     ]
 
 
