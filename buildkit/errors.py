@@ -10,6 +10,7 @@ In: what went wrong, and where. Out: text in the one form in which mbuild speaks
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 
@@ -137,6 +138,12 @@ class InternalError(Exception):
 
 _WIDEST = 160  # columns of a source line that an error shows
 
+_LOGIN = re.compile(r".*@(?!sha[0-9]+:[^/@]*$)", re.DOTALL)
+_BEGIN, _USER = r"""(?<![^\s'"\[({=,<])""", r"""[^\s'"/:@]+:(?!//)"""
+# In a message '//a:b@c' is a label; in a quoted line the end of a password is not known, and may be a quote.
+_TOLD_LOGIN = re.compile(rf"""{_BEGIN}(?:[a-z][a-z+.-]*://)?{_USER}[^\s'"]*@(?!sha[0-9]+:)""")
+_QUOTED_LOGIN = re.compile(rf"{_BEGIN}(?:[a-z+.:-]*//)?{_USER}.*@(?!sha[0-9]+:|mbuild//)")
+
 ReadLine = Callable[[str, int], str | None]
 
 
@@ -158,16 +165,29 @@ def printable(text: str) -> str:
     )
 
 
+def without_login(text: str) -> str:
+    """What was given as a host, a reference or an address, with `***` for what may be a login in it.
+
+    >>> without_login("alice:S3/cr3t@registry.example/a:1")
+    '***@registry.example/a:1'
+    """
+    return _LOGIN.sub("***@", text, count=1)
+
+
+def _told(text: str) -> str:
+    return printable(_TOLD_LOGIN.sub("***@", text))
+
+
 def render(error: BuildError, read_line: ReadLine | None = None) -> str:
     """Write an error as text. `read_line(path, number)` gives the source line to underline, or None."""
     place = f"{error.span}: " if error.span else ""
-    lines = [f"{printable(place)}error: {printable(error.message)}"]
+    lines = [f"{printable(place)}error: {_told(error.message)}"]
     if error.span and read_line:
         lines += _underlined(error.span, read_line(error.span.path, error.span.line))
-    lines += [f"  {printable(note)}" for note in error.notes]
+    lines += [f"  {_told(note)}" for note in error.notes]
     lines += [f"  | {line}" for line in error.details.splitlines()]
     if error.hint:
-        lines.append(f"hint: {printable(error.hint)}")
+        lines.append(f"hint: {_told(error.hint)}")
     return "\n".join(lines)
 
 
@@ -175,6 +195,8 @@ def _underlined(span: Span, line: str | None) -> list[str]:
     if line is None:
         return []
     shown = line.rstrip()
+    if _QUOTED_LOGIN.search(shown):  # what is marked would no longer be below it
+        return [f"    {_QUOTED_LOGIN.sub('***@', shown).lstrip()[:_WIDEST]}"]
     body = shown.lstrip()
     start = max(span.column - 1 - (len(shown) - len(body)), 0)
     last = span.end_column - 1 if span.end_line == span.line else len(shown)

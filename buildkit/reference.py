@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from buildkit.errors import BuildError
+from buildkit.errors import BuildError, without_login
 from buildkit.records import dataclass
 
 _HOST = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
-_LOGIN = re.compile(r"(?:[a-z]+://)?[^/]*@(?=[^/]*/)")  # what must not be told again
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _FOR_DOCKER = re.compile(f"(?:(?=[^/]*[.:]|localhost/)(?:{_HOST.pattern})/)?{_REPOSITORY.pattern}(?::{_TAG.pattern})?")
 _HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
@@ -39,13 +38,12 @@ class Reference:
     @classmethod
     def parse(cls, text: str) -> Reference:
         """Read `host/repository[:tag][@digest]`; the host is never guessed. Raises BuildError."""
-        if found := _LOGIN.match(text):
-            bare = text[found.end() :]
-            raise _invalid(
-                f"***@{bare}",
-                "a reference holds no login",
-                f"write '{bare}', and run 'mbuild login {bare.partition('/')[0]}'",
-            )
+        if (safe := without_login(text)) != text:
+            bare = safe.removeprefix("***@")
+            if "/" not in bare:
+                raise _invalid(safe, f"'{bare}' is not a digest")
+            hint = f"write '{bare}', and run 'mbuild login {bare.partition('/')[0]}'"
+            raise _invalid(safe, "a reference holds no login", hint)
         rest, at, digest = text.partition("@")
         host, slash, path = rest.partition("/")
         repository, colon, tag = path.partition(":")
@@ -91,7 +89,9 @@ def is_tag(text: str) -> bool:
 def check_tag(text: str) -> str:
     """A tag by itself. Raises BuildError."""
     if not is_tag(text):
-        raise BuildError(f"'{text}' is not a tag", hint="a tag has letters, digits, '_', '.' and '-', 128 at most")
+        raise BuildError(
+            f"'{without_login(text)}' is not a tag", hint="a tag has letters, digits, '_', '.' and '-', 128 at most"
+        )
     return text
 
 

@@ -12,7 +12,7 @@ from buildkit.commands.registries import check_fits, pulled_from, registry_of
 from buildkit.commands.session import Session
 from buildkit.commands.sinks import Sink, is_sink, parse_sink, write_to
 from buildkit.digest import Digest
-from buildkit.errors import BuildError, BuildFailure
+from buildkit.errors import BuildError, BuildFailure, without_login
 from buildkit.oci.descriptor import Descriptor
 from buildkit.oci.image import OpenedImage, read_image
 from buildkit.oci.layout import closure
@@ -61,7 +61,9 @@ class Copied:
 def pull(session: Session, text: str, outputs: Sequence[str], *, plain_http: bool, platform: str) -> list[Copied]:
     """Bring an image out of a registry: to each of some outputs, else into mbuild's store."""
     if not _is_remote(text):
-        raise BuildError(f"'{text}' is no image in a registry", hint="references look like 'host/repository:tag'")
+        raise BuildError(
+            f"'{without_login(text)}' is no image in a registry", hint="references look like 'host/repository:tag'"
+        )
     sinks = [parse_sink(output) for output in outputs]
     if sinks:
         return [_write(session, text, sink, plain_http, platform) for sink in sinks]

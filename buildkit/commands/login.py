@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from buildkit.commands.registries import credentials_of, settings_of, trust_of
 from buildkit.commands.session import Session
-from buildkit.errors import BuildError
+from buildkit.errors import BuildError, without_login
 from buildkit.reference import Reference
 from buildkit.registry.connection import accepts
 from buildkit.registry.credentials import VARIABLE, Credential
@@ -62,8 +62,9 @@ def check_host(host: str) -> str:
 
 
 def _invalid(host: str) -> str:
-    bare = host.partition("://")[2] or host
+    safe = without_login(host)
+    bare = safe.removeprefix("***@").rpartition("://")[2].partition("/")[0]
     raise BuildError(
-        f"'{host}' is not a registry's host",
-        hint=f"write '{bare.partition('/')[0]}'" if "/" in host else "hosts look like 'registry.example:5000'",
+        f"'{safe}' is not a registry's host",
+        hint=f"write '{bare}'" if bare not in ("", host) else "hosts look like 'registry.example:5000'",
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from buildkit.errors import BuildError, did_you_mean
+from buildkit.errors import BuildError, did_you_mean, without_login
 from buildkit.records import dataclass
 from buildkit.reference import is_image_name, is_tag
 
@@ -56,12 +56,13 @@ def parse_sink(text: str) -> Sink:
     """Read `KIND:PATH[:TAG]`; a path ends at its first colon, as in skopeo. Raises BuildError."""
     kind, colon, rest = text.partition(":")
     path, tagged, tag = rest.partition(":")
+    told = f"cannot read the output {without_login(text)!r}"
     if kind not in KINDS or not path:
         near = did_you_mean(kind, KINDS) if colon and kind not in KINDS else None
-        raise BuildError(f"cannot read the output {text!r}", hint=near or f"use {FORMS}: {_MEANT}")
+        raise BuildError(told, hint=near or f"use {FORMS}: {_MEANT}")
     fits = _FITS.get(kind)
     if tagged and not (fits and fits(tag)):
-        raise BuildError(f"cannot read the output {text!r}: {tag!r} is no tag", hint=f"use {FORMS}")
+        raise BuildError(f"{told}: {without_login(tag)!r} is no tag", hint=f"use {FORMS}")
     return Sink(kind, path, tag)
 
 

@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from buildkit.errors import BuildError, Span, did_you_mean
+from buildkit.errors import BuildError, Span, did_you_mean, without_login
 from buildkit.graph.cache_config import AGES, SHARED, SharedCacheConfig, shared_cache_config
 from buildkit.graph.registry_config import LIMITS, REGISTRY, SIZES, RegistryConfig, registry_config
 from buildkit.lang import LIMIT_NAMES, Limits
@@ -131,7 +131,7 @@ def _check(document: dict[str, Any], text: str) -> None:
             raise BuildError(f"'{name}' must be a table", span=_find(text, name), hint=f"write '[{name}]'")
         if name == "registry":
             for host, settings in table.items():
-                _check_table(f'registry."{host}"', settings, REGISTRY, text, host)
+                _check_table(f'registry."{without_login(host)}"', settings, REGISTRY, text, host)
                 _check_host(host, table, text)
                 if limits := settings.get("limits"):
                     _check_table(f'registry."{host}".limits', limits, LIMITS, text, host)
@@ -160,9 +160,10 @@ def _check_host(host: str, hosts: Iterable[str], text: str) -> None:
     except BuildError:
         known = False
     if not known:
-        bare = host.rpartition("://")[2].partition("/")[0]
-        hint = f"write '[registry.\"{bare}\"]'" if bare != host else "hosts look like 'registry.example:5000'"
-        raise BuildError(f"'{host}' in [registry] is not a registry's host", span=_find(text, host), hint=hint)
+        safe = without_login(host)
+        bare = safe.removeprefix("***@").rpartition("://")[2].partition("/")[0]
+        hint = f"write '[registry.\"{bare}\"]'" if bare not in ("", host) else "hosts look like 'registry.example:5000'"
+        raise BuildError(f"'{safe}' in [registry] is not a registry's host", span=_find(text, host), hint=hint)
     first = next(other for other in hosts if other.lower() == host.lower())
     if first != host:
         message = f"'{host}' in [registry] is the host '{first}' once more: upper and lower case are the same"
@@ -182,7 +183,7 @@ def _check_table(name: str, table: Any, schema: dict[str, type], text: str, head
             raise BuildError(f"unknown key '{key}' in [{name}]", span=span, hint=hint)
         strings = not isinstance(value, list) or all(isinstance(item, str) for item in value)
         if not isinstance(value, schema[key]) or (type(value) is bool and schema[key] is int) or not strings:
-            message = f"'{key}' in [{name}] must be {_TYPE_NAMES[schema[key]]}, found {value!r}"
+            message = f"'{key}' in [{name}] must be {_TYPE_NAMES[schema[key]]}, found {without_login(repr(value))}"
             raise BuildError(message, span=span, hint=_FORMS.get(key))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from buildkit.errors import BuildError
+from buildkit.errors import BuildError, without_login
 from buildkit.records import dataclass
 from buildkit.reference import Reference
 
@@ -72,7 +72,7 @@ def mirror_of(mirror: str, repository: str) -> Reference:
     try:
         return Reference.parse(f"{mirror.rstrip('/')}/{repository or 'x'}")
     except BuildError:
-        raise BuildError(f"'mirror' must be HOST or HOST/PREFIX, found '{mirror}'") from None
+        raise BuildError(f"'mirror' must be HOST or HOST/PREFIX, found '{without_login(mirror)}'") from None
 
 
 def _limits(table: Mapping[str, Any]) -> RegistryLimits:
