@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from buildkit.commands.session import Session
 from buildkit.digest import Digest
+from buildkit.store import SpareFiles
 
 if TYPE_CHECKING:
     from buildkit.registry.results import RegistryResults
@@ -27,6 +28,7 @@ def shared_results(session: Session) -> Iterator[RegistryResults | None]:
         return
     # late: only who shares results needs what speaks with registries
     from buildkit.commands.registries import registry_of
+    from buildkit.events import ignore
     from buildkit.registry.results import Policy, RegistryResults
     from buildkit.registry.retry import Patience
 
@@ -36,8 +38,9 @@ def shared_results(session: Session) -> Iterator[RegistryResults | None]:
         """A push to the same host mounts it from there."""
         session.places.note(place.host, place.repository, blob)
 
-    # There is another way, to build: a registry that keeps silent is soon given up.
-    patience = Patience(tries=2, most=5, connect=5.0, stall=20.0, ending=60.0)
-    registry = registry_of(session, place.host, patience=patience)
-    with RegistryResults(registry, place, session.store, policy, session.listener, held) as shared:
+    # There is another way, to build: a registry that keeps silent is soon given up, and that is told once, by then.
+    patience = Patience(tries=2, most=5, longest=5.0, connect=5.0, stall=20.0, ending=60.0)
+    registry = registry_of(session, place.host, patience=patience, listener=ignore)
+    known = SpareFiles(session.cache_dir, "shared", lambda fault: session.warn(fault.message))
+    with RegistryResults(registry, place, session.store, policy, session.listener, known, held) as shared:
         yield shared

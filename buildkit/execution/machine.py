@@ -46,6 +46,9 @@ class SharedResults(Protocol):
         Of one that is not usable, or whose check raises BuildFailure, the user is told.
         """
 
+    def lacks(self, key: Key) -> bool:
+        """Whether a result is worth offering; cheap."""
+
     def offer(self, key: Key, result: ActionResult, blobs: Sequence[Digest]) -> None:
         """Keep a result, and the blobs that it needs, for others."""
 

@@ -95,6 +95,7 @@ class Step:
         key = key_of(self._machine, action, blobs)
         found = self._machine.actions.get(key)
         if found and self._usable(action, found):
+            self._share(action, key, found)
             return Done(key.hex, found.outputs, ran=False)
         if found := self._shared(action, key):
             return Done(key.hex, found.outputs, ran=False)
@@ -117,9 +118,9 @@ class Step:
         return found
 
     def _share(self, action: Action, key: Key, result: ActionResult) -> None:
-        """Keep a result for other machines, with all bytes that it stands for."""
+        """Keep a result for other machines, with all bytes that it stands for, unless they have it."""
         shared = self._machine.shared
-        if not shared or not self._is_shared(action):
+        if not shared or not self._is_shared(action) or not shared.lacks(key):
             return
         folders = [result.outputs[name] for name, artifact in action.outputs if artifact.tree]
         inside = [entry.digest for folder in folders for entry in self._entries(folder) if entry.digest]

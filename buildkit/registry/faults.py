@@ -27,6 +27,10 @@ _UNKNOWN_CLIENT = {
 }
 
 
+class NoAccess(EnvironmentFault):
+    """No answer, or no permission: whatever else is asked of the registry meets the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """The host spoken to, and what about the way of speaking can be mended by a setting."""
@@ -43,7 +47,7 @@ class Peer:
         who = f"'{_plain(self.secrets.hide(place))}', named by registry '{self.host}'," if place else self._itself
         if is_refused_tls(error):
             return self._untrusted(who, doing, causes)
-        return EnvironmentFault(
+        return NoAccess(
             f"cannot reach {who} while {doing}: {_why(causes)}",
             hint="check the host, the port, the network and the proxy settings",
         )
@@ -55,20 +59,20 @@ class Peer:
     def _untrusted(self, who: str, doing: str, causes: list[BaseException]) -> EnvironmentFault:
         failed = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
         if failed:
-            return EnvironmentFault(
+            return NoAccess(
                 f"cannot trust {who} while {doing}: {_plain(failed.verify_message)}",
                 hint=f"name its certificate authority as 'ca' {self._settings}",
             )
         reasons = {cause.reason for cause in causes if isinstance(cause, ssl.SSLError)}
         if reasons & _UNKNOWN_CLIENT:
-            return EnvironmentFault(
+            return NoAccess(
                 f"{who} wants a client certificate that it trusts, while {doing}",
                 hint=f"name one as 'client_cert' and its key as 'client_key' {self._settings}",
             )
         if not reasons & _NOT_TLS:
             why = ", ".join(sorted(reason.lower().replace("_", " ") for reason in reasons if reason))
-            return EnvironmentFault(f"cannot speak TLS with {who} while {doing}: {why or 'the connection broke'}")
-        return EnvironmentFault(
+            return NoAccess(f"cannot speak TLS with {who} while {doing}: {why or 'the connection broke'}")
+        return NoAccess(
             f"{who} does not speak TLS, while {doing}",
             hint="if it is meant to be spoken to without encryption, add '--plain-http'"
             if who == self._itself
@@ -82,12 +86,12 @@ class Peer:
     def unauthorized(self, doing: str, known: bool, body: bytes) -> EnvironmentFault:
         """401: no login, or one that is not accepted."""
         if known:
-            return EnvironmentFault(
+            return NoAccess(
                 f"registry '{self.host}' refused the login, while {doing}{self._said(body)}",
                 hint=f"run 'mbuild login {self.host}' again; the account must have the permission,"
                 " and some registries want an access token as the password",
             )
-        return EnvironmentFault(
+        return NoAccess(
             f"registry '{self.host}' wants a login, while {doing}; none is kept for it",
             hint=f"run 'mbuild login {self.host}'",
         )
@@ -95,7 +99,7 @@ class Peer:
     def forbidden(self, doing: str, known: bool, body: bytes) -> EnvironmentFault:
         """403: the login is known and may not do this."""
         cure = "ask its owner for the permission" if known else f"run 'mbuild login {self.host}'"
-        return EnvironmentFault(f"registry '{self.host}' forbids {doing}{self._said(body)}", hint=cure)
+        return NoAccess(f"registry '{self.host}' forbids {doing}{self._said(body)}", hint=cure)
 
     def unexpected(self, doing: str, status: int, body: bytes) -> EnvironmentFault:
         """Any other answer that is not the one hoped for."""
