@@ -34,6 +34,9 @@ class FakeShared:
         except BuildFailure:
             return None
 
+    def lacks(self, key: Key) -> bool:
+        return key not in self.entries
+
     def offer(self, key: Key, result: ActionResult, blobs: Sequence[Digest]) -> None:
         for blob in blobs:
             self.store.put(self.machine.read(blob))
@@ -76,6 +79,21 @@ def test_what_a_shared_result_was_made_of_is_not_even_fetched(world: World) -> N
     other = elsewhere(world)
     other.build(actions, derived("a.zip"))
     assert (len(world.fetched), other.fetched) == (1, [])
+
+
+def test_what_this_machine_has_is_offered_where_others_lack_it_and_only_there(world: World) -> None:
+    world.tool("zip", lambda store, arguments: b"zipped", costly=True)
+    actions = [use("zip", derived("a.zip"))]
+    world.build(actions, derived("a.zip"))
+    assert isinstance(world.shared, FakeShared)
+    [key] = world.shared.entries
+    kept = world.shared.entries.pop(key)
+    world.build(actions, derived("a.zip"))
+    assert world.shared.entries == {key: kept}
+    world.shared.entries[key] = other = (kept[0], ())
+    world.build(actions, derived("a.zip"))
+    assert world.shared.entries == {key: other}
+    assert world.outcomes() == {"a.zip": "cached"}
 
 
 def test_a_cheap_tool_is_called_without_asking_anybody(world: World) -> None:

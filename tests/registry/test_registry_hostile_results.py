@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pytest
+from cache_notes import Notes
 
 from buildkit.content import Entry, Kind, Tree
 from buildkit.digest import Digest, Key
@@ -89,7 +90,8 @@ class Entries:
 
     def found(self, store: MemoryStore | None = None) -> ActionResult | None:
         policy = Policy(max_age=60, now=lambda: NOW)
-        with RegistryResults(self.registry, PLACE, store or MemoryStore(), policy, self.events.append) as shared:
+        arguments = (self.registry, PLACE, store or MemoryStore(), policy, self.events.append, Notes())
+        with RegistryResults(*arguments) as shared:
             return shared.find(KEY)
 
     @property

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from cache_notes import Notes
 
 from buildkit.digest import Digest, Key
 from buildkit.errors import EnvironmentFault
@@ -13,7 +14,9 @@ from buildkit.events import Event, Warned
 from buildkit.oci.descriptor import MANIFEST
 from buildkit.reference import Reference
 from buildkit.registry import MemoryRegistry
-from buildkit.registry.results import ARTIFACT, Policy, RegistryResults
+from buildkit.registry.entry import ARTIFACT
+from buildkit.registry.faults import NoAccess
+from buildkit.registry.results import Policy, RegistryResults
 from buildkit.store import ActionResult, MemoryStore
 
 PLACE = Reference("registry.example", "ci/cache")
@@ -28,8 +31,9 @@ class World:
         self.registry = MemoryRegistry()
         self.events: list[Event] = []
 
-    def results(self, store: MemoryStore, **policy: Any) -> RegistryResults:
-        return RegistryResults(self.registry, PLACE, store, Policy(**policy), self.events.append)
+    def results(self, store: MemoryStore, notes: Notes | None = None, **policy: Any) -> RegistryResults:
+        known = Notes() if notes is None else notes
+        return RegistryResults(self.registry, PLACE, store, Policy(**policy), self.events.append, known)
 
     def kept(self, *texts: bytes, made: float = 1000.0, key: Key = KEY) -> ActionResult:
         """A result that one machine keeps for the others."""
@@ -65,7 +69,7 @@ def test_what_one_machine_keeps_another_finds_with_its_bytes(world: World) -> No
     result = world.kept(b"a layer", b"its descriptor")
     store = MemoryStore()
     held: list[Digest] = []
-    with RegistryResults(world.registry, PLACE, store, Policy(), world.events.append, held.append) as shared:
+    with RegistryResults(world.registry, PLACE, store, Policy(), world.events.append, Notes(), held.append) as shared:
         assert shared.find(KEY) == result
         assert shared.find(OTHER) is None
     assert sorted(held) == sorted(result.digests())
@@ -140,7 +144,7 @@ def test_a_damaged_blob_makes_its_entry_absent_and_leaves_nothing_in_the_store(w
 def test_an_entry_that_lacks_bytes_is_told_and_not_used(world: World) -> None:
     """A layer that the manifest does not name, and one that the registry has deleted."""
     result, store = world.kept(b"a layer", b"another"), MemoryStore()
-    with world.results(store) as shared:
+    with world.results(store, writes=False) as shared:
         assert shared.find(KEY, lambda found: found != result) is None
     del world.registry.blobs[PLACE.repository, str(Digest.of(b"another"))]
     with world.results(MemoryStore()) as shared:
@@ -184,7 +188,7 @@ def test_a_registry_that_does_not_answer_is_asked_once_and_left_alone(world: Wor
 
         def manifest(self, repository: str, name: str) -> Any:
             self.asked += 1
-            raise EnvironmentFault("cannot reach registry 'registry.example'")
+            raise NoAccess("cannot reach registry 'registry.example'")
 
     world.registry = away = Away()
     store = MemoryStore()
@@ -204,7 +208,7 @@ def test_who_is_not_let_write_goes_on_reading(world: World) -> None:
 
     class Closed(MemoryRegistry):
         def push_blob(self, *arguments: Any, **more: Any) -> bool:
-            raise EnvironmentFault("registry 'registry.example' forbids pushing")
+            raise NoAccess("registry 'registry.example' forbids pushing")
 
     closed = Closed()
     vars(closed).update(vars(world.registry))
@@ -227,6 +231,6 @@ def test_a_build_that_is_interrupted_sends_nothing_more(world: World) -> None:
     shared = world.results(store)
     shared.__exit__(KeyboardInterrupt)
     with pytest.raises(RuntimeError, match="shutdown"):
-        shared._uploads.submit(print)
+        shared._filling._pool.submit(print)
     shared.offer(KEY, result, result.digests())
     assert world.registry.manifests == {}
