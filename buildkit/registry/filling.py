@@ -25,9 +25,7 @@ _CHUNK = 1 << 20
 
 
 class Filling:
-    """What is being sent to one cache. Leaving it as a context manager waits for that, or gives it up after an
-    exception.
-    """
+    """What is being sent to one cache, in threads of its own; it must be finished."""
 
     def __init__(
         self, entries: Entries, store: BlobStore, known: Known, setbacks: Setbacks, held: Callable[[Digest], None]

@@ -141,6 +141,18 @@ def test_an_entry_of_thousands_of_blobs_is_not_used() -> None:
     assert "it names 1200 blobs, expected 1000 at most" in entries.warnings[0]
 
 
+@pytest.mark.parametrize("named", ["", "sha256:../x", "md5:1", str(Digest.of(b"two")), "sha256:" + "0" * 64])
+@pytest.mark.parametrize("stored", [b"", b"short", b"12345678", b"12345678one"])
+def test_an_entry_that_lies_about_what_is_behind_a_mark_is_not_used(named: str, stored: bytes) -> None:
+    entries = Entries()
+    entries.layers[0] = entries.row(entries.put(stored)) | {"annotations": {"vnd.mbuild.action.blob": named}}
+    entries.publish(written(entries.manifest()))
+    store = MemoryStore()
+    assert entries.found(store) is None
+    assert len(entries.warnings) == 1
+    assert not store.has(Digest.of(b"one"))
+
+
 def test_an_entry_from_the_future_is_not_used_for_ever() -> None:
     entries = Entries()
     entries.config["made"] = 10**12
