@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from buildkit.commands.session import Session
@@ -40,7 +41,7 @@ def shared_results(session: Session) -> Iterator[RegistryResults | None]:
 
     # There is another way, to build: a registry that keeps silent is soon given up, and that is told once, by then.
     patience = Patience(tries=2, most=5, longest=5.0, connect=5.0, stall=20.0, ending=60.0)
-    registry = registry_of(session, place.host, patience=patience, listener=ignore)
+    connect = partial(registry_of, session, place.host, patience=patience, listener=ignore)
     known = SpareFiles(session.cache_dir, "shared", lambda fault: session.warn(fault.message))
-    with RegistryResults(registry, place, session.store, policy, session.listener, known, held) as shared:
+    with RegistryResults(connect, place, session.store, policy, session.listener, known, held) as shared:
         yield shared

@@ -7,6 +7,7 @@ BuildFailures of what is no entry.
 from __future__ import annotations
 
 import io
+import threading
 import time
 from collections.abc import Callable
 
@@ -30,17 +31,24 @@ class Policy:
     now: Callable[[], float] = time.time
 
 
-@dataclass(frozen=True, slots=True)
 class Entries:
-    """Those of a repository of a registry."""
+    """Those of a repository of a registry, which is connected to when something is first asked of it."""
 
-    registry: Registry
-    repository: str
-    policy: Policy
+    def __init__(self, connect: Callable[[], Registry], repository: str, policy: Policy) -> None:
+        self.policy = policy
+        self._connect, self._repository = connect, repository
+        self._connected: Registry | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def _registry(self) -> Registry:
+        with self._lock:
+            self._connected = self._connected or self._connect()
+            return self._connected
 
     def document(self, key: Key) -> bytes | None:
         """The manifest that is under a key; None if there is none."""
-        document = self.registry.manifest(self.repository, tag_of(key))
+        document = self._registry.manifest(self._repository, tag_of(key))
         return document.data if document else None
 
     def read(self, document: bytes, key: Key) -> tuple[ActionResult, list[Kept]] | None:
@@ -55,7 +63,7 @@ class Entries:
     def bring(self, kept: Kept, store: BlobStore, key: Key, listener: Listener) -> None:
         """A blob's bytes into a store."""
         done, mark = 0, kept.stored.size - kept.blob.size
-        with self.registry.open_blob(self.repository, kept.stored) as reader, store.writer() as writer:
+        with self._registry.open_blob(self._repository, kept.stored) as reader, store.writer() as writer:
             while chunk := reader.read(_CHUNK):
                 writer.write(chunk[max(mark - done, 0) :])
                 done += len(chunk)
@@ -64,21 +72,21 @@ class Entries:
 
     def has(self, blob: Digest) -> bool:
         """Whether the registry says that it holds a blob; it may be damaged."""
-        return self.registry.has(self.repository, blob)
+        return self._registry.has(self._repository, blob)
 
     def send(self, blob: Digest, opened: OpenBlob, moved: Moved) -> None:
         """Have the registry hold a blob."""
-        self.registry.push_blob(self.repository, blob, opened, moved)
+        self._registry.push_blob(self._repository, blob, opened, moved)
 
     def write(self, key: Key, made: int, result: ActionResult, blobs: list[Kept]) -> None:
         """Put an entry under its key, whose blobs are there."""
         config = write_config(key, made, result)
         self.send(Digest.of(config), lambda: io.BytesIO(config), lambda done: None)
         manifest = write_manifest(Digest.of(config), blobs)
-        self.registry.push_manifest(self.repository, tag_of(key), manifest, MEDIA_TYPE)
+        self._registry.push_manifest(self._repository, tag_of(key), manifest, MEDIA_TYPE)
 
     def _small(self, digest: Digest) -> bytes:
         if digest.size > _CHUNK:
             raise BuildFailure(f"its config has {digest.size} bytes, expected {_CHUNK} at most")
-        with self.registry.open_blob(self.repository, digest) as reader:
+        with self._registry.open_blob(self._repository, digest) as reader:
             return b"".join(iter(lambda: reader.read(_CHUNK), b""))

@@ -41,7 +41,7 @@ class RegistryResults:
 
     def __init__(
         self,
-        registry: Registry,
+        connect: Callable[[], Registry],
         place: Reference,
         store: BlobStore,
         policy: Policy,
@@ -49,7 +49,7 @@ class RegistryResults:
         files: Files,
         held: Callable[[Digest], None] = lambda blob: None,
     ) -> None:
-        self._entries = Entries(registry, place.repository, policy)
+        self._entries = Entries(connect, place.repository, policy)
         self._store, self._listener, self._held = store, listener, held
         self._reading, self._writing = (Setbacks(words, place, listener) for words in (READING, WRITING))
         self._known = Known(files, place, policy.now)

@@ -90,7 +90,7 @@ class Entries:
 
     def found(self, store: MemoryStore | None = None) -> ActionResult | None:
         policy = Policy(max_age=60, now=lambda: NOW)
-        arguments = (self.registry, PLACE, store or MemoryStore(), policy, self.events.append, Notes())
+        arguments = (lambda: self.registry, PLACE, store or MemoryStore(), policy, self.events.append, Notes())
         with RegistryResults(*arguments) as shared:
             return shared.find(KEY)
 

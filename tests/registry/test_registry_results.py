@@ -33,7 +33,7 @@ class World:
 
     def results(self, store: MemoryStore, notes: Notes | None = None, **policy: Any) -> RegistryResults:
         known = Notes() if notes is None else notes
-        return RegistryResults(self.registry, PLACE, store, Policy(**policy), self.events.append, known)
+        return RegistryResults(lambda: self.registry, PLACE, store, Policy(**policy), self.events.append, known)
 
     def kept(self, *texts: bytes, made: float = 1000.0, key: Key = KEY) -> ActionResult:
         """A result that one machine keeps for the others."""
@@ -69,7 +69,9 @@ def test_what_one_machine_keeps_another_finds_with_its_bytes(world: World) -> No
     result = world.kept(b"a layer", b"its descriptor")
     store = MemoryStore()
     held: list[Digest] = []
-    with RegistryResults(world.registry, PLACE, store, Policy(), world.events.append, Notes(), held.append) as shared:
+    with RegistryResults(
+        lambda: world.registry, PLACE, store, Policy(), world.events.append, Notes(), held.append
+    ) as shared:
         assert shared.find(KEY) == result
         assert shared.find(OTHER) is None
     assert sorted(held) == sorted(result.digests())
