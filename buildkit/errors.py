@@ -109,10 +109,13 @@ class EnvironmentFault(BuildError):
 
 
 class BuildErrors(Exception):
-    """Several faults of one phase, shown together, in the order in which they were found."""
+    """Several faults of one phase, shown together, in the order in which they were found.
+
+    Each once: a full disk stops several actions with the same words.
+    """
 
     def __init__(self, errors: Iterable[BuildError]) -> None:
-        self.errors = tuple(errors)
+        self.errors = tuple({str(error): error for error in errors}.values())
         super().__init__(self.errors)
 
     @property

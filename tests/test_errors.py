@@ -90,6 +90,11 @@ def test_several_errors_are_shown_in_order_with_the_code_of_the_first() -> None:
     assert [str(error) for error in copy.errors] == ["error: one", "error: two"]
 
 
+def test_what_stopped_several_actions_is_told_once() -> None:
+    errors = BuildErrors([BuildFailure("full"), BuildError("two"), BuildFailure("full")])
+    assert str(errors) == "error: full\nerror: two"
+
+
 def test_exit_codes_are_what_the_documentation_says() -> None:
     assert {code.name: int(code) for code in ExitCode} == {
         "SUCCESS": 0,

@@ -36,9 +36,19 @@ _SAID = (
 class CommandParser(argparse.ArgumentParser):
     """A parser whose faults are told as all others are."""
 
+    _words: Sequence[str] = ()
+
+    def parse_known_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """The same; what was given is kept for `error`."""
+        self._words = args or ()
+        return super().parse_known_intermixed_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Raise a BuildError (exit code 2)."""
         said = message.replace(_MINUS, "-")
+        taken = [word for word in self._words if re.match("-[^-]", word)]
+        if taken and said.endswith("are required: TAG"):
+            raise BuildError(f"'{taken[0]}' is not a tag", hint="a tag begins with a letter, a digit or '_'")
         for pattern, words in _SAID:
             if found := re.fullmatch(pattern, said):
                 said = found.expand(words)

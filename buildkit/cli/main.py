@@ -7,6 +7,7 @@ is called, so that `mbuild version` costs no more than Python itself.
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import importlib
 import io
@@ -62,12 +63,17 @@ COMMANDS = {
     "version": "print mbuild's version",
 }
 
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
 
 def main() -> NoReturn:
     """The entry point of `mbuild`."""
     if sys.getfilesystemencoding() != "utf-8":
         # In other locales paths would be other texts, and digests with them: once more, as if in a UTF-8 one.
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    for name in ("stdin", "stdout", "stderr"):  # None where whoever started us closed them
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it: what cannot be shown is written out
     # Whoever cancels a job sends SIGTERM: it ends a build as Ctrl-C does, so that nothing is left running.
@@ -81,7 +87,8 @@ def main() -> NoReturn:
     except BrokenPipeError:  # whoever read our output has gone
         code = ExitCode.SUCCESS
     except OSError as error:
-        _say(f"error: cannot write the results: {(error.strerror or str(error)).lower()}")
+        notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", ()))
+        _say(f"error: cannot write the results: {(error.strerror or str(error)).lower()}{notes}")
         code = ExitCode.ENVIRONMENT
     sys.stderr.flush()
     # At once: Python would wait for threads that wait for servers, and take every value apart.
@@ -113,6 +120,8 @@ def run(argv: Sequence[str]) -> ExitCode:
         _say("error: out of memory\nhint: let fewer actions run at once with --jobs")
         return ExitCode.ENVIRONMENT
     except OSError as error:
+        if error.errno in _UNWRITABLE and error.filename is None:  # no file's: what it was writing are the results
+            raise
         _say(f"error: {error}")
         return ExitCode.ENVIRONMENT
     except Exception as error:

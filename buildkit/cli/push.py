@@ -8,8 +8,10 @@ import sys
 
 from buildkit.cli.arguments import Arguments
 from buildkit.cli.opening import opened
+from buildkit.commands.images import is_reference
 from buildkit.commands.push import plan, push
-from buildkit.errors import ExitCode
+from buildkit.commands.sinks import is_sink
+from buildkit.errors import BuildError, ExitCode, without_login
 from buildkit.report.pushing import plan_data, plan_lines, pushed_data
 
 
@@ -24,6 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: Arguments) -> ExitCode:
     """Push; print the reference with its digest. Or print what a push would do."""
     own = arguments.own
+    if is_sink(own["target"]) or is_reference(own["target"]):
+        source = without_login(own["target"])
+        hint = f"write 'mbuild copy {source} {without_login(own['reference'] or 'HOST/REPOSITORY:TAG')}'"
+        raise BuildError(f"'{source}' is an image, and no target", hint=hint)
     with opened(arguments) as (session, report):
         asked = (session, own["target"], own["reference"])
         if own["plan"]:
@@ -34,5 +40,11 @@ def run(arguments: Arguments) -> ExitCode:
             place, digest = done.reference, done.contents.root.digest
             lines = [json.dumps(pushed_data(done)) if arguments.json else f"{place.host}/{place.repository}@{digest}"]
         report.finish(True)
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    try:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.flush()
+    except OSError as error:
+        if not own["plan"]:
+            error.add_note("the push itself succeeded")
+        raise
     return ExitCode.SUCCESS

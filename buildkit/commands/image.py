@@ -195,4 +195,4 @@ def layer_numbered(layers: Sequence[LayerFacts], number: int) -> LayerFacts:
 @past_mirrors
 def validate(session: Session, text: str, asked: Asked) -> Validation:
     """Read all of an image, or of an index and its images, and hold it against the specification."""
-    return validate_opened(open_image(session, text, plain_http=asked.plain_http))
+    return validate_opened(open_image(session, text, plain_http=asked.plain_http), asked.platform)

@@ -13,10 +13,11 @@ from pathlib import Path
 from buildkit.commands.session import Session
 from buildkit.content import Tree
 from buildkit.digest import Digest
+from buildkit.errors import EnvironmentFault
 from buildkit.graph.action import Artifact
 from buildkit.graph.analysis import Analysis, ConfiguredTarget
 from buildkit.graph.workspace import OUTPUT_FOLDER
-from buildkit.store.faults import writing
+from buildkit.store.faults import FORBIDDEN
 
 LARGEST_SHOWN = 1 << 20
 
@@ -24,17 +25,22 @@ LARGEST_SHOWN = 1 << 20
 def show_outputs(
     session: Session, analyzed: Analysis, targets: Sequence[ConfiguredTarget], digests: Mapping[Artifact, Digest]
 ) -> None:
-    """Write the small outputs of targets into the workspace's output folder."""
+    """Write the small outputs of targets into the workspace's output folder; warns where that is not allowed."""
     folder = session.workspace.root / OUTPUT_FOLDER
-    with writing("the outputs", folder):
+    shown = {
+        artifact: digest
+        for artifact in dict.fromkeys(artifact for target in targets for artifact in _shown(target))
+        if (digest := digests.get(artifact)) and digest.size <= LARGEST_SHOWN and not artifact.source
+    }
+    try:
         _ignore_in_git(folder)
-        for artifact in dict.fromkeys(artifact for target in targets for artifact in _shown(target)):
-            digest = digests.get(artifact)
-            if digest and digest.size <= LARGEST_SHOWN and not artifact.source:
-                if artifact.tree:
-                    _show_folder(folder / artifact.path, digest, session)
-                else:
-                    _replace(folder / artifact.path, digest, session)
+        for artifact, digest in shown.items():
+            (_show_folder if artifact.tree else _replace)(folder / artifact.path, digest, session)
+    except OSError as error:
+        what = f"cannot write the outputs below '{folder}': {(error.strerror or str(error)).lower()}"
+        if error.errno not in FORBIDDEN:
+            raise EnvironmentFault(what, hint="free some space there, or check the disk") from error
+        session.warn(f"{what}; they are in the store, and '--output' writes images elsewhere")
 
 
 def _ignore_in_git(folder: Path) -> None:

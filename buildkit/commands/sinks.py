@@ -57,6 +57,10 @@ def parse_sink(text: str) -> Sink:
     kind, colon, rest = text.partition(":")
     path, tagged, tag = rest.partition(":")
     told = f"cannot read the output {without_login(text)!r}"
+    if path == "-":
+        raise BuildError(
+            f"{told}: an image is not written to standard output", hint=f"name a file or a folder: {FORMS}"
+        )
     if kind not in KINDS or not path:
         near = did_you_mean(kind, KINDS) if colon and kind not in KINDS else None
         raise BuildError(told, hint=near or f"use {FORMS}: {_MEANT}")

@@ -23,7 +23,7 @@ REGISTRY: dict[str, type] = {
     "limits": dict,
 }
 LIMITS: dict[str, type] = {"max_blob_size": str, "max_layers": int, "max_manifest_size": str, "chunk_size": str}
-SIZES = "write '10 GB', '512 MiB' or a number of bytes as text"
+SIZES = "write '10 GB', '512 MiB' or bytes as text; units: kB, MB, GB, TB, KiB, MiB, GiB, TiB"
 _UNITS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
     f"{letter}iB": 1 << (10 * power) for power, letter in enumerate("KMGT", 1)
 }

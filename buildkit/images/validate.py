@@ -18,7 +18,7 @@ from buildkit.images.facts import config_object, diff_ids, history, is_image_con
 from buildkit.images.layer_faults import layer_faults
 from buildkit.oci.blobs import is_at_hand, read_document
 from buildkit.oci.descriptor import EMPTY, INDEXES, MANIFESTS, Descriptor
-from buildkit.oci.image import Image, OpenedImage, is_about_another
+from buildkit.oci.image import Image, OpenedImage, is_about_another, read_image
 from buildkit.oci.index import Index
 from buildkit.oci.manifest import Manifest
 from buildkit.records import dataclass
@@ -53,10 +53,10 @@ class Validation:
     elsewhere: tuple[Digest, ...] = ()
 
 
-def validate(opened: OpenedImage) -> Validation:
-    """Read all of an image, and of every image of an index."""
+def validate(opened: OpenedImage, platform: str = "") -> Validation:
+    """Read all of an image, and of every image of an index, or of the one for a platform."""
     checking = _Checking(opened)
-    checking.document(opened.root, 0)
+    checking.document(read_image(opened, platform).descriptor if platform else opened.root, 0)
     elsewhere = tuple(checking.elsewhere)
     return Validation(tuple(checking.faults), checking.manifests, len(checking.seen), checking.bytes, elsewhere)
 

@@ -63,9 +63,9 @@ class Authorization:
         self._lock = threading.Lock()
 
     @property
-    def known(self) -> bool:
-        """Whether there is a login for this host."""
-        return self._credential is not None
+    def login(self) -> Credential | None:
+        """The login for this host, if there is one."""
+        return self._credential
 
     @property
     def challenged(self) -> bool:
@@ -108,7 +108,7 @@ class Authorization:
         if status in (401, 403) and len(scopes) > 1:
             return self._token(challenge, scopes[:1])  # no right to mount from others: then it is sent
         if status in (401, 403):
-            raise self._peer.unauthorized(request.doing, self.known, body)
+            raise self._peer.unauthorized(request.doing, self.login, body)
         if status != 200:
             raise self._peer.unexpected(request.doing, status, body)
         try:

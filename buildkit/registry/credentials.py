@@ -14,7 +14,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote_plus
@@ -41,6 +41,7 @@ class Credential:
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
     registry_token: str = field(default="", repr=False)
+    place: str = field(default="", compare=False, repr=False)  # where it was found, as errors name it
 
     def __post_init__(self) -> None:
         for text in (self.username, self.password, self.identity_token):
@@ -136,7 +137,7 @@ class Credentials:
         for helper in helpers_of(configuration, host):
             found = self._from_helper(helper, host)
             if found:
-                return found
+                return replace(found, place=f"credential helper 'docker-credential-{helper}', named in '{place}'")
         return self._from_auths(table(configuration, "auths"), place, host, repository)
 
     def _from_helper(self, name: str, host: str) -> Credential | None:
@@ -163,7 +164,7 @@ class Credentials:
                     self._warn(f"the login for '{place}' in '{file}' is damaged")
                     return None
                 if found:
-                    return found
+                    return replace(found, place=f"'{file}'")
         return None
 
     def _warn(self, message: str) -> None:

@@ -87,9 +87,9 @@ class Exchange:
                 response, sent = self.sent(call)
         status = response.status_code
         if status == 401:
-            raise self._peer.unauthorized(call.doing, authorization.known, response.content)
+            raise self._peer.unauthorized(call.doing, authorization.login, response.content)
         if status == 403:
-            raise self._peer.forbidden(call.doing, authorization.known, response.content)
+            raise self._peer.forbidden(call.doing, authorization.login, response.content)
         if status in RETRIED_STATUSES:
             after = parse_retry_after(response.headers.get("Retry-After"), self._patience.now())
             raise Transient(self._peer.unexpected(call.doing, status, response.content), after)

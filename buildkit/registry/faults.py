@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import re
 import ssl
+from collections.abc import Set
 from dataclasses import field
 
 from buildkit.errors import EnvironmentFault
 from buildkit.records import dataclass
+from buildkit.registry.credentials import VARIABLE, Credential
 from buildkit.registry.secrets import Secrets
+from buildkit.registry.trust import Trust
 
 _TEXT_LIMIT = 300
 _NO_PLACE = ("InvalidURL", "LocationParseError", "LocationValueError")  # by name: requests is imported late
@@ -23,8 +26,12 @@ _UNKNOWN_CLIENT = {
     "TLSV13_ALERT_CERTIFICATE_REQUIRED",
     "SSLV3_ALERT_BAD_CERTIFICATE",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
     "TLSV1_ALERT_UNKNOWN_CA",
 }
+_UNTIMELY, _OTHER_NAME = (9, 10), (62, 64)  # X509_V_ERR_… of OpenSSL: not yet valid, expired; host, IP mismatch
 
 
 class NoAccess(EnvironmentFault):
@@ -37,6 +44,7 @@ class Peer:
 
     host: str
     plain_http: bool
+    trust: Trust = Trust()
     secrets: Secrets = field(default_factory=Secrets, compare=False, repr=False)
 
     def unreachable(self, doing: str, error: BaseException, place: str = "") -> EnvironmentFault:
@@ -61,14 +69,11 @@ class Peer:
         if failed:
             return NoAccess(
                 f"cannot trust {who} while {doing}: {_plain(failed.verify_message)}",
-                hint=f"name its certificate authority as 'ca' {self._settings}",
+                hint=self._mistrusted(failed),
             )
         reasons = {cause.reason for cause in causes if isinstance(cause, ssl.SSLError)}
         if reasons & _UNKNOWN_CLIENT:
-            return NoAccess(
-                f"{who} wants a client certificate that it trusts, while {doing}",
-                hint=f"name one as 'client_cert' and its key as 'client_key' {self._settings}",
-            )
+            return self._unknown_client(who, doing, reasons)
         if not reasons & _NOT_TLS:
             why = ", ".join(sorted(reason.lower().replace("_", " ") for reason in reasons if reason))
             return NoAccess(f"cannot speak TLS with {who} while {doing}: {why or 'the connection broke'}")
@@ -79,16 +84,42 @@ class Peer:
             else None,
         )
 
+    def _mistrusted(self, error: ssl.SSLCertVerificationError) -> str:
+        if error.verify_code in _UNTIMELY:
+            return "its owner must renew the certificate, if this machine's clock is right"
+        if error.verify_code in _OTHER_NAME:
+            return "use the name that its certificate is for; one for this name is its owner's to make"
+        if self.trust.ca:
+            return f"'{self.trust.ca}' is not its certificate authority: correct 'ca' {self._settings}"
+        return f"name its certificate authority as 'ca' {self._settings}"
+
+    def _unknown_client(self, who: str, doing: str, reasons: Set[str]) -> EnvironmentFault:
+        certificate = self.trust.client_cert if who == self._itself else None  # it is shown to nobody else
+        if not certificate or "TLSV13_ALERT_CERTIFICATE_REQUIRED" in reasons:
+            return NoAccess(
+                f"{who} wants a client certificate that it trusts, while {doing}",
+                hint=f"name one as 'client_cert' and its key as 'client_key' {self._settings}",
+            )
+        why = ": it has expired" if "SSLV3_ALERT_CERTIFICATE_EXPIRED" in reasons else ""
+        return NoAccess(
+            f"{who} refused the client certificate '{certificate}' while {doing}{why}",
+            hint=f"name one that is valid and that the registry trusts as 'client_cert' {self._settings}",
+        )
+
     @property
     def _settings(self) -> str:
         return f'below [registry."{self.host}"] in mbuild.toml'
 
-    def unauthorized(self, doing: str, known: bool, body: bytes) -> EnvironmentFault:
+    def unauthorized(self, doing: str, login: Credential | None, body: bytes) -> EnvironmentFault:
         """401: no login, or one that is not accepted."""
-        if known:
+        if login:
+            place = f" from {login.place}" if login.place else ""
+            cure = f"run 'mbuild login {self.host}' again"
+            if login.place == f"'{VARIABLE}'":
+                cure = f"correct the environment variable {VARIABLE}, or unset it: it comes before all other logins"
             return NoAccess(
-                f"registry '{self.host}' refused the login, while {doing}{self._said(body)}",
-                hint=f"run 'mbuild login {self.host}' again; the account must have the permission,"
+                f"registry '{self.host}' refused the login{place}, while {doing}{self._said(body)}",
+                hint=f"{cure}; the account must have the permission,"
                 " and some registries want an access token as the password",
             )
         return NoAccess(
@@ -96,9 +127,9 @@ class Peer:
             hint=f"run 'mbuild login {self.host}'",
         )
 
-    def forbidden(self, doing: str, known: bool, body: bytes) -> EnvironmentFault:
+    def forbidden(self, doing: str, login: Credential | None, body: bytes) -> EnvironmentFault:
         """403: the login is known and may not do this."""
-        cure = "ask its owner for the permission" if known else f"run 'mbuild login {self.host}'"
+        cure = "ask its owner for the permission" if login else f"run 'mbuild login {self.host}'"
         return NoAccess(f"registry '{self.host}' forbids {doing}{self._said(body)}", hint=cure)
 
     def unexpected(self, doing: str, status: int, body: bytes) -> EnvironmentFault:

@@ -53,8 +53,9 @@ class OrasRegistry(OrasProvider):  # type: ignore[misc]
         chunk: int | None = None,
     ) -> None:
         super().__init__(hostname=host, insecure=plain_http)
-        patience, peer = patience or Patience(), Peer(host, plain_http)
-        prepare(self.session, peer, trust or Trust(), patience.stall)
+        patience, trust = patience or Patience(), trust or Trust()
+        peer = Peer(host, plain_http, trust)
+        prepare(self.session, peer, trust, patience.stall)
         exchange = Exchange(self.session, peer, logins, listener, patience)
         self._host = Host(peer, exchange, patience, listener, Manner(chunk))
 

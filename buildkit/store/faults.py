@@ -14,7 +14,7 @@ from pathlib import Path
 from buildkit.errors import BuildFailure, EnvironmentFault
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
@@ -31,7 +31,7 @@ def write_fault(what: str, place: Path, number: int) -> EnvironmentFault:
     """The fault for a write that failed with errno `number`."""
     if number in _FULL:
         hint = "free some space there, or choose another folder with --cache-dir"
-    elif number in _FORBIDDEN:
+    elif number in FORBIDDEN:
         hint = "make the folder writable for you, or choose another one with --cache-dir"
     else:
         hint = "check the disk, or choose another folder with --cache-dir"

@@ -84,6 +84,9 @@ def image_config(
     }
 
 
+_LIMITED = ("split at", " at most", "also one larger than")  # how `grouping` tells of a 'max_layer_size'
+
+
 def _refuse_too_many(layers: Sequence[Layer]) -> None:
     if len(layers) <= MOST_LAYERS:
         return
@@ -102,9 +105,10 @@ def _advice(layers: Sequence[Layer], counts: Mapping[str, int]) -> Iterator[str]
         yield "lower 'layers' of the packages, so that more of them share one"
     if counts.get("bytecode"):
         yield "leave out the bytecode with 'bytecode = False' in the runtime"
-    if counts.get("weights", 0) > 1:
+    limited = [layer for layer in layers if any(words in layer.about.why for words in _LIMITED)]
+    if sum(layer.about.role == "weights" and layer not in limited for layer in layers) > 1:
         yield "lower 'max_layers' of the models"
-    if any("split at" in layer.about.why for layer in layers):
+    if limited:
         yield "raise 'max_layer_size' where layers were split at that"
     if counts.get("base", 0) > MOST_LAYERS // 2:
         yield "choose a base of fewer layers"

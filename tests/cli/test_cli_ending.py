@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from image_layouts import Made
 from invocations import Place
+from little_registry import LittleRegistry, serving
 
 from buildkit import __version__
 
@@ -22,6 +24,56 @@ def test_results_that_do_not_fit_are_an_environment_fault() -> None:
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(MAIN, check=False, env=BUFFERED, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (ran.returncode, ran.stderr) == (36, "error: cannot write the results: no space left on device\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["query", "//..."], ["cquery", "//..."], ["image", "files", "oci:image"]]
+)
+def test_whatever_the_results_are_a_full_disk_is_told_of_in_the_same_words(
+    tmp_path: Path, words: list[str], unbuffered: str
+) -> None:
+    place = Place(tmp_path / "workspace", tmp_path / "store")
+    place.write({"mbuild.toml": "", "BUILD": 'genrule(name = "a", outs = ["a.txt"], cmd = "", host_tools = True)\n'})
+    Made([{"a": "1"}]).write(place.root / "image")
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [*MAIN[:-1], *words],
+            check=False,
+            cwd=place.root,
+            env={**BUFFERED, "PYTHONUNBUFFERED": unbuffered, "MBUILD_CACHE": str(place.cache)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (ran.returncode, ran.stderr) == (36, "error: cannot write the results: no space left on device\n")
+
+
+def test_a_push_whose_result_cannot_be_written_is_told_to_have_succeeded(tmp_path: Path) -> None:
+    place = Place(tmp_path / "workspace", tmp_path / "store")
+    place.write(
+        {
+            "mbuild.toml": "",
+            "BUILD": MODEL,
+            "weights.bin": "1",
+        }
+    )
+    with serving(LittleRegistry()) as registry, Path("/dev/full").open("wb") as full:
+        words = [*MAIN[:-1], "push", "//:v", f"{registry.address}/v:1", "--plain-http"]
+        environment = {**BUFFERED, "MBUILD_CACHE": str(place.cache)}
+        ran = subprocess.run(
+            words, check=False, cwd=place.root, env=environment, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+        assert "1" in registry.manifests
+    assert (ran.returncode, ran.stderr.splitlines()[-2:]) == (
+        36,
+        ["error: cannot write the results: no space left on device", "  the push itself succeeded"],
+    )
+
+
+def test_closed_streams_are_no_fault() -> None:
+    ran = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *MAIN], check=False, capture_output=True)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
 
 
 def test_results_that_nobody_reads_any_more_are_no_fault() -> None:

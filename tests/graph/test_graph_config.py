@@ -158,7 +158,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             '[registry."r.example"]\nlimits = { max_blob_size = "10 GX" }\n',
             "mbuild.toml:2:12: error: 'max_blob_size' must be a size, found '10 GX', in [registry.\"r.example\"]\n"
             '    limits = { max_blob_size = "10 GX" }\n               ^~~~~~~~~~~~~\n'
-            "hint: write '10 GB', '512 MiB' or a number of bytes as text",
+            "hint: write '10 GB', '512 MiB' or bytes as text; units: kB, MB, GB, TB, KiB, MiB, GiB, TiB",
         ),
         (
             '[registry."r.example"]\nca = "x" # max_layers = 1\nlimits = { chunk_size = "1", "max_layers" = 0 }\n'
@@ -195,7 +195,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (
             '[registry."r.example".limits]\nmax_blob_size = 100\n',
             "mbuild.toml:2:1: error: 'max_blob_size' in [registry.\"r.example\".limits] must be a string, found 100\n"
-            "    max_blob_size = 100\n    ^~~~~~~~~~~~~\nhint: write '10 GB', '512 MiB' or a number of bytes as text",
+            "    max_blob_size = 100\n    ^~~~~~~~~~~~~\n"
+            "hint: write '10 GB', '512 MiB' or bytes as text; units: kB, MB, GB, TB, KiB, MiB, GiB, TiB",
         ),
         (
             "[cache]\nregistry_max_age = 30\n",

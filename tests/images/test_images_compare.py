@@ -21,7 +21,7 @@ from buildkit.oci.config import History, ImageConfig
 from buildkit.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor
 from buildkit.oci.image import OpenedImage, read_image
 from buildkit.oci.manifest import Manifest
-from buildkit.report.image.diff import diff_data, diff_lines
+from buildkit.report.image.diff import diff_data, diff_lines, weights_title
 from buildkit.report.image.diff_html import diff_html
 
 
@@ -246,6 +246,19 @@ def test_weights_are_compared_tensor_by_tensor(compression: str) -> None:
             same=1,
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("weights", "title"),
+    [
+        (WeightsChange("m/", (), 0, 30), "weights in m/: 30 not compared (use --deep)"),
+        (WeightsChange("m/", (), 2, 1), "weights in m/: 2 the same, 1 not compared (use --deep)"),
+        (WeightsChange("m/", (Change("a", None, "F16 [2]"),), 0), "weights in m/: 1 added, 0 the same"),
+        (WeightsChange("m/", (), 3, other="n/"), "weights in m/, compared with n/: none changed, 3 the same"),
+    ],
+)
+def test_weights_that_were_not_compared_are_not_told_to_be_the_same(weights: WeightsChange, title: str) -> None:
+    assert weights_title(weights) == title
 
 
 def test_weights_that_were_split_anew_are_the_same() -> None:

@@ -178,6 +178,15 @@ def test_every_image_of_an_index_is_read() -> None:
     ]
 
 
+def test_of_an_index_one_platforms_image_is_read_where_it_is_asked_for() -> None:
+    blobs = Blobs()
+    sound = Made(SOUND, blobs=blobs).root()
+    wrong = Made([{"/x": "1"}], blobs=blobs, architecture="arm64").root()
+    opened = OpenedImage(Descriptor(INDEX, blobs.add(Index((sound, wrong)).to_json())), blobs.open)
+    assert [validate(opened, platform).manifests for platform in ("", "linux/amd64")] == [2, 1]
+    assert [bool(validate(opened, f"linux/{machine}").faults) for machine in ("amd64", "arm64")] == [False, True]
+
+
 def test_a_bomb_is_told_and_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("buildkit.content.BOMB_FREE", 64 << 20)
     made = Made([{"zeros": bytes(200 << 20)}], "zstd")

@@ -184,7 +184,7 @@ def test_a_password_goes_over_tls_that_is_checked(docker_registry: str, tmp_path
             f" none is kept for it\nhint: run 'mbuild login {host}'"
         )
         assert tried(logins(tmp_path, host, "me:wrong"), str(made)) == (
-            f"error: registry '{host}' refused the login,"
+            f"error: registry '{host}' refused the login from '{tmp_path}/config.json',"
             f" while asking for blob {config}\n"
             f"hint: run 'mbuild login {host}' again; the account must have the permission,"
             " and some registries want an access token as the password"

@@ -266,12 +266,37 @@ def test_a_wrong_password_is_tried_once_and_never_shown(client: Client) -> None:
     client.login(client.registry.address, '"auth": "bWU6d3Jvbmc="')
     host = client.registry.address
     assert str(failure(client)) == (
-        f"error: registry '{host}' refused the login,"
+        f"error: registry '{host}' refused the login from '{client.home}/.docker/config.json',"
         f" while asking for blob {CONFIG}\n"
         f"hint: run 'mbuild login {host}' again; the account must have the permission,"
         " and some registries want an access token as the password"
     )
     assert [request.authorization for request in client.registry.seen] == [None, "Basic bWU6d3Jvbmc="]
+
+
+def test_a_wrong_login_of_the_environment_or_a_helper_is_told_where_it_is_from(client: Client) -> None:
+    client.registry.basic = "me:secret"
+    host = client.registry.address
+    text = f'{{"auths": {{"{host}": {{"auth": "bWU6d3Jvbmc="}}}}}}'
+
+    def told(credentials: Credentials) -> list[str]:
+        registry = OrasRegistry(host, credentials, client.events.append, plain_http=True)
+        with pytest.raises(EnvironmentFault) as caught:
+            registry.has("ml/fraud", CONFIG)
+        return str(caught.value).partition("; the account")[0].splitlines()
+
+    assert told(Credentials.of_machine({"DOCKER_AUTH_CONFIG": text}, client.events.append)) == [
+        f"error: registry '{host}' refused the login from 'DOCKER_AUTH_CONFIG', while asking for blob {CONFIG}",
+        "hint: correct the environment variable DOCKER_AUTH_CONFIG, or unset it: it comes before all other logins",
+    ]
+    file = client.home / "config.json"
+    file.write_text('{"credsStore": "safe"}')
+    answer = '{"Username": "me", "Secret": "wrong"}'
+    assert told(Credentials((file,), lambda name, host: answer, client.events.append)) == [
+        f"error: registry '{host}' refused the login from credential helper 'docker-credential-safe',"
+        f" named in '{file}', while asking for blob {CONFIG}",
+        f"hint: run 'mbuild login {host}' again",
+    ]
 
 
 def test_a_token_server_that_refuses_is_named(client: Client) -> None:
@@ -280,7 +305,7 @@ def test_a_token_server_that_refuses_is_named(client: Client) -> None:
     client.login(client.registry.address, '"auth": "bWU6d3Jvbmc="')
     host = client.registry.address
     assert str(failure(client)) == (
-        f"error: registry '{host}' refused the login,"
+        f"error: registry '{host}' refused the login from '{client.home}/.docker/config.json',"
         f" while asking its token server '{host}' for a token: UNAUTHORIZED: who are you\n"
         f"hint: run 'mbuild login {host}' again; the account must have the permission,"
         " and some registries want an access token as the password"

@@ -21,6 +21,7 @@ from buildkit.events import ignore
 from buildkit.reference import Reference
 from buildkit.registry import connect, push
 from buildkit.registry.credentials import Credentials
+from buildkit.registry.faults import Peer
 from buildkit.registry.oras import OrasRegistry
 from buildkit.registry.retry import Patience
 from buildkit.registry.trust import Trust
@@ -82,6 +83,39 @@ def test_an_encrypted_key_is_refused_and_no_passphrase_asked_for(made: Path) -> 
         f"error: the client key '{made}/encrypted.key' for registry '{HOST}' is encrypted,"
         " and mbuild asks for no passphrase\n"
         "hint: decrypt it with 'openssl pkey -in KEY -out PLAIN' and name that as 'client_key'"
+        f' below [registry."{HOST}"] in mbuild.toml'
+    )
+
+
+MISTRUSTED = [
+    (10, Trust(ca="ca.pem"), "its owner must renew the certificate, if this machine's clock is right"),
+    (9, Trust(), "its owner must renew the certificate, if this machine's clock is right"),
+    (62, Trust(ca="ca.pem"), "use the name that its certificate is for; one for this name is its owner's to make"),
+    (64, Trust(), "use the name that its certificate is for; one for this name is its owner's to make"),
+    (19, Trust(), f"name its certificate authority as 'ca' below [registry.\"{HOST}\"] in mbuild.toml"),
+    (
+        20,
+        Trust(ca="ca.pem"),
+        f"'ca.pem' is not its certificate authority: correct 'ca' below [registry.\"{HOST}\"] in mbuild.toml",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "trust", "hint"), MISTRUSTED)
+def test_what_is_wrong_with_a_servers_certificate_is_what_the_hint_mends(code: int, trust: Trust, hint: str) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "the reason"
+    assert str(Peer(HOST, plain_http=False, trust=trust).unreachable("asking", error)) == (
+        f"error: cannot trust registry '{HOST}' while asking: the reason\nhint: {hint}"
+    )
+
+
+def test_an_expired_client_certificate_is_told_to_have_expired() -> None:
+    error = ssl.SSLError(1, "alert")
+    error.reason = "SSLV3_ALERT_CERTIFICATE_EXPIRED"
+    assert str(Peer(HOST, plain_http=False, trust=Trust(client_cert="me.crt")).unreachable("asking", error)) == (
+        f"error: registry '{HOST}' refused the client certificate 'me.crt' while asking: it has expired\n"
+        "hint: name one that is valid and that the registry trusts as 'client_cert'"
         f' below [registry."{HOST}"] in mbuild.toml'
     )
 
@@ -177,4 +211,8 @@ def test_a_registry_that_wants_a_client_certificate_says_so(made: Path, programs
             f"hint: name one as 'client_cert' and its key as 'client_key' below [registry.\"{host}\"] in mbuild.toml"
         )
         assert tried(host, Trust(f"{made}/server.crt")) == wanted
-        assert tried(host, Trust(f"{made}/server.crt", f"{made}/you.crt", f"{made}/you.key")) == wanted
+        assert tried(host, Trust(f"{made}/server.crt", f"{made}/you.crt", f"{made}/you.key")) == (
+            f"error: registry '{host}' refused the client certificate '{made}/you.crt' {doing}\n"
+            "hint: name one that is valid and that the registry trusts as 'client_cert'"
+            f' below [registry."{host}"] in mbuild.toml'
+        )

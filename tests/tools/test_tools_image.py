@@ -130,6 +130,16 @@ def test_what_makes_layers_fewer_is_told_of_the_layers_that_there_are() -> None:
     )
 
 
+def test_layers_that_are_many_by_their_size_are_not_made_fewer_by_their_number() -> None:
+    layers = Layers()
+    for number in range(101):
+        why = "files below 64 MiB share a layer, of 1 bytes at most"
+        layers.add(name=f"{number}", role="weights", why=why, **{f"f__{number}": b"1"})
+    with pytest.raises(BuildFailure) as caught:
+        layers.config()
+    assert caught.value.hint == "raise 'max_layer_size' where layers were split at that"
+
+
 def test_a_base_of_too_many_layers_is_what_is_told() -> None:
     layers = Layers()
     layers.add(m__w=b"1", role="weights")

@@ -44,17 +44,19 @@ def parts(found: Difference) -> Iterator[tuple[str, list[str]]]:
     for kind, changes in found.packages.items():
         yield f"{kind.capitalize()} packages: {tally(changes)}", list(map(change_line, changes))
     for weights in found.weights:
-        unknown = f", {weights.unknown} whose values were not compared" if weights.unknown else ""
-        yield printable(weights_title(weights)) + unknown, list(map(change_line, weights.tensors))
+        yield printable(weights_title(weights)), list(map(change_line, weights.tensors))
     if found.files:
         yield f"files: {tally(found.files)}", list(map(file_line, found.files))
     yield layers_title(found), [*_layers("-", found.removed_layers), *_layers("+", found.added_layers)]
 
 
 def weights_title(weights: WeightsChange) -> str:
-    """Where the weights are, and how many tensors differ."""
+    """Where the weights are, how many tensors differ, and how many were not compared."""
     where = f"{weights.path}, compared with {weights.other}" if weights.other else weights.path
-    return f"weights in {where}: {tally(weights.tensors)}, {weights.same} the same"
+    counts = [tally(weights.tensors)] if weights.tensors or not weights.unknown else []
+    counts += [f"{weights.same} the same"] if weights.same or not weights.unknown else []
+    counts += [f"{weights.unknown} not compared (use --deep)"] if weights.unknown else []
+    return f"weights in {where}: {', '.join(counts)}"
 
 
 def tally(changes: Sequence[Change | FileChange]) -> str:

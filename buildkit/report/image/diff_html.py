@@ -84,8 +84,7 @@ def _sections(found: Difference) -> Iterator[tuple[str, list[Row]]]:
     for kind, changes in found.packages.items():
         yield f"{kind.capitalize()} packages: {tally(changes)}", list(_changes(changes))
     for weights in found.weights:
-        more = f", {weights.unknown} not compared" if weights.unknown else ""
-        yield _capitalized(weights_title(weights)) + more, list(_changes(weights.tensors))
+        yield _capitalized(weights_title(weights)), list(_changes(weights.tensors))
     if found.files:
         rows = [(change.kind, change.path, file_remark(change)) for change in found.files]
         yield f"Files: {tally(found.files)}", rows
