@@ -16,7 +16,7 @@ from buildkit.digest import Digest
 from buildkit.store import SpareFiles
 
 if TYPE_CHECKING:
-    from buildkit.registry.results import RegistryResults
+    from buildkit.registry.cache.results import RegistryResults
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def shared_results(session: Session) -> Iterator[RegistryResults | None]:
     # late: only who shares results needs what speaks with registries
     from buildkit.commands.registries import registry_of
     from buildkit.events import ignore
-    from buildkit.registry.results import Policy, RegistryResults
+    from buildkit.registry.cache.results import Policy, RegistryResults
     from buildkit.registry.retry import Patience
 
     place, policy = config.place, Policy(access == "read-write", config.max_age)

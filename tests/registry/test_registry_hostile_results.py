@@ -16,7 +16,7 @@ from buildkit.events import Event, Warned
 from buildkit.oci.descriptor import MANIFEST
 from buildkit.reference import Reference
 from buildkit.registry import MemoryRegistry
-from buildkit.registry.results import Policy, RegistryResults
+from buildkit.registry.cache.results import Policy, RegistryResults
 from buildkit.store import ActionResult, MemoryStore
 from buildkit.store.actions import decode, encode
 

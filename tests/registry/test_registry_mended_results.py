@@ -12,10 +12,10 @@ from buildkit.errors import EnvironmentFault
 from buildkit.events import Event, Warned
 from buildkit.reference import Reference
 from buildkit.registry import MemoryRegistry
+from buildkit.registry.cache.results import Policy, RegistryResults
+from buildkit.registry.cache.setbacks import IN_A_ROW
 from buildkit.registry.faults import NoAccess
 from buildkit.registry.registry import Document, Moved, OpenBlob
-from buildkit.registry.results import Policy, RegistryResults
-from buildkit.registry.setbacks import IN_A_ROW
 from buildkit.store import ActionResult, MemoryStore
 
 PLACE = Reference("registry.example", "ci/cache")

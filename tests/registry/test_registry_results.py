@@ -14,9 +14,9 @@ from buildkit.events import Event, Warned
 from buildkit.oci.descriptor import MANIFEST
 from buildkit.reference import Reference
 from buildkit.registry import MemoryRegistry
-from buildkit.registry.entry import ARTIFACT
+from buildkit.registry.cache.entry import ARTIFACT
+from buildkit.registry.cache.results import Policy, RegistryResults
 from buildkit.registry.faults import NoAccess
-from buildkit.registry.results import Policy, RegistryResults
 from buildkit.store import ActionResult, MemoryStore
 
 PLACE = Reference("registry.example", "ci/cache")

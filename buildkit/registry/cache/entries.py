@@ -15,7 +15,15 @@ from buildkit.digest import Digest, Key
 from buildkit.errors import BuildFailure
 from buildkit.events import Listener, Progress
 from buildkit.records import dataclass
-from buildkit.registry.entry import MEDIA_TYPE, Kept, read_config, read_manifest, tag_of, write_config, write_manifest
+from buildkit.registry.cache.entry import (
+    MEDIA_TYPE,
+    Kept,
+    read_config,
+    read_manifest,
+    tag_of,
+    write_config,
+    write_manifest,
+)
 from buildkit.registry.registry import Moved, OpenBlob, Registry
 from buildkit.store import ActionResult, BlobStore
 

@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from buildkit.digest import Digest, Key
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
-from buildkit.registry.entries import Entries
-from buildkit.registry.entry import MOST_BLOBS, Kept, behind, mark_of
+from buildkit.registry.cache.entries import Entries
+from buildkit.registry.cache.entry import MOST_BLOBS, Kept, behind, mark_of
+from buildkit.registry.cache.known import Known
+from buildkit.registry.cache.setbacks import Setbacks
 from buildkit.registry.faults import NoAccess
-from buildkit.registry.known import Known
 from buildkit.registry.registry import BLOB_UNKNOWN
-from buildkit.registry.setbacks import Setbacks
 from buildkit.store import ActionResult, BlobStore
 
 _AT_ONCE = 4

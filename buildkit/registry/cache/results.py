@@ -17,13 +17,13 @@ from buildkit.digest import Digest, Key
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
 from buildkit.events import Listener
 from buildkit.reference import Reference
-from buildkit.registry.entries import Entries, Policy
-from buildkit.registry.entry import Kept
+from buildkit.registry.cache.entries import Entries, Policy
+from buildkit.registry.cache.entry import Kept
+from buildkit.registry.cache.filling import Filling
+from buildkit.registry.cache.known import Files, Known
+from buildkit.registry.cache.setbacks import READING, WRITING, Setbacks
 from buildkit.registry.faults import NoAccess
-from buildkit.registry.filling import Filling
-from buildkit.registry.known import Files, Known
 from buildkit.registry.registry import Registry
-from buildkit.registry.setbacks import READING, WRITING, Setbacks
 from buildkit.store import ActionResult, BlobStore
 
 __all__ = ["Policy", "RegistryResults", "Usable"]
