@@ -20,6 +20,8 @@ _HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _LONGEST = 255  # characters of host and repository, which many clients take ("Pulling manifests")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
+_FORM = "references look like 'host/repository:tag'"
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -41,7 +43,8 @@ class Reference:
         if (safe := without_login(text)) != text:
             bare = safe.removeprefix("***@")
             if "/" not in bare:
-                raise _invalid(safe, f"'{bare}' is not a digest")
+                hint = f"a tag follows a colon, as in 'host/repository:{bare}'" if is_tag(bare) else _FORM
+                raise _invalid(safe, f"'{bare}' is not a digest", hint)
             hint = f"write '{bare}', and run 'mbuild login {bare.partition('/')[0]}'"
             raise _invalid(safe, "a reference holds no login", hint)
         rest, at, digest = text.partition("@")
@@ -49,7 +52,7 @@ class Reference:
         repository, colon, tag = path.partition(":")
         if not slash or not _HOST.fullmatch(host) or not ("." in host or ":" in host or host == "localhost"):
             bare = text.partition("://")[2]
-            hint = f"write '{bare}'" if bare else "references look like 'host/repository:tag'"
+            hint = f"write '{bare}'" if bare else _FORM
             raise _invalid(text, "it must begin with a registry's host", hint)
         if not _is_place(host):
             raise _invalid(text, f"'{host}' is not a host: a port is 65535 at most, an IPv6 address stands in brackets")
@@ -95,5 +98,5 @@ def check_tag(text: str) -> str:
     return text
 
 
-def _invalid(text: str, why: str, hint: str = "references look like 'host/repository:tag'") -> BuildError:
+def _invalid(text: str, why: str, hint: str = _FORM) -> BuildError:
     return BuildError(f"invalid image reference {text!r}: {why}", hint=hint)

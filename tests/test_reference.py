@@ -96,3 +96,10 @@ def test_what_may_be_a_login_before_no_digest_is_not_told() -> None:
     with pytest.raises(BuildError) as error:
         Reference.parse("registry.example/secret@")
     assert error.value.message == "invalid image reference '***@': '' is not a digest"
+
+
+def test_a_tag_behind_an_at_sign_is_told_where_it_goes() -> None:
+    with pytest.raises(BuildError) as error:
+        Reference.parse("registry.example/team/app@latest")
+    assert error.value.message == "invalid image reference '***@latest': 'latest' is not a digest"
+    assert error.value.hint == "a tag follows a colon, as in 'host/repository:latest'"
