@@ -178,6 +178,8 @@ def without_login(text: str) -> str:
 
 
 def _told(text: str) -> str:
+    if len(text) > 2 * _LONGEST:  # what `printable` leaves out of it is not searched
+        text = f"{text[:_LONGEST]} … {text[-_LONGEST:]}"
     return printable(_TOLD_LOGIN.sub("***@", text))
 
 
@@ -198,6 +200,8 @@ def _underlined(span: Span, line: str | None) -> list[str]:
     if line is None:
         return []
     shown = line.rstrip()
+    if len(shown) > _LONGEST:
+        return []  # no place that could be found in it by looking
     if _QUOTED_LOGIN.search(shown):  # what is marked would no longer be below it
         return [f"    {_QUOTED_LOGIN.sub('***@', shown).lstrip()[:_WIDEST]}"]
     body = shown.lstrip()

@@ -26,8 +26,8 @@ def libc_of(config):
     """
     for entry in config.get("history") or []:
         for step, libc in _STEPS.items():
-            if step in entry.get("created_by", ""):
+            if step in (entry.get("created_by") or ""):
                 return libc
     labels = (config.get("config") or {}).get("Labels") or {}
-    name = labels.get("name", "").partition("/")[0].partition("-")[0]
+    name = (labels.get("name") or "").partition("/")[0].partition("-")[0]
     return _RED_HAT.get(name, "") if labels.get("vendor") == "Red Hat, Inc." else ""

@@ -38,6 +38,10 @@ class NoAccess(EnvironmentFault):
     """No answer, or no permission: whatever else is asked of the registry meets the same."""
 
 
+class Unanswered(EnvironmentFault):
+    """A status that says to ask later, or that the registry itself failed, as often as it was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """The host spoken to, and what about the way of speaking can be mended by a setting."""
@@ -143,10 +147,10 @@ class Peer:
             hint = "check the host and the repository"
         elif status == 413:
             hint = "a proxy before the registry limits the size of uploads"
-        return EnvironmentFault(
-            f"registry '{self.host}' answered {status} while {doing}{self._said(body)}",
-            hint=hint,
-        )
+        what = f"registry '{self.host}' answered {status} while {doing}{self._said(body)}"
+        if status in (408, 429) or status >= 500:
+            return Unanswered(what, hint=hint)
+        return EnvironmentFault(what, hint=hint)
 
     def wrong(self, doing: str, what: str) -> EnvironmentFault:
         """An answer that breaks the distribution specification."""

@@ -59,11 +59,12 @@ def big(entries: Iterable[Entry], roles: Mapping[str, str], limits: Limits) -> l
     """
     found = [entry for entry in entries if size_of(entry) >= limits.alone]
     too_many = len(found) - limits.most
+    spread = min(_SHARED, limits.most)
     shared: dict[tuple[str, int], list[list[Entry]]] = {}
     for entry in sorted(found, key=lambda entry: (size_of(entry), entry.path)):
         if too_many <= 0:
             break
-        groups = shared.setdefault((role_of(entry.path, roles), crc32(entry.path.encode()) % _SHARED), [])
+        groups = shared.setdefault((role_of(entry.path, roles), crc32(entry.path.encode()) % spread), [])
         if groups and sum(map(size_of, groups[-1])) + size_of(entry) <= limits.largest:
             groups[-1].append(entry)
             too_many -= 1

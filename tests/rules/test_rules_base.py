@@ -243,6 +243,7 @@ def with_wheel(tmp_path: Path, base: str = "", runtime: str = "", wheel: str = W
     [
         ("", history("# debian.sh --arch 'amd64' out/ 'bullseye' '@1'"), NEEDS + "2.31"),
         ("", history(*UBUNTU), NEEDS + "2.31"),
+        ("", {"history": [{"created_by": None}, *history(*UBUNTU)["history"]]}, NEEDS + "2.31"),
         ("", {"config": UBI}, NEEDS + "2.28"),
         ('glibc = "2.33"', history("# debian.sh --arch 'arm64' out/ 'trixie' '@1'"), NEEDS + "2.33"),
         (

@@ -63,6 +63,8 @@ class Filling:
             self._known.close()
             self._setbacks.end(fault)
         except BuildError as fault:
+            if suspects is None:
+                self._known.note(key)  # in some hours again: a build that makes nothing new must not wait for it
             if not self._setbacks.over:
                 self._setbacks.failed(key, fault, unanswered=True)
 

@@ -11,7 +11,8 @@ there is the registry's word, and a result is as trustworthy as they are.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from buildkit.digest import Digest, Key
 from buildkit.errors import BuildError, BuildFailure, EnvironmentFault
@@ -22,7 +23,7 @@ from buildkit.registry.cache.entry import Kept
 from buildkit.registry.cache.filling import Filling
 from buildkit.registry.cache.known import Files, Known
 from buildkit.registry.cache.setbacks import READING, WRITING, Setbacks
-from buildkit.registry.faults import NoAccess
+from buildkit.registry.faults import NoAccess, Unanswered
 from buildkit.registry.registry import Registry
 from buildkit.store import ActionResult, BlobStore
 
@@ -56,7 +57,7 @@ class RegistryResults:
         self._filling = Filling(self._entries, store, self._known, self._writing, held)
         self._first = threading.Lock()
         self._asked = False
-        self._absent: dict[Key, Collection[Digest]] = {}  # with the blobs that could not be had
+        self._absent: dict[Key, Collection[Digest]] = {}  # with the blobs that are damaged
         if not policy.writes:
             self._writing.stop()
 
@@ -71,12 +72,11 @@ class RegistryResults:
 
     def find(self, key: Key, usable: Usable = lambda result: True, /) -> ActionResult | None:
         """The result kept under a key, its bytes brought here; None if there is none that can be used."""
-        if not self._asked:
-            with self._first:  # the first one goes alone: it finds out whether the registry is there
-                found = self._find(key, usable)
-                self._asked = True
-                return found
-        return self._find(key, usable)
+        if self._reading.over or key in self._absent:
+            return None
+        with self._in_turn():
+            answered, document = self._document(key)
+        return self._brought(document, key, usable) if answered else None
 
     def lacks(self, key: Key) -> bool:
         """Whether to offer a result: the entry is not there, or was not seen there lately."""
@@ -88,32 +88,41 @@ class RegistryResults:
         """Keep a result, and the blobs that it needs, for others: in the background."""
         self._filling.offer(key, result, blobs, self._absent.get(key))
 
-    def _find(self, key: Key, usable: Usable) -> ActionResult | None:
-        if self._reading.over or key in self._absent:
-            return None
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """The first question goes alone: it finds out whether the registry is there."""
+        if self._asked:
+            yield
+            return
+        with self._first:
+            yield
+            self._asked = True
+
+    def _document(self, key: Key) -> tuple[bool, bytes | None]:
+        """Whether the registry answered, and the entry that it has."""
+        if self._reading.over:
+            return False, None
         try:
-            document = self._entries.document(key)
+            return True, self._entries.document(key)
         except NoAccess as fault:
             self._known.close()
             self._writing.stop()
             self._reading.end(fault)
-            return None
         except EnvironmentFault as fault:
             self._absent[key] = ()
             self._reading.failed(key, fault, unanswered=True)
-            return None
-        return self._brought(document, key, usable)
+        return False, None
 
     def _brought(self, document: bytes | None, key: Key, usable: Usable) -> ActionResult | None:
         """The result of an entry, its bytes in the store; the entry counts as absent otherwise."""
-        unproven: list[Digest] = []
+        damaged: list[Digest] = []
         try:
             entry = self._entries.read(document, key) if document else None
-            result = self._bring(*entry, key, unproven) if entry else None
+            result = self._bring(*entry, key, damaged) if entry else None
             if result and not usable(result):
                 raise BuildFailure("outputs, or their bytes, are missing in it")
         except BuildError as fault:
-            self._absent[key] = unproven
+            self._absent[key] = damaged
             self._reading.failed(key, fault, unanswered=isinstance(fault, NoAccess))
             return None
         self._reading.worked()
@@ -123,13 +132,20 @@ class RegistryResults:
             self._absent[key] = ()
         return result
 
-    def _bring(self, result: ActionResult, blobs: Sequence[Kept], key: Key, unproven: list[Digest]) -> ActionResult:
-        """The result, once all blobs are here; in `unproven` stay those that are not."""
-        unproven += [kept.blob for kept in blobs]
+    def _bring(self, result: ActionResult, blobs: Sequence[Kept], key: Key, damaged: list[Digest]) -> ActionResult:
+        """The result, once all blobs are here; in `damaged` those that the registry has and cannot give."""
+        first: BuildError | None = None
         for kept in blobs:
-            if not self._store.has(kept.blob):
-                self._entries.bring(kept, self._store, key, self._listener)
-            if kept.blob == kept.stored:
-                self._held(kept.blob)
-            unproven.remove(kept.blob)
+            try:
+                if not self._store.has(kept.blob):
+                    self._entries.bring(kept, self._store, key, self._listener)
+                if kept.blob == kept.stored:
+                    self._held(kept.blob)
+            except (NoAccess, Unanswered):  # which says nothing of the blob
+                raise
+            except BuildError as fault:
+                damaged.append(kept.blob)
+                first = first or fault
+        if first:
+            raise first
         return result

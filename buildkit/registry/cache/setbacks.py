@@ -74,8 +74,8 @@ class Setbacks:
         return new
 
     def tell(self) -> None:
-        """Say what was at fault: at the end, in one line."""
-        if self._failed:
+        """Say what was at fault, at the end, in one line; unless it was told why no more is tried."""
+        if self._failed and not self.over:
             (key, fault), count = min(self._failed, key=lambda row: row[0].hex), len(self._failed)
             words = self._words.one if count == 1 else self._words.several
             self._tell(words, key=key.hex[:12], count=count, why=fault.message)
