@@ -78,15 +78,8 @@ ASSEMBLED = {
     "has changed since it was built": ("Registries", 1),
     "cannot write the results": ("The environment", 36),
 }
-CODES = {
-    "BuildError": 2,
-    "BuildFailure": 1,
-    "EnvironmentFault": 36,
-    "NoAccess": 36,
-    "Unanswered": 36,
-    "TestFailure": 3,
-    "ScanError": 2,
-}
+_ENVIRONMENT = ("EnvironmentFault", "NoAccess", "Unanswered")
+CODES = {"BuildError": 2, "BuildFailure": 1, "TestFailure": 3, "ScanError": 2} | dict.fromkeys(_ENVIRONMENT, 36)
 # What tests fill in, as the page shows it.
 FILLED = {
     "tmp_path": "/shop",
